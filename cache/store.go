@@ -1,0 +1,107 @@
+// Package cache keeps what is known: blobs named by their content, trees of
+// blobs, and the results of actions.
+//
+// Three ideas carry it. A Digest names bytes. A tree is a Directory message
+// that names files and further directories by digest, so a tree is a digest
+// too, and merging, comparing or walking trees touches only what differs. A
+// Result says which outputs the action with a certain key had.
+//
+// Store and ActionCache are the seams. They are implemented in memory here and
+// over a folder in cache/disk; cachetest is the suite that every implementation
+// passes. Decorators add one concern each: Verified, Complete.
+package cache
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// Store holds blobs. What was put in one way can be read in the other.
+type Store interface {
+	Blobs
+	Files
+}
+
+// Blobs is the half of a store for content that fits in memory: messages,
+// records, fragments.
+type Blobs interface {
+	// Get returns the content of a blob, or an error that wraps ErrNotFound. The
+	// caller does not change the returned bytes.
+	Get(ctx context.Context, d Digest) ([]byte, error)
+	// Put stores data. When it returns, Get finds it in this process; it is
+	// durable once a record that needs it is.
+	Put(ctx context.Context, data []byte) (Digest, error)
+	// Missing returns those of digests that the store does not hold, in order.
+	// The empty blob is never missing.
+	Missing(ctx context.Context, digests []Digest) ([]Digest, error)
+}
+
+// Files is the half of a store for content of any size.
+type Files interface {
+	// Open opens a blob for reading, or returns an error that wraps ErrNotFound.
+	Open(ctx context.Context, d Digest) (File, error)
+	// Create starts a new blob. Nothing of it can be seen before Commit.
+	Create(ctx context.Context) (Writer, error)
+	// Function is the digest function of everything in the store.
+	Function() Function
+}
+
+// File is an open blob. Reading it from begin to end with Read verifies it,
+// where the store is Verified: instead of io.EOF comes an error that wraps
+// ErrCorrupt. ReadAt does not verify.
+type File interface {
+	io.Reader
+	io.ReaderAt
+	io.Closer
+	Size() int64
+}
+
+// Writer is a blob in the making. Write wants pieces of a MiB.
+type Writer interface {
+	io.Writer
+	// Commit stores what was written and returns its digest.
+	Commit() (Digest, error)
+	// Abort drops what was written; after Commit it does nothing.
+	Abort()
+}
+
+// Discarder is a Store that can forget a blob, which heals it: what is missing
+// is made again, what is corrupt is not.
+type Discarder interface {
+	// Discard sets a blob aside. It is no error if the blob is not there.
+	Discard(ctx context.Context, d Digest) error
+}
+
+// ActionCache knows the results of actions.
+type ActionCache interface {
+	// Lookup returns the result recorded under key, or an error that wraps
+	// ErrNotFound. Anything odd about a record is a miss.
+	Lookup(ctx context.Context, key Digest) (Result, error)
+	// Record stores a result under key, in place of an older one.
+	Record(ctx context.Context, key Digest, r Result) error
+}
+
+// ErrNotFound says that a store does not hold a blob or a record.
+var ErrNotFound = errors.New("not in the cache")
+
+// ErrCorrupt says that stored bytes do not have the digest they are stored under.
+var ErrCorrupt = errors.New("corrupt in the cache")
+
+// ErrFull and ErrReadOnly say that a store cannot take more, which is for a
+// person to mend and no fault of an action.
+var (
+	ErrFull     = errors.New("no space left for the cache")
+	ErrReadOnly = errors.New("the cache cannot be written")
+)
+
+// BlobError is an error about one blob. It wraps ErrNotFound or ErrCorrupt, and
+// tells an executor which blob to have made again.
+type BlobError struct {
+	Digest Digest
+	Err    error
+}
+
+func (e *BlobError) Error() string { return fmt.Sprintf("blob %s: %v", e.Digest, e.Err) }
+func (e *BlobError) Unwrap() error { return e.Err }

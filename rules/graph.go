@@ -1,0 +1,292 @@
+// Package rules is the vocabulary: what the language yields, the executor runs
+// and the phases implement. It does no I/O and everybody may import it.
+//
+// A definition declares targets. Each target has an Instance per Cell of its
+// grain; each instance has Actions, which turn input Artifacts into output
+// Artifacts by a Tool (Go) or a host program. Deliveries say which artifacts
+// land where in the compose. All of it together is a Graph, a value.
+//
+// The folders below are the phases, one each: the rule in Starlark and its
+// Tools in Go.
+package rules
+
+import (
+	"strings"
+	"time"
+
+	"github.com/pungo-build/pungo/cache"
+)
+
+// Graph is an evaluated and analysed definition.
+type Graph struct {
+	Compose *Compose
+	Targets []*Target // in order of declaration
+	Actions []*Action // producers before consumers
+	// Deliveries in the order in which instances were analysed.
+	Deliveries []Delivery
+	// Layout is the action that lays out the whole compose; nil if the definition
+	// delivers nothing. Its one output is the tree below the compose's folder.
+	Layout *Action
+	// Digest of every file that was evaluated and of the values of define().
+	Digest cache.Digest
+	// Files that were evaluated, relative to the root, sorted.
+	Files []string
+}
+
+// Compose is the identity of what is composed, from compose().
+type Compose struct {
+	Release
+	Type     string // production, nightly, test, ci, development
+	Label    string // milestone, e.g. "Beta-1.2"; "" if none
+	Final    bool
+	Internal bool
+	// BaseProduct of a layered release, else nil.
+	BaseProduct *Release
+	Arches      []string // tree arches, in order of declaration
+	Checksums   []string // of images: "sha256" …
+	Variants    []*Variant
+}
+
+// Variant returns the variant with a uid, or nil.
+func (c *Compose) Variant(uid string) *Variant {
+	for _, v := range c.Variants {
+		if v.UID == uid {
+			return v
+		}
+	}
+	return nil
+}
+
+// Release is the identity of a product.
+type Release struct {
+	Name    string // "Tiny Linux"
+	Short   string // "Tiny"
+	Version string // "1.0"
+	Type    string // release type: ga, updates, eus … ; "ga" if not said
+}
+
+// Variant is one variant of the compose, from variant().
+type Variant struct {
+	ID     string // name given: "optional"
+	UID    string // parent's uid and id: "Server-optional"; cells are written with it
+	Parent string // uid, "" for a top-level variant
+	Type   string // variant, addon, layered-product, optional
+	Title  string // productmd's name
+	Arches []string
+	Empty  bool
+	// Release of a layered product, else nil.
+	Release           *Release
+	CompsGroups       []string
+	CompsEnvironments []string
+}
+
+// Target is one declaration of a rule.
+type Target struct {
+	Label Label
+	Rule  string // name of the rule
+	Per   string // grain
+	Test  bool
+	// Pos is where the declaration stands; it never enters a key.
+	Pos       Position
+	Tags      []string
+	Instances []*Analysed
+}
+
+// Analysed is an instance after its rule's implementation has run.
+type Analysed struct {
+	Instance
+	Target    *Target
+	Deps      []*Analysed // distinct, in order of first use
+	Actions   []*Action
+	Outputs   []*Artifact // of all its actions, in order of declaration
+	Optional  bool
+	Providers []string // names, sorted
+}
+
+// Artifact is a file or a folder that an action makes or the workspace holds.
+type Artifact struct {
+	// Name is the path below the instance's output folder, or the base name of a
+	// source. Tools see it, so it is part of keys.
+	Name string
+	Kind cache.Kind // FileKind or DirKind
+	// Producer is nil for sources.
+	Producer *Action
+	// Source is nil for artifacts that an action makes.
+	Source *Source
+}
+
+// Source is a file or folder of the workspace.
+type Source struct {
+	Path string // relative to the root, with slashes
+	// Suffix selects files of a folder: ".rpm"; "" takes all.
+	Suffix string
+	// Sharded folders are not seen as they are on disk, which may hold 60,000
+	// entries side by side, but as <first two hex digits of the content's hash>/<path>:
+	// one changed file changes one small Directory.
+	Sharded bool
+}
+
+// Action makes its outputs from its inputs, by a tool or a host program.
+type Action struct {
+	Owner *Analysed // nil for the layout
+	// Tool names a Tool; "" if Program is set.
+	Tool string
+	// Program is a host program.
+	Program *Toolchain
+	Args    []Arg
+	// Extra inputs, not named by Args.
+	Extra   []*Artifact
+	Outputs []*Artifact
+	// Env of a host program, "NAME=value", sorted.
+	Env []string
+	// Optional actions may fail; their outputs are then absent.
+	Optional bool
+	// Test actions report a verdict: Strictness decides what it means.
+	Test       bool
+	Strictness Strictness
+	Timeout    time.Duration // 0: none
+	Resources  Resources
+	// Arch the program must run on; "" for any.
+	Arch string
+	// Product of the cell's layered product, which {compose_id} then names.
+	Product *Release
+}
+
+// Mnemonic names what the action does: its tool or program.
+func (a *Action) Mnemonic() string {
+	if a.Program != nil {
+		return a.Program.Name
+	}
+	return a.Tool
+}
+
+func (a *Action) String() string {
+	if a.Owner == nil {
+		return "compose layout"
+	}
+	return a.Owner.Instance.String()
+}
+
+// Inputs returns every artifact the action reads: those of Args in order of
+// first mention, then Extra; each once. Args name the action's outputs too;
+// these are left out.
+func (a *Action) Inputs() []*Artifact {
+	var inputs []*Artifact
+	seen := map[*Artifact]bool{}
+	add := func(f *Artifact) {
+		if f != nil && f.Producer != a && !seen[f] {
+			seen[f] = true
+			inputs = append(inputs, f)
+		}
+	}
+	for _, arg := range a.Args {
+		for _, w := range arg {
+			add(w.Artifact)
+		}
+	}
+	for _, f := range a.Extra {
+		add(f)
+	}
+	return inputs
+}
+
+// Stamped reports whether the action has an edge to the stamp: an argument
+// names a part of the compose's identity.
+func (a *Action) Stamped() bool {
+	for _, arg := range a.Args {
+		for _, w := range arg {
+			if HasStamp(w.Text) || HasStamp(w.Suffix) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// Arg is what one args.add() appended. If an artifact it names is absent, all
+// of it vanishes.
+type Arg []Word
+
+// Word is one word of the command line: Text, the path of Artifact if there is
+// one, Suffix.
+type Word struct {
+	Text     string
+	Artifact *Artifact
+	Suffix   string
+}
+
+// Strictness says what a failed test means.
+type Strictness string
+
+// The values of the attribute strictness.
+const (
+	Off     Strictness = "off"
+	Lenient Strictness = "lenient"
+	Fatal   Strictness = "fatal"
+)
+
+// Resources that an action occupies while it runs.
+type Resources struct {
+	CPU    int // cores; 0 means 1
+	Memory int // MiB
+}
+
+// Toolchain is a host program and what stands in for its version.
+type Toolchain struct {
+	Name    string   // as rules ask for it
+	Program string   // looked up in PATH's /usr/bin, /usr/sbin …
+	Pkgs    []string // distribution packages whose versions enter the key
+	Hint    string   // what to install
+}
+
+// Delivery says that an artifact lands in the compose. Folders merge.
+type Delivery struct {
+	Owner *Analysed
+	// Dir below "compose/", or below "logs/" if Logs. It may hold stamp parts.
+	Dir  string
+	Logs bool
+	Tree *Artifact
+	// Images describes images in Tree, nil if it holds none.
+	Images *Artifact
+}
+
+// Position is a place in a definition.
+type Position struct {
+	File string // relative to the root
+	Line int    // from 1; 0 if unknown
+	Col  int    // from 1
+}
+
+func (p Position) String() string {
+	if p.Line == 0 {
+		return p.File
+	}
+	return p.File + ":" + itoa(p.Line) + ":" + itoa(p.Col)
+}
+
+// Error is a mistake in a definition, shown as
+//
+//	compose.star:8:12: variant "Server": arch "x86-64" is not known
+//	  hint: did you mean "x86_64"?
+type Error struct {
+	Pos  Position // zero if the mistake has no place
+	Msg  string
+	Hint string // "" if there is none
+	// Stack of the calls that led to Pos, outermost first; nil for the top level.
+	Stack []Position
+}
+
+func (e *Error) Error() string {
+	var b strings.Builder
+	if e.Pos.File != "" {
+		b.WriteString(e.Pos.String() + ": ")
+	}
+	b.WriteString(e.Msg)
+	for i := len(e.Stack) - 1; i >= 0; i-- {
+		b.WriteString("\n  called from " + e.Stack[i].String())
+	}
+	if e.Hint != "" {
+		b.WriteString("\n  hint: " + e.Hint)
+	}
+	return b.String()
+}

@@ -1,0 +1,76 @@
+package rules
+
+import (
+	"strconv"
+	"strings"
+)
+
+// Stamp is the identity of one run: what two composes of the same content
+// differ in. Only actions whose arguments name a part of it depend on it.
+type Stamp struct {
+	Release     Release
+	BaseProduct *Release
+	Date        string // YYYYMMDD, UTC
+	Type        string // nightly …
+	Respin      int
+	Label       string
+	// ID is the compose id. It follows from the other fields unless it was given.
+	ID string
+}
+
+// stampParts are the placeholders that Expand replaces.
+var stampParts = []string{"{compose_id}", "{date}", "{compose_type}", "{respin}", "{label}"}
+
+// HasStamp reports whether text names a part of the stamp.
+func HasStamp(text string) bool {
+	if !strings.Contains(text, "{") {
+		return false
+	}
+	for _, p := range stampParts {
+		if strings.Contains(text, p) {
+			return true
+		}
+	}
+	return false
+}
+
+// Expand replaces {compose_id}, {date}, {compose_type}, {respin} and {label} in
+// text. In cells of a layered product {compose_id} is that product's id: its
+// short name and version, then the compose's with the major version only.
+func (s Stamp) Expand(text string, product *Release) string {
+	if !HasStamp(text) {
+		return text
+	}
+	return strings.NewReplacer(
+		"{compose_id}", s.idFor(product),
+		"{date}", s.Date,
+		"{compose_type}", s.Type,
+		"{respin}", strconv.Itoa(s.Respin),
+		"{label}", s.Label,
+	).Replace(text)
+}
+
+func (s Stamp) idFor(product *Release) string {
+	if product == nil {
+		return s.ID
+	}
+	major, _, _ := strings.Cut(s.Release.Version, ".")
+	return product.Short + "-" + product.Version + "-" + s.Release.Short + "-" + major + "-" + s.Date + typeSuffix(s.Type) + "." + strconv.Itoa(s.Respin)
+}
+
+// typeSuffix is what the id of a compose of that type has after the date.
+func typeSuffix(composeType string) string {
+	switch composeType {
+	case "nightly":
+		return ".n"
+	case "test":
+		return ".t"
+	case "ci":
+		return ".ci"
+	case "development":
+		return ".d"
+	}
+	return ""
+}
+
+func itoa(n int) string { return strconv.Itoa(n) }

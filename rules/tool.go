@@ -1,0 +1,218 @@
+package rules
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+	"strconv"
+	"strings"
+
+	"github.com/pungo-build/pungo/cache"
+)
+
+// Tool is work in Go: the native half of a phase. It sees its Job and nothing
+// else, so its outputs are a function of name, version, arguments and inputs,
+// and of those only the name and version of the tool stand for its code.
+type Tool struct {
+	Name string
+	// Version is raised when the same input yields other bytes.
+	Version int
+	// Params is the zero value of the struct that the tool parses its arguments
+	// into (see Parse); the graph check holds arguments against it.
+	Params any
+	// Run makes every output the action declared, or returns an error.
+	Run func(context.Context, *Job) error
+}
+
+// Call is a nested action: a tool, its arguments, and its inputs by name. A
+// nested action has an ordinary key, so its result is shared like any other.
+type Call struct {
+	Tool string
+	Args []string
+	// Inputs are the entries of the input root; Name is the path arguments use.
+	Inputs []cache.Node
+}
+
+// Host is what an executor does for a running tool.
+type Host interface {
+	// Call returns the result of a nested action, from the cache or by running it.
+	Call(ctx context.Context, c Call) (cache.Result, error)
+	// Decoded returns what decode made of the blob d. The value is kept in memory
+	// and shared by everybody who asks with the same digest and kind, so nobody
+	// changes it; kind names what decode yields.
+	Decoded(ctx context.Context, d cache.Digest, kind string, decode func([]byte) (any, error)) (any, error)
+	// Each runs fn for 0 … n-1, as many at a time as the executor has free slots,
+	// and returns the error of the smallest i that failed.
+	Each(ctx context.Context, n int, fn func(ctx context.Context, i int) error) error
+}
+
+// Job is one run of a tool.
+type Job struct {
+	Host
+	// Args are the arguments, with artifacts as paths of the input root and
+	// outputs as paths of the output root.
+	Args  []string
+	Trees *cache.Trees
+	// Root is the input root: a Directory.
+	Root cache.Digest
+
+	result cache.Result
+}
+
+// Input returns the file or folder at a path of the input root.
+func (j *Job) Input(ctx context.Context, path string) (cache.Node, error) {
+	n, err := j.Trees.Lookup(ctx, j.Root, path)
+	if err != nil {
+		return cache.Node{}, fmt.Errorf("input %s: %w", path, err)
+	}
+	return n, nil
+}
+
+// Read returns the content of a file of the input root.
+func (j *Job) Read(ctx context.Context, path string) ([]byte, error) {
+	n, err := j.Input(ctx, path)
+	if err != nil {
+		return nil, err
+	}
+	if n.Kind != cache.FileKind {
+		return nil, fmt.Errorf("input %s: a folder, want a file", path)
+	}
+	return j.Trees.Store().Get(ctx, n.Digest)
+}
+
+// Write makes a file of data the output at path.
+func (j *Job) Write(ctx context.Context, path string, data []byte) error {
+	d, err := j.Trees.Store().Put(ctx, data)
+	if err != nil {
+		return err
+	}
+	j.Output(path, cache.Node{Kind: cache.FileKind, Digest: d})
+	return nil
+}
+
+// Output makes n the output at path.
+func (j *Job) Output(path string, n cache.Node) {
+	n.Name = path
+	j.result.Outputs = append(j.result.Outputs, n)
+}
+
+// Warnf adds a warning to the result. It is shown whenever the result is used,
+// by a run or from the cache.
+func (j *Job) Warnf(format string, args ...any) {
+	j.result.Warnings = append(j.result.Warnings, fmt.Sprintf(format, args...))
+}
+
+// Fail gives the verdict of a test: its outputs are there, and it failed.
+func (j *Job) Fail() { j.result.ExitCode = 1 }
+
+// Result returns what the tool has yielded so far. It is for executors.
+func (j *Job) Result() cache.Result { return j.result }
+
+// Parse reads arguments of the form "--name value" into the fields of the
+// struct that params points to. A field `arg:"name"` takes
+//
+//	string, int         one value; given twice is an error
+//	bool                "true" or "false"
+//	[]string            one value each time it is given
+//	[][N]string         N values each time it is given
+//
+// and `arg:"name,required"` must be given. An unknown name is an error.
+func Parse(args []string, params any) error {
+	fields, required := fieldsOf(params)
+	seen := map[string]bool{}
+	for i := 0; i < len(args); {
+		name := args[i]
+		f, ok := fields[name]
+		if !ok {
+			return fmt.Errorf("argument %q is not known", name)
+		}
+		if seen[name] && f.Kind() != reflect.Slice {
+			return fmt.Errorf("argument %s is given twice", name)
+		}
+		seen[name] = true
+		n := arity(f)
+		if i+1+n > len(args) {
+			return fmt.Errorf("argument %s wants %d values, got %d", name, n, len(args)-i-1)
+		}
+		if err := setField(f, args[i+1:i+1+n]); err != nil {
+			return fmt.Errorf("argument %s: %w", name, err)
+		}
+		i += 1 + n
+	}
+	for _, name := range required {
+		if !seen[name] {
+			return fmt.Errorf("argument %s is missing", name)
+		}
+	}
+	return nil
+}
+
+// Check reports what Parse would say to args, without keeping anything.
+func (t *Tool) Check(args []string) error {
+	return Parse(args, reflect.New(reflect.TypeOf(t.Params)).Interface())
+}
+
+func fieldsOf(params any) (fields map[string]reflect.Value, required []string) {
+	v := reflect.ValueOf(params).Elem()
+	fields = map[string]reflect.Value{}
+	for i := range v.NumField() {
+		tag := v.Type().Field(i).Tag.Get("arg")
+		if name, ok := strings.CutSuffix(tag, ",required"); ok {
+			required = append(required, "--"+name)
+			tag = name
+		}
+		if tag != "" {
+			fields["--"+tag] = v.Field(i)
+		}
+	}
+	return fields, required
+}
+
+func arity(f reflect.Value) int {
+	if f.Kind() == reflect.Slice && f.Type().Elem().Kind() == reflect.Array {
+		return f.Type().Elem().Len()
+	}
+	return 1
+}
+
+func setField(f reflect.Value, values []string) error {
+	switch f.Kind() {
+	case reflect.String:
+		f.SetString(values[0])
+	case reflect.Int, reflect.Int64:
+		n, err := strconv.ParseInt(values[0], 10, 64)
+		if err != nil {
+			return fmt.Errorf("%q is not a number", values[0])
+		}
+		f.SetInt(n)
+	case reflect.Bool:
+		b, err := strconv.ParseBool(values[0])
+		if err != nil {
+			return fmt.Errorf("%q is neither true nor false", values[0])
+		}
+		f.SetBool(b)
+	case reflect.Slice:
+		e := reflect.New(f.Type().Elem()).Elem()
+		if e.Kind() == reflect.Array {
+			reflect.Copy(e, reflect.ValueOf(values))
+		} else {
+			e.SetString(values[0])
+		}
+		f.Set(reflect.Append(f, e))
+	default:
+		panic("rules: a parameter of type " + f.Type().String())
+	}
+	return nil
+}
+
+// Names of the tools that the language itself calls. The catalogue has them.
+const (
+	// WriteTool writes text: --output PATH --content TEXT.
+	WriteTool = "write"
+	// MergeTool merges artifacts into one tree: --output PATH, and for each
+	// artifact --at DIR PATH, where DIR "" is the root.
+	MergeTool = "merge"
+	// LayoutTool lays out the compose: --output PATH --compose-id ID, and for each
+	// delivery --deliver DIR PATH, where DIR is "compose/…" or "logs/…".
+	LayoutTool = "layout"
+)
