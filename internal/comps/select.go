@@ -1,0 +1,162 @@
+package comps
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+)
+
+// Selection is what a variant wants of a document. The zero value wants
+// everything.
+//
+// Whether a list counts is said apart from the list: an addon that names no
+// group has none, while a plain variant that names none has all.
+type Selection struct {
+	LimitGroups       bool // only groups that Groups names stay
+	Groups            []GroupRef
+	LimitEnvironments bool // only environments that Environments names stay
+	Environments      []EnvironmentRef
+}
+
+// GroupRef names groups and says what becomes of them.
+type GroupRef struct {
+	ID          string // an id or, with one of "*?[", a shell glob
+	Default     *bool  // nil: as in the document
+	UserVisible *bool  // nil: as in the document
+}
+
+// EnvironmentRef names an environment and says what becomes of it.
+type EnvironmentRef struct {
+	ID           string
+	DisplayOrder *int // nil: as in the document
+}
+
+// Unmatched is a reference that nothing in the document answers to.
+type Unmatched struct {
+	Kind    string // "group" or "environment"
+	ID      string // as in the reference
+	Nearest string // the most similar id of that kind, "" if none is similar
+}
+
+// Select returns the document reduced to the selection, and the references
+// without a counterpart, groups first, in the order of the selection.
+//
+// If several references match a group, the first in the order of their ids
+// wins; the others count as matched. Environments keep their references to
+// groups that are not selected: these can come from another repository.
+func Select(c *Comps, s Selection) (*Comps, []Unmatched) {
+	selected := *c
+	var unmatched []Unmatched
+	if s.LimitGroups {
+		selected.Groups = selectGroups(c.Groups, s.Groups)
+		unmatched = append(unmatched, unmatchedGroups(c.Groups, s.Groups)...)
+	}
+	if s.LimitEnvironments {
+		selected.Environments = selectEnvironments(c.Environments, s.Environments)
+		unmatched = append(unmatched, unmatchedEnvironments(c.Environments, s.Environments)...)
+	}
+	return &selected, unmatched
+}
+
+func (r GroupRef) matches(id string) bool {
+	if strings.ContainsAny(r.ID, "*?[") {
+		return glob(r.ID, id)
+	}
+	return r.ID == id
+}
+
+func selectGroups(groups []Group, refs []GroupRef) []Group {
+	refs = slices.SortedStableFunc(slices.Values(refs), func(a, b GroupRef) int { return cmp.Compare(a.ID, b.ID) })
+	var kept []Group
+	for _, g := range groups {
+		i := slices.IndexFunc(refs, func(r GroupRef) bool { return r.matches(g.ID) })
+		if i < 0 {
+			continue
+		}
+		if b := refs[i].Default; b != nil {
+			g.Default = *b
+		}
+		if b := refs[i].UserVisible; b != nil {
+			g.UserVisible = *b
+		}
+		kept = append(kept, g)
+	}
+	return kept
+}
+
+func unmatchedGroups(groups []Group, refs []GroupRef) []Unmatched {
+	var ids []string
+	for _, g := range groups {
+		ids = append(ids, g.ID)
+	}
+	var unmatched []Unmatched
+	for _, r := range refs {
+		if !slices.ContainsFunc(ids, r.matches) {
+			unmatched = append(unmatched, Unmatched{Kind: "group", ID: r.ID, Nearest: nearest(r.ID, ids)})
+		}
+	}
+	return unmatched
+}
+
+func selectEnvironments(environments []Environment, refs []EnvironmentRef) []Environment {
+	var kept []Environment
+	for _, e := range environments {
+		i := slices.IndexFunc(refs, func(r EnvironmentRef) bool { return r.ID == e.ID })
+		if i < 0 {
+			continue
+		}
+		if n := refs[i].DisplayOrder; n != nil {
+			e.DisplayOrder = n
+		}
+		kept = append(kept, e)
+	}
+	return kept
+}
+
+func unmatchedEnvironments(environments []Environment, refs []EnvironmentRef) []Unmatched {
+	var ids []string
+	for _, e := range environments {
+		ids = append(ids, e.ID)
+	}
+	var unmatched []Unmatched
+	for _, r := range refs {
+		if !slices.Contains(ids, r.ID) {
+			unmatched = append(unmatched, Unmatched{Kind: "environment", ID: r.ID, Nearest: nearest(r.ID, ids)})
+		}
+	}
+	return unmatched
+}
+
+// nearest returns the candidate with the fewest edits to word, the first of
+// equals, or "" if even that one differs in more than a third of the word.
+func nearest(word string, candidates []string) string {
+	best, bestDistance := "", len(word)/3+1
+	for _, c := range candidates {
+		if d := editDistance(word, c); d < bestDistance {
+			best, bestDistance = c, d
+		}
+	}
+	return best
+}
+
+// editDistance counts the bytes to insert, delete or replace on the way from a
+// to b.
+func editDistance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			replaced := diagonal
+			if a[i] != b[j] {
+				replaced++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(replaced, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}
