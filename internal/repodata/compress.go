@@ -1,0 +1,82 @@
+package repodata
+
+import (
+	"fmt"
+	"io"
+	"sync"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+)
+
+// Compression is how a file of repodata is packed. Its value is the suffix of
+// the file's name.
+type Compression string
+
+// The compressions that are written.
+const (
+	Plain Compression = ""
+	Gzip  Compression = ".gz"
+	Zstd  Compression = ".zst"
+)
+
+// AppendFrame appends src packed as one gzip member or zstd frame. It carries
+// neither name nor time: equal bytes are packed into equal bytes. Frames of
+// one compression may follow each other in one file; unpacked they are one
+// document. For every reader we know of that holds of gzip and zstd both
+// (libsolv and so dnf, createrepo_c, gzip, zstd).
+func (c Compression) AppendFrame(dst, src []byte) []byte {
+	switch c {
+	case Plain:
+		return append(dst, src...)
+	case Gzip:
+		return appendGzip(dst, src)
+	case Zstd:
+		e := zstdEncoders.Get().(*zstd.Encoder)
+		defer zstdEncoders.Put(e)
+		return e.EncodeAll(src, dst)
+	}
+	panic(fmt.Sprintf("internal error: compression %q", string(c)))
+}
+
+const gzipLevel = 5
+
+const zstdLevel = zstd.SpeedBetterCompression
+
+// Encoders hold a megabyte and more of tables, hence the pools.
+var (
+	zstdEncoders = sync.Pool{New: func() any {
+		e, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstdLevel),
+			zstd.WithEncoderConcurrency(1), zstd.WithZeroFrames(true))
+		if err != nil {
+			panic("internal error: " + err.Error()) // options that do not fit
+		}
+		return e
+	}}
+	gzipWriters = sync.Pool{New: func() any {
+		w, err := gzip.NewWriterLevel(io.Discard, gzipLevel)
+		if err != nil {
+			panic("internal error: " + err.Error()) // no such level
+		}
+		return w
+	}}
+)
+
+// sliceWriter appends what is written to it.
+type sliceWriter []byte
+
+func (s *sliceWriter) Write(b []byte) (int, error) {
+	*s = append(*s, b...)
+	return len(b), nil
+}
+
+func appendGzip(dst, src []byte) []byte {
+	out := sliceWriter(dst)
+	w := gzipWriters.Get().(*gzip.Writer)
+	defer gzipWriters.Put(w)
+	w.Reset(&out)
+	// A sliceWriter does not fail, and so neither do these two.
+	_, _ = w.Write(src)
+	_ = w.Close()
+	return out
+}

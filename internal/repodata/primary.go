@@ -1,0 +1,137 @@
+package repodata
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/pungo-build/pungo/internal/rpm"
+)
+
+// PrimaryOpen is the head of a primary document of n packages.
+func PrimaryOpen(n int) []byte {
+	return open(`<metadata xmlns="http://linux.duke.edu/metadata/common"`+
+		` xmlns:rpm="http://linux.duke.edu/metadata/rpm" packages="`, n)
+}
+
+// PrimaryClose is the end of a primary document.
+func PrimaryClose() []byte { return []byte("</metadata>\n") }
+
+// AppendPrimary appends the package's element of a primary document.
+func AppendPrimary(b []byte, p *rpm.Package, at Location) []byte {
+	b = append(b, "<package type=\"rpm\">\n"...)
+	b = appendElement(b, "  <name>", p.Name, "</name>\n")
+	b = appendElement(b, "  <arch>", arch(p), "</arch>\n")
+	b = appendVersion(b, p)
+	b = appendAttr(append(b, `  <checksum type="`...), string(at.Checksum.Type))
+	b = appendElement(b, `" pkgid="YES">`, at.Checksum.Hex, "</checksum>\n")
+	b = appendElement(b, "  <summary>", p.Text.Summary, "</summary>\n")
+	b = appendElement(b, "  <description>", p.Text.Description, "</description>\n")
+	b = appendElement(b, "  <packager>", p.Text.Packager, "</packager>\n")
+	b = appendElement(b, "  <url>", p.Text.URL, "</url>\n")
+	b = appendNumber(b, `  <time file="`, at.FileTime)
+	b = appendNumber(b, `" build="`, p.BuildTime)
+	b = appendNumber(b, "\"/>\n  <size package=\"", at.PackageSize)
+	b = appendNumber(b, `" installed="`, p.InstalledSize)
+	b = appendNumber(b, `" archive="`, p.ArchiveSize)
+	b = appendAttr(append(b, "\"/>\n  <location href=\""...), at.Href)
+	b = append(b, "\"/>\n"...)
+	b = appendFormat(b, p)
+	return append(b, "</package>\n"...)
+}
+
+// appendFormat appends what is particular to RPM.
+func appendFormat(b []byte, p *rpm.Package) []byte {
+	b = append(b, "  <format>\n"...)
+	b = appendElement(b, "    <rpm:license>", p.Text.License, "</rpm:license>\n")
+	b = appendElement(b, "    <rpm:vendor>", p.Text.Vendor, "</rpm:vendor>\n")
+	b = appendElement(b, "    <rpm:group>", p.Text.Group, "</rpm:group>\n")
+	b = appendElement(b, "    <rpm:buildhost>", p.Text.BuildHost, "</rpm:buildhost>\n")
+	b = appendElement(b, "    <rpm:sourcerpm>", p.SourceRPM, "</rpm:sourcerpm>\n")
+	b = appendNumber(b, `    <rpm:header-range start="`, p.HeaderStart)
+	b = appendNumber(b, `" end="`, p.HeaderEnd)
+	b = append(b, "\"/>\n"...)
+	b = appendDependencies(b, "provides", p.Provides)
+	b = appendRequires(b, p)
+	b = appendDependencies(b, "conflicts", p.Conflicts)
+	b = appendDependencies(b, "obsoletes", p.Obsoletes)
+	b = appendDependencies(b, "suggests", p.Suggests)
+	b = appendDependencies(b, "enhances", p.Enhances)
+	b = appendDependencies(b, "recommends", p.Recommends)
+	b = appendDependencies(b, "supplements", p.Supplements)
+	for i := range p.Files {
+		if primaryPath(p.Files[i].Path) {
+			b = appendFile(append(b, "  "...), &p.Files[i])
+		}
+	}
+	return append(b, "  </format>\n"...)
+}
+
+func appendElement(b []byte, open, text, end string) []byte {
+	return append(appendText(append(b, open...), text), end...)
+}
+
+func appendNumber(b []byte, before string, n int64) []byte {
+	return strconv.AppendInt(append(b, before...), n, 10)
+}
+
+// primaryPath reports whether a path is listed in primary already: a solver
+// that meets only dependencies on such paths need not load filelists.
+func primaryPath(path string) bool {
+	return strings.HasPrefix(path, "/etc/") ||
+		strings.Contains(path, "bin/") ||
+		path == "/usr/lib/sendmail"
+}
+
+// appendDependencies appends the element <rpm:kind>, if there is anything to
+// put in it.
+func appendDependencies(b []byte, kind string, deps []rpm.Dependency) []byte {
+	if len(deps) == 0 {
+		return b
+	}
+	b = append(append(append(b, "    <rpm:"...), kind...), ">\n"...)
+	for i := range deps {
+		b = appendDependency(b, &deps[i], false)
+	}
+	return append(append(append(b, "    </rpm:"...), kind...), ">\n"...)
+}
+
+// appendDependency appends one <rpm:entry>. Only requirements say pre.
+func appendDependency(b []byte, d *rpm.Dependency, pre bool) []byte {
+	if d.Name == "" {
+		return b
+	}
+	b = appendAttr(append(b, `      <rpm:entry name="`...), d.Name)
+	if flags := flagNames[d.Sense&(rpm.Less|rpm.Greater|rpm.Equal)]; flags != "" {
+		b = append(append(b, `" flags="`...), flags...)
+		b = appendEVR(b, &d.EVR)
+	}
+	if pre {
+		b = append(b, `" pre="1`...)
+	}
+	return append(b, "\"/>\n"...)
+}
+
+// appendEVR continues an open attribute with the version of a dependency.
+func appendEVR(b []byte, v *rpm.EVR) []byte {
+	if v.Version == "" && v.Release == "" {
+		return b
+	}
+	b = strconv.AppendUint(append(b, `" epoch="`...), uint64(v.Epoch), 10)
+	if v.Version != "" {
+		b = appendAttr(append(b, `" ver="`...), v.Version)
+	}
+	if v.Release != "" {
+		b = appendAttr(append(b, `" rel="`...), v.Release)
+	}
+	return b
+}
+
+// flagNames are the comparisons. "Less or greater" has no name: like
+// createrepo_c we write such a dependency without its version.
+var flagNames = [8]string{
+	rpm.Less:                "LT",
+	rpm.Less | rpm.Equal:    "LE",
+	rpm.Equal:               "EQ",
+	rpm.Greater | rpm.Equal: "GE",
+	rpm.Greater:             "GT",
+}

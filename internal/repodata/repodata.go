@@ -1,0 +1,145 @@
+// Package repodata writes the metadata of a repository and reads its index.
+//
+// A repository has an index, repodata/repomd.xml (see Repomd), and three
+// documents with one <package> element per package:
+//
+//	primary    what a solver and an installer need, and the files under
+//	           /etc and */bin that dependencies tend to name
+//	filelists  every path
+//	other      changelogs
+//
+// A document is its opening (PrimaryOpen), the elements of its packages
+// (AppendPrimary) and its closing (PrimaryClose), one after the other. Since
+// gzip members and zstd frames concatenate (see Compression), so do compressed
+// documents: a package that did not change costs a copy.
+//
+// The elements are what createrepo_c makes of the same package: parsed, they
+// are equal. The formats have no specification but their readers (libsolv,
+// createrepo_c) and are as those write and read them.
+package repodata
+
+import (
+	"strconv"
+
+	"github.com/pungo-build/pungo/internal/rpm"
+)
+
+// Location is what the header of a package does not know of its file.
+type Location struct {
+	Href        string   // path or URL relative to the directory that holds repodata
+	Checksum    Checksum // of the whole file; serves as the package's id
+	PackageSize int64    // bytes of the file
+	FileTime    int64    // modification time, seconds since 1970
+}
+
+// FilelistsOpen is the head of a filelists document of n packages.
+func FilelistsOpen(n int) []byte {
+	return open(`<filelists xmlns="http://linux.duke.edu/metadata/filelists" packages="`, n)
+}
+
+// FilelistsClose is the end of a filelists document.
+func FilelistsClose() []byte { return []byte("</filelists>\n") }
+
+// OtherOpen is the head of an other document of n packages.
+func OtherOpen(n int) []byte {
+	return open(`<otherdata xmlns="http://linux.duke.edu/metadata/other" packages="`, n)
+}
+
+// OtherClose is the end of an other document.
+func OtherClose() []byte { return []byte("</otherdata>\n") }
+
+// open starts a document of n packages; root lacks only their number.
+func open(root string, n int) []byte {
+	b := append([]byte(xmlDeclaration), root...)
+	b = strconv.AppendInt(b, int64(n), 10)
+	return append(b, "\">\n"...)
+}
+
+// AppendFilelists appends the package's element of a filelists document.
+func AppendFilelists(b []byte, p *rpm.Package, at Location) []byte {
+	b = appendHead(b, p, at)
+	for i := range p.Files {
+		b = appendFile(b, &p.Files[i])
+	}
+	return append(b, "</package>\n"...)
+}
+
+// DefaultChangelogLimit is the number of changelog entries that createrepo_c
+// and Pungi keep. Whole changelogs would be most of a repository's metadata.
+const DefaultChangelogLimit = 10
+
+// AppendOther appends the package's element of an other document. It has the
+// newest limit entries of the changelog, or all if limit is negative, oldest
+// first.
+//
+// Entries of one day have one time in the header (noon), but readers sort by
+// it: as in createrepo_c each entry is at least a second later than the one
+// before it.
+func AppendOther(b []byte, p *rpm.Package, at Location, limit int) []byte {
+	b = appendHead(b, p, at)
+	log := p.Text.Changelog
+	if limit >= 0 && len(log) > limit {
+		log = log[:limit]
+	}
+	var older, date int64
+	for i := len(log) - 1; i >= 0; i-- {
+		c := &log[i]
+		if i == len(log)-1 || c.Time < older {
+			date = c.Time // a changelog out of order keeps its dates
+		} else {
+			date = max(c.Time, date+1)
+		}
+		older = c.Time
+		b = appendChange(b, c, date)
+	}
+	return append(b, "</package>\n"...)
+}
+
+func appendChange(b []byte, c *rpm.Change, date int64) []byte {
+	author := c.Author
+	for len(author) > 1 && author[len(author)-1] == ' ' {
+		author = author[:len(author)-1]
+	}
+	b = appendAttr(append(b, `  <changelog author="`...), author)
+	b = strconv.AppendInt(append(b, `" date="`...), date, 10)
+	b = appendText(append(b, `">`...), c.Text)
+	return append(b, "</changelog>\n"...)
+}
+
+// appendHead starts the element of a package in filelists and other, which
+// name it alike.
+func appendHead(b []byte, p *rpm.Package, at Location) []byte {
+	b = appendAttr(append(b, `<package pkgid="`...), at.Checksum.Hex)
+	b = appendAttr(append(b, `" name="`...), p.Name)
+	b = appendAttr(append(b, `" arch="`...), arch(p))
+	b = append(b, "\">\n"...)
+	return appendVersion(b, p)
+}
+
+func appendVersion(b []byte, p *rpm.Package) []byte {
+	b = strconv.AppendUint(append(b, `  <version epoch="`...), uint64(p.Epoch), 10)
+	b = appendAttr(append(b, `" ver="`...), p.Version)
+	b = appendAttr(append(b, `" rel="`...), p.Release)
+	return append(b, "\"/>\n"...)
+}
+
+func appendFile(b []byte, f *rpm.File) []byte {
+	switch {
+	case f.Dir: // also of a ghost
+		b = append(b, `  <file type="dir">`...)
+	case f.Ghost:
+		b = append(b, `  <file type="ghost">`...)
+	default:
+		b = append(b, `  <file>`...)
+	}
+	return append(appendText(b, f.Path), "</file>\n"...)
+}
+
+// arch is the architecture that repodata gives a package: every source
+// package is "src" there, also one whose sources may not be distributed.
+func arch(p *rpm.Package) string {
+	if p.Arch == "nosrc" {
+		return "src"
+	}
+	return p.Arch
+}

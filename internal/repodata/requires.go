@@ -1,0 +1,157 @@
+package repodata
+
+import (
+	"strings"
+	"sync"
+
+	"github.com/pungo-build/pungo/internal/rpm"
+)
+
+// appendRequires appends what the package needs of others. Left out is what
+// a solver need not look at, by the rules of createrepo_c:
+//
+//   - features of rpm itself, rpmlib(...)
+//   - files the package brings, where primary lists them
+//   - capabilities that the package provides in the very same words
+//   - repetitions of the last requirement of the same name
+//   - all versions of libc.so.6 but the highest, which comes last
+func appendRequires(b []byte, p *rpm.Package) []byte {
+	if len(p.Requires) == 0 {
+		return b
+	}
+	start := len(b)
+	b = append(b, "    <rpm:requires>\n"...)
+	empty := len(b)
+	f := newRequireFilter(p)
+	var libc *rpm.Dependency
+	for i := range p.Requires {
+		switch d := &p.Requires[i]; {
+		case !f.keep(d):
+		case !strings.HasPrefix(d.Name, "libc.so.6"):
+			b = appendDependency(b, d, d.Pre)
+		case libc == nil || lessLibc(libc.Name, d.Name):
+			libc = d
+		}
+	}
+	f.release()
+	if libc != nil {
+		b = appendDependency(b, libc, libc.Pre)
+	}
+	if len(b) == empty {
+		return b[:start]
+	}
+	return append(b, "    </rpm:requires>\n"...)
+}
+
+// requireFilter decides which requirements of one package are written.
+type requireFilter struct {
+	own      map[string]bool             // required paths that primary would list; true if in the package
+	provided map[rpm.Dependency]struct{} // by sameWords
+	last     map[string]rpm.Dependency   // last requirement kept, by name; values by sameWords
+}
+
+// requireFilters keeps the maps, so that writing a package allocates nothing.
+var requireFilters = sync.Pool{New: func() any {
+	return &requireFilter{
+		own:      map[string]bool{},
+		provided: map[rpm.Dependency]struct{}{},
+		last:     map[string]rpm.Dependency{},
+	}
+}}
+
+func newRequireFilter(p *rpm.Package) *requireFilter {
+	f := requireFilters.Get().(*requireFilter)
+	var lengths uint64 // of the paths in f.own: bit n is set for a length of n modulo 64
+	for i := range p.Requires {
+		if name := p.Requires[i].Name; strings.HasPrefix(name, "/") && primaryPath(name) {
+			f.own[name] = false
+			lengths |= 1 << (len(name) % 64)
+		}
+	}
+	for i := range p.Files {
+		path := p.Files[i].Path
+		if lengths>>(len(path)%64)&1 == 0 {
+			continue // almost all: a look into the map would cost more
+		}
+		if _, asked := f.own[path]; asked {
+			f.own[path] = true
+		}
+	}
+	for i := range p.Provides {
+		f.provided[sameWords(&p.Provides[i], false)] = struct{}{}
+	}
+	return f
+}
+
+// release gives the filter back. One that a giant package has used is left to
+// the collector: clearing a map costs what it once held.
+func (f *requireFilter) release() {
+	const giant = 1024
+	if len(f.own)+len(f.provided)+len(f.last) > giant {
+		return
+	}
+	clear(f.own)
+	clear(f.provided)
+	clear(f.last)
+	requireFilters.Put(f)
+}
+
+// keep reports whether the next requirement is written.
+func (f *requireFilter) keep(d *rpm.Dependency) bool {
+	if d.Name == "" || strings.HasPrefix(d.Name, "rpmlib(") || f.own[d.Name] {
+		return false
+	}
+	if _, ok := f.provided[sameWords(d, false)]; ok {
+		return false
+	}
+	words := sameWords(d, d.Pre)
+	if last, ok := f.last[d.Name]; ok && last == words {
+		return false
+	}
+	f.last[d.Name] = words
+	return true
+}
+
+// sameWords is a dependency as a key: equal for those that are written alike.
+func sameWords(d *rpm.Dependency, pre bool) rpm.Dependency {
+	key := *d
+	key.Pre = pre
+	if key.Sense == rpm.Less|rpm.Greater {
+		key.Sense = 0
+	}
+	return key
+}
+
+// lessLibc reports whether b asks for a newer C library than a. Both begin with
+// "libc.so.6", and the symbol version is in the first parentheses:
+//
+//	libc.so.6 < libc.so.6( < libc.so.6() < libc.so.6(GLIBC_PRIVATE) < libc.so.6(GLIBC_2.4)
+func lessLibc(a, b string) bool {
+	rankA, versionA := libcVersion(a)
+	rankB, versionB := libcVersion(b)
+	if rankA != rankB {
+		return rankA < rankB
+	}
+	return rpm.CompareVersion(versionA, versionB) < 0
+}
+
+// libcVersion is the version in the parentheses of a requirement, from its
+// first digit on. The rank orders requirements by how much they have of that.
+func libcVersion(name string) (rank int, version string) {
+	_, rest, ok := strings.Cut(name, "(")
+	if !ok {
+		return 0, ""
+	}
+	symbol, _, ok := strings.Cut(rest, ")")
+	if !ok {
+		return 1, ""
+	}
+	if symbol == "" {
+		return 2, ""
+	}
+	digit := strings.IndexAny(symbol, "0123456789")
+	if digit < 0 {
+		return 3, ""
+	}
+	return 4, symbol[digit:]
+}
