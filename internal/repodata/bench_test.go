@@ -117,7 +117,7 @@ func BenchmarkAppend(b *testing.B) {
 	size := 0
 	i := 0
 	for b.Loop() {
-		p, at := packages[i%100], places[i%100]
+		p, at := packages[i%len(packages)], places[i%len(packages)]
 		buf = AppendPrimary(buf[:0], p, at)
 		buf = AppendFilelists(buf, p, at)
 		buf = AppendOther(buf, p, at, DefaultChangelogLimit)

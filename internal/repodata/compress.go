@@ -39,9 +39,23 @@ func (c Compression) AppendFrame(dst, src []byte) []byte {
 	panic(fmt.Sprintf("internal error: compression %q", string(c)))
 }
 
-const gzipLevel = 5
-
-const zstdLevel = zstd.SpeedBetterCompression
+// The levels are chosen by measuring metadata of 740 packages of Debian, 13 MB
+// (primary 1.4, filelists 9.1, other 2.7), on one core; sizes are of all three,
+// speeds of primary and filelists.
+//
+//	                  bytes     MB/s           bytes     MB/s
+//	gzip here, 5  1,499,194  202-386   zstd, default   1,324,308  236-536
+//	           6  1,440,503  178-329         better    1,188,242  164-284
+//	           7  1,433,668  130-238         best      1,118,380   50-73
+//	  gzip(1) -6  1,440,693   40-81    zstd(1) -10     1,108,058   13-44
+//
+// createrepo_c takes zlib's 6 and zstd's 10. Our gzip 6 has the size of zlib's
+// at four times its speed. Our best zstd is as small as zstd's 10, but the 6%
+// that it gains over better cost three times the time.
+const (
+	gzipLevel = 6
+	zstdLevel = zstd.SpeedBetterCompression
+)
 
 // Encoders hold a megabyte and more of tables, hence the pools.
 var (

@@ -57,6 +57,9 @@ func appendEscaped(b []byte, s string, e *escapes) []byte {
 			break
 		}
 	}
+	if i < len(s) && len(s) >= 8 && !suspicious(word(s[len(s)-8:])) {
+		i = len(s)
+	}
 	for ; i < len(s); i++ {
 		if !e.literal[s[i]] {
 			return appendUnusual(append(b, s[:i]...), s[i:], e)

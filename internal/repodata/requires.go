@@ -48,7 +48,17 @@ type requireFilter struct {
 	own      map[string]bool             // required paths that primary would list; true if in the package
 	provided map[rpm.Dependency]struct{} // by sameWords
 	last     map[string]rpm.Dependency   // last requirement kept, by name; values by sameWords
+
+	// Most names are in neither of the first two maps, and most can be told by
+	// their length alone.
+	ownLengths, providedLengths lengths
 }
+
+// lengths is a set of lengths modulo 64.
+type lengths uint64
+
+func (l *lengths) add(s string)     { *l |= 1 << (len(s) % 64) }
+func (l lengths) has(s string) bool { return l>>(len(s)%64)&1 != 0 }
 
 // requireFilters keeps the maps, so that writing a package allocates nothing.
 var requireFilters = sync.Pool{New: func() any {
@@ -61,24 +71,22 @@ var requireFilters = sync.Pool{New: func() any {
 
 func newRequireFilter(p *rpm.Package) *requireFilter {
 	f := requireFilters.Get().(*requireFilter)
-	var lengths uint64 // of the paths in f.own: bit n is set for a length of n modulo 64
 	for i := range p.Requires {
 		if name := p.Requires[i].Name; strings.HasPrefix(name, "/") && primaryPath(name) {
 			f.own[name] = false
-			lengths |= 1 << (len(name) % 64)
+			f.ownLengths.add(name)
 		}
 	}
 	for i := range p.Files {
-		path := p.Files[i].Path
-		if lengths>>(len(path)%64)&1 == 0 {
-			continue // almost all: a look into the map would cost more
-		}
-		if _, asked := f.own[path]; asked {
-			f.own[path] = true
+		if path := p.Files[i].Path; f.ownLengths.has(path) {
+			if _, asked := f.own[path]; asked {
+				f.own[path] = true
+			}
 		}
 	}
 	for i := range p.Provides {
 		f.provided[sameWords(&p.Provides[i], false)] = struct{}{}
+		f.providedLengths.add(p.Provides[i].Name)
 	}
 	return f
 }
@@ -93,16 +101,22 @@ func (f *requireFilter) release() {
 	clear(f.own)
 	clear(f.provided)
 	clear(f.last)
+	f.ownLengths, f.providedLengths = 0, 0
 	requireFilters.Put(f)
 }
 
 // keep reports whether the next requirement is written.
 func (f *requireFilter) keep(d *rpm.Dependency) bool {
-	if d.Name == "" || strings.HasPrefix(d.Name, "rpmlib(") || f.own[d.Name] {
+	if d.Name == "" || strings.HasPrefix(d.Name, "rpmlib(") {
 		return false
 	}
-	if _, ok := f.provided[sameWords(d, false)]; ok {
+	if f.ownLengths.has(d.Name) && f.own[d.Name] {
 		return false
+	}
+	if f.providedLengths.has(d.Name) {
+		if _, ok := f.provided[sameWords(d, false)]; ok {
+			return false
+		}
 	}
 	words := sameWords(d, d.Pre)
 	if last, ok := f.last[d.Name]; ok && last == words {
