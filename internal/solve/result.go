@@ -1,0 +1,133 @@
+package solve
+
+import (
+	"slices"
+	"strings"
+)
+
+// Result is what a Request selects. Lists of packages are sorted by NEVRA.
+type Result struct {
+	Binaries, Debug, Sources []Selected
+	// Unresolved are the requirements that nothing satisfies, by requirer.
+	Unresolved []Unresolved
+	// Unmatched are the Inputs and Prepopulate entries that select nothing.
+	Unmatched []Unmatched
+}
+
+// Selected is one package of a Result. Packages with the flag Lookaside are
+// needed, but not to be shipped.
+type Selected struct {
+	Index  int // in the list given to NewPool
+	Flags  Flags
+	Reason Reason
+}
+
+// Reason says why a package was selected, the first time that it was.
+type Reason struct {
+	Step     string // such as "input", "requirement", "source"; see steps.go
+	By       int    // index of the package that wanted it, -1 for inputs
+	Wanted   string // what was asked for: a pattern, a requirement, the name of a source
+	For      string // Input.Reason or Conditional.Reason, or what spoke for multilib
+	Rule     Rule   // what decided between the candidates
+	Rejected []int  // indexes of the candidates that were not taken
+}
+
+// Rule is how one of several candidates was chosen.
+type Rule string
+
+// The rules, in the order in which they are tried.
+const (
+	RuleOnly      Rule = "only candidate"
+	RuleGreedyAll Rule = "greedy: all"
+	RuleSelected  Rule = "already selected"
+	RuleNative    Rule = "native arch"
+	RuleNewest    Rule = "newest version"
+	RuleArch      Rule = "best arch"
+	RuleShortest  Rule = "shortest name"
+	RuleFirst     Rule = "first by name"
+	RuleBuild     Rule = "greedy: same build"
+	RuleSource    Rule = "same source"
+)
+
+// Flags is a set of marks on a selected package.
+type Flags uint16
+
+// The flags. FlagConditional and FlagSelfHosting mark what was pulled in.
+const (
+	FlagConditional Flags = 1 << iota
+	FlagFulltree
+	// FlagFulltreeExclude marks packages whose source is in FulltreeExcludes; for
+	// debug packages only where a requirement asked for them. Moving packages
+	// between a tree and its parent depends on it.
+	FlagFulltreeExclude
+	FlagGreedyBuild
+	FlagInput
+	FlagLangpack
+	FlagLookaside
+	FlagMultilib
+	FlagPrepopulate
+	FlagSelfHosting
+)
+
+// flagNames are in the order of the bits, which is that of the alphabet.
+var flagNames = [...]string{
+	"conditional", "fulltree", "fulltree-exclude", "greedy-build", "input",
+	"langpack", "lookaside", "multilib", "prepopulate", "self-hosting",
+}
+
+// Has tells whether all of the flags are set.
+func (f Flags) Has(flags Flags) bool { return f&flags == flags }
+
+// Names are the names of the flags, sorted; never nil.
+func (f Flags) Names() []string {
+	names := []string{}
+	for i, name := range flagNames {
+		if f&(1<<i) != 0 {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+func (f Flags) String() string { return strings.Join(f.Names(), ",") }
+
+// Unresolved is a requirement of a selected package that nothing satisfies.
+type Unresolved struct {
+	Requirer    int    // index of the package
+	Requirement string // as its header has it
+	Why         string
+	// Chain is how the requirer got in: the package itself, the one that wanted
+	// it, and so on to the package that an input selected.
+	Chain []int
+}
+
+// Unmatched is an input that selects nothing.
+type Unmatched struct {
+	Input
+	Why string
+}
+
+// Find is the selected package of an index, of any kind.
+func (r *Result) Find(index int) (Selected, bool) {
+	for _, list := range [...][]Selected{r.Binaries, r.Debug, r.Sources} {
+		if i := slices.IndexFunc(list, func(s Selected) bool { return s.Index == index }); i >= 0 {
+			return list[i], true
+		}
+	}
+	return Selected{}, false
+}
+
+// Chain tells how a package got in: the package itself first, then the one that
+// wanted it, and so on. It is empty if the package is not selected.
+func (r *Result) Chain(index int) []Selected {
+	var chain []Selected
+	for index >= 0 {
+		s, ok := r.Find(index)
+		if !ok {
+			break
+		}
+		chain = append(chain, s)
+		index = s.Reason.By
+	}
+	return chain
+}

@@ -1,0 +1,246 @@
+package solve
+
+import (
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/pungo-build/pungo/internal/rpm"
+)
+
+// view is what a request can see of a pool.
+type view struct {
+	pool   *Pool
+	traits []traits // by id
+	place  []uint8  // by id: position of the arch in the chain of the tree, best first
+}
+
+// traits is a set of facts on a package. One without any is invisible.
+type traits uint8
+
+const (
+	native   traits = 1 << iota // an arch of the tree, or noarch
+	foreign                     // an arch that comes with multilib only, or noarch
+	present                     // neither excluded nor a copy of another one
+	newest                      // the newest present of its name and arch: a candidate
+	excluded                    // would be present if no pattern excluded it
+)
+
+// both is noarch: it belongs to either class.
+const both = native | foreign
+
+func newView(p *Pool, r *Request) *view {
+	v := &view{
+		pool:   p,
+		traits: make([]traits, len(p.packages)),
+		place:  make([]uint8, len(p.packages)),
+	}
+	v.classify(r.TreeArch)
+	for _, s := range r.Excludes {
+		v.exclude(parsePattern(s))
+	}
+	for _, s := range r.MultilibBlacklist {
+		v.blacklist(parsePattern(s))
+	}
+	v.markNewest()
+	return v
+}
+
+// classify sorts packages by arch into native and foreign ones.
+func (v *view) classify(tree string) {
+	type class struct {
+		traits traits
+		place  uint8
+	}
+	foreigners := rpm.MultilibArches(tree)
+	classes := map[string]class{"src": {present, 0}, "nosrc": {present, 0}}
+	for i, arch := range rpm.ValidArches(tree, true) {
+		c := class{present | native, uint8(i)}
+		switch {
+		case arch == "noarch":
+			c.traits = present | both
+		case slices.Contains(foreigners, arch):
+			c.traits = present | foreign
+		}
+		classes[arch] = c
+	}
+	for id := range v.traits {
+		if c, ok := classes[v.pool.packages[id].Arch]; ok && !v.pool.hidden[id] {
+			v.traits[id], v.place[id] = c.traits, c.place
+		}
+	}
+}
+
+// exclude makes packages invisible, as if their repository lacked them. A
+// pattern "name.+" never means noarch packages.
+func (v *view) exclude(p pattern) {
+	v.eachNamed(p, func(id int32) {
+		switch {
+		case v.pool.packages[id].Lookaside:
+		case p.foreign && v.traits[id]&both == both:
+		case p.matches(v, id):
+			v.hide(id)
+		}
+	})
+}
+
+// blacklist makes binary packages of foreign arches invisible, everywhere.
+func (v *view) blacklist(p pattern) {
+	v.eachNamed(p, func(id int32) {
+		if v.pool.kind[id] == Binary && v.traits[id]&both == foreign {
+			v.hide(id)
+		}
+	})
+}
+
+func (v *view) hide(id int32) {
+	if v.traits[id]&present != 0 {
+		v.traits[id] = v.traits[id]&^present | excluded
+	}
+}
+
+// markNewest finds the newest present package of each name and arch.
+func (v *view) markNewest() {
+	for ids := range v.byName() {
+		for i, id := range ids {
+			if v.traits[id]&present != 0 && !v.supersededIn(ids[i+1:], id) {
+				v.traits[id] |= newest
+			}
+		}
+	}
+}
+
+// supersededIn tells whether later, packages of the same name in ascending
+// order of version, has a newer one of the same arch. Versions that differ in
+// bytes only are equally new.
+func (v *view) supersededIn(later []int32, id int32) bool {
+	pkg := &v.pool.packages[id]
+	for _, other := range later {
+		o := &v.pool.packages[other]
+		if o.Arch == pkg.Arch && v.traits[other]&present != 0 && rpm.Compare(pkg.EVR, o.EVR) < 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// byName yields the ids of each name, in order.
+func (v *view) byName() func(yield func([]int32) bool) {
+	return func(yield func([]int32) bool) {
+		var ids []int32
+		for id := range v.pool.packages {
+			if len(ids) > 0 && v.pool.packages[ids[0]].Name != v.pool.packages[id].Name {
+				if !yield(ids) {
+					return
+				}
+				ids = ids[:0]
+			}
+			ids = append(ids, int32(id))
+		}
+		if len(ids) > 0 {
+			yield(ids)
+		}
+	}
+}
+
+// candidate tells whether the request may choose the package by name or for a requirement.
+func (v *view) candidate(id int32, k Kind) bool {
+	return v.traits[id]&newest != 0 && v.pool.kind[id] == k
+}
+
+// pattern is a parsed pattern of a Request.
+type pattern struct {
+	glob    string
+	literal bool // glob has no wildcards
+	arch    string
+	foreign bool // ended in ".+"
+	kind    Kind
+}
+
+func parsePattern(s string) pattern {
+	p := pattern{glob: s}
+	if name, ok := strings.CutSuffix(s, ".+"); ok {
+		p.glob, p.foreign = name, true
+	} else {
+		p.glob, p.arch = rpm.SplitNameArch(s)
+	}
+	switch {
+	case p.arch == "src" || p.arch == "nosrc":
+		p.kind, p.arch = Source, ""
+	case isDebugName(p.glob):
+		p.kind = Debug
+	}
+	p.literal = !strings.ContainsAny(p.glob, `*?[\`)
+	p.glob = strings.ReplaceAll(p.glob, "[!", "[^") // the shell's spelling
+	return p
+}
+
+func (p *pattern) matchName(name string) bool {
+	if p.literal {
+		return p.glob == name
+	}
+	ok, err := path.Match(p.glob, name)
+	return ok && err == nil // a broken pattern matches nothing, as in the shell
+}
+
+// matches tells whether a package, whose name matches, is of the right arch and kind.
+func (p *pattern) matches(v *view, id int32) bool {
+	switch {
+	case p.kind != v.pool.kind[id]:
+		return false
+	case p.arch != "":
+		return p.arch == v.pool.packages[id].Arch
+	}
+	return !p.foreign || v.traits[id]&foreign != 0
+}
+
+// eachNamed visits the packages whose name matches, whatever else they are.
+func (v *view) eachNamed(p pattern, visit func(id int32)) {
+	packages := v.pool.packages
+	if p.literal {
+		for id := v.pool.firstNamed(p.glob); id < len(packages) && packages[id].Name == p.glob; id++ {
+			visit(int32(id))
+		}
+		return
+	}
+	last, matched := "", false
+	for id := range packages {
+		if name := packages[id].Name; id == 0 || name != last {
+			last, matched = name, p.matchName(name)
+		}
+		if matched {
+			visit(int32(id))
+		}
+	}
+}
+
+// firstNamed is the first id whose name is not less than name.
+func (p *Pool) firstNamed(name string) int {
+	id, _ := slices.BinarySearchFunc(p.packages, name, func(pkg Package, name string) int {
+		return strings.Compare(pkg.Name, name)
+	})
+	return id
+}
+
+// find lists the candidates of a pattern, grouped by name. When there are none,
+// why says what is in the way.
+func (v *view) find(p pattern) (groups [][]int32, why string) {
+	why = "no package has that name"
+	v.eachNamed(p, func(id int32) {
+		switch {
+		case !p.matches(v, id):
+			if why == "no package has that name" {
+				why = "only packages of other arches or kinds have that name"
+			}
+		case v.traits[id]&excluded != 0:
+			why = "all packages of that name are excluded"
+		case v.candidate(id, p.kind):
+			if n := len(groups); n > 0 && v.pool.packages[groups[n-1][0]].Name == v.pool.packages[id].Name {
+				groups[n-1] = append(groups[n-1], id)
+			} else {
+				groups = append(groups, []int32{id})
+			}
+		}
+	})
+	return groups, why
+}
