@@ -1,0 +1,96 @@
+package productmd
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+)
+
+// DiscInfo identifies a tree or medium. Installers compare the timestamp in
+// .discinfo to know a disc again, dnf that in media.repo.
+type DiscInfo struct {
+	Timestamp   int64  // Unix seconds; one for the whole compose, so that its parts know each other
+	Description string // release name and version, for example "Acme OS 42"
+	Arch        string // "src" for sources
+	Discs       []int  // numbers from 1; nil stands for all
+}
+
+// Validate reports what would not survive in a line of text.
+func (d DiscInfo) Validate() error {
+	if d.Timestamp <= 0 {
+		return fmt.Errorf("timestamp %d, wanted seconds since 1970", d.Timestamp)
+	}
+	for _, line := range []string{d.Description, d.Arch} {
+		if line == "" || strings.ContainsAny(line, "\r\n") {
+			return fmt.Errorf("%q, wanted one line of text", line)
+		}
+	}
+	for _, n := range d.Discs {
+		if n < 1 {
+			return fmt.Errorf("disc number %d, wanted 1 or more", n)
+		}
+	}
+	return nil
+}
+
+// Encode writes .discinfo: timestamp, description, arch, and "ALL" or disc
+// numbers separated by commas, each in a line.
+func (d DiscInfo) Encode(w io.Writer) error {
+	if err := d.Validate(); err != nil {
+		return err
+	}
+	discs := "ALL"
+	if d.Discs != nil {
+		var numbers []string
+		for _, n := range d.Discs {
+			numbers = append(numbers, strconv.Itoa(n))
+		}
+		discs = strings.Join(numbers, ",")
+	}
+	_, err := fmt.Fprintf(w, "%d\n%s\n%s\n%s\n", d.Timestamp, d.Description, d.Arch, discs)
+	return err
+}
+
+// EncodeMediaRepo writes media.repo, which makes the medium a repository of
+// dnf. Its mediaid is the timestamp.
+func (d DiscInfo) EncodeMediaRepo(w io.Writer) error {
+	if err := d.Validate(); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(w, "[InstallMedia]\nname=%s\nmediaid=%d\nmetadata_expire=-1\ngpgcheck=0\ncost=500\n",
+		d.Description, d.Timestamp)
+	return err
+}
+
+// ParseDiscInfo reads .discinfo. A fraction of the timestamp is dropped; a file
+// without the fourth line stands for all discs.
+func ParseDiscInfo(r io.Reader) (DiscInfo, error) {
+	var lines []string
+	scanner := bufio.NewScanner(r)
+	for len(lines) < 4 && scanner.Scan() {
+		lines = append(lines, strings.TrimSpace(scanner.Text()))
+	}
+	if err := scanner.Err(); err != nil {
+		return DiscInfo{}, err
+	}
+	if len(lines) < 3 {
+		return DiscInfo{}, fmt.Errorf("%d lines, wanted timestamp, description, arch and disc numbers", len(lines))
+	}
+	timestamp, err := parseTimestamp(lines[0])
+	if err != nil {
+		return DiscInfo{}, err
+	}
+	d := DiscInfo{Timestamp: timestamp, Description: lines[1], Arch: lines[2]}
+	if len(lines) == 4 && lines[3] != "ALL" {
+		for _, word := range splitList(lines[3]) {
+			n, err := strconv.Atoi(word)
+			if err != nil {
+				return DiscInfo{}, fmt.Errorf("disc number %q, wanted ALL or numbers", word)
+			}
+			d.Discs = append(d.Discs, n)
+		}
+	}
+	return d, d.Validate()
+}

@@ -1,0 +1,213 @@
+package productmd
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// ComposeType says what a compose is for.
+type ComposeType string
+
+// The compose types, with their mark in a compose id.
+const (
+	Production  ComposeType = "production"  // no mark
+	Nightly     ComposeType = "nightly"     // ".n"
+	Test        ComposeType = "test"        // ".t"
+	CI          ComposeType = "ci"          // ".ci"
+	Development ComposeType = "development" // ".d"
+)
+
+// composeTypes lists the types with their marks.
+var composeTypes = []struct {
+	kind ComposeType
+	mark string
+}{
+	{Production, ""}, {Nightly, ".n"}, {Test, ".t"}, {CI, ".ci"}, {Development, ".d"},
+}
+
+// Mark returns the type's part of a compose id, "" for production.
+func (t ComposeType) Mark() string {
+	for _, c := range composeTypes {
+		if c.kind == t {
+			return c.mark
+		}
+	}
+	return ""
+}
+
+// Validate reports a type that does not exist.
+func (t ComposeType) Validate() error {
+	var known []string
+	for _, c := range composeTypes {
+		known = append(known, string(c.kind))
+	}
+	return validateOneOf("compose type", string(t), known)
+}
+
+// ReleaseID is the part of a compose id that names a release, such as
+// "Acme-42" or "Acme-42-updates".
+type ReleaseID struct {
+	Short   string
+	Version string
+	Type    string // "" is ga
+}
+
+// String returns the form in a compose id.
+func (r ReleaseID) String() string {
+	s := r.Short + "-" + r.Version
+	if r.Type != "" && r.Type != "ga" {
+		s += "-" + r.Type
+	}
+	return s
+}
+
+// Validate reports what productmd would not accept.
+func (r ReleaseID) Validate() error {
+	if !shortPattern.MatchString(r.Short) {
+		return fmt.Errorf("release short name %q, wanted letters and digits, in words separated by dashes", r.Short)
+	}
+	if !versionPattern.MatchString(r.Version) {
+		return fmt.Errorf("release version %q, wanted dotted numbers or a word that begins with a letter", r.Version)
+	}
+	if r.Type == "" {
+		return nil
+	}
+	return validateOneOf("release type", r.Type, ReleaseTypes())
+}
+
+// Identity is what distinguishes one compose from all others.
+type Identity struct {
+	Release ReleaseID
+	Base    ReleaseID // what a layered release is based on; the zero value if it is not layered
+	Date    string    // YYYYMMDD
+	Type    ComposeType
+	Respin  int // from 0, counts composes of one release, date and type
+}
+
+// ID returns the compose id:
+//
+//	<short>-<version>[-<type>][-<base short>-<base version>[-<base type>]]-<date><mark>.<respin>
+func (i Identity) ID() string {
+	s := i.Release.String()
+	if i.Base != (ReleaseID{}) {
+		s += "-" + i.Base.String()
+	}
+	return s + "-" + i.Date + i.Type.Mark() + "." + strconv.Itoa(i.Respin)
+}
+
+// Validate reports the first part that is not acceptable.
+func (i Identity) Validate() error {
+	if err := i.Release.Validate(); err != nil {
+		return err
+	}
+	if i.Base != (ReleaseID{}) {
+		if err := i.Base.Validate(); err != nil {
+			return fmt.Errorf("base product: %w", err)
+		}
+	}
+	return i.Compose().Validate()
+}
+
+// Compose returns the compose section of the metadata, without a label.
+func (i Identity) Compose() Compose {
+	return Compose{ID: i.ID(), Date: i.Date, Type: i.Type, Respin: i.Respin}
+}
+
+// LayeredProduct returns the identity of a variant that is a release of its
+// own. It is based on the compose's release, whose version is cut to its major
+// part and whose type does not count.
+func (i Identity) LayeredProduct(short, version string) Identity {
+	i.Base = ReleaseID{Short: i.Release.Short, Version: Major(i.Release.Version)}
+	i.Release = ReleaseID{Short: short, Version: version}
+	return i
+}
+
+// idPattern splits a compose id into release, date, mark and respin.
+var idPattern = regexp.MustCompile(`^(.+)-([0-9]{8})(\.[a-z]+)?\.([0-9]{1,9})$`)
+
+// ParseID takes a compose id apart. A type of the release is recognized if it
+// is one of [ReleaseTypes]; the type of a ga release is "ga".
+//
+// Short names may contain dashes and versions may be words, so the split of the
+// release is a reading, not the only one: the first dotted number ends the
+// (first) release; without any, the last word is the version.
+func ParseID(id string) (Identity, error) {
+	m := idPattern.FindStringSubmatch(id)
+	if m == nil {
+		return Identity{}, fmt.Errorf("compose id %q, wanted <short>-<version>-<YYYYMMDD>[.<type>].<respin>", id)
+	}
+	respin, err := strconv.Atoi(m[4])
+	if err != nil {
+		return Identity{}, fmt.Errorf("compose id %q: respin %q: %w", id, m[4], err)
+	}
+	parsed := Identity{Date: m[2], Respin: respin}
+	if parsed.Type, err = parseMark(m[3]); err != nil {
+		return Identity{}, fmt.Errorf("compose id %q: %w", id, err)
+	}
+	words := strings.Split(m[1], "-")
+	if parsed.Release, words, err = cutRelease(words); err != nil {
+		return Identity{}, fmt.Errorf("compose id %q: %w", id, err)
+	}
+	if len(words) > 0 {
+		if parsed.Base, words, err = cutRelease(words); err != nil {
+			return Identity{}, fmt.Errorf("compose id %q: base product: %w", id, err)
+		}
+	}
+	if len(words) > 0 {
+		return Identity{}, fmt.Errorf("compose id %q: %q follows the base product, wanted the date", id, strings.Join(words, "-"))
+	}
+	return parsed, parsed.Validate()
+}
+
+func parseMark(mark string) (ComposeType, error) {
+	for _, c := range composeTypes {
+		if c.mark == mark {
+			return c.kind, nil
+		}
+	}
+	return "", fmt.Errorf("mark %q is of no compose type", mark)
+}
+
+// numberPattern matches a version that can be told from a word.
+var numberPattern = regexp.MustCompile(`^[0-9]+(\.[0-9]+)*$`)
+
+// cutRelease reads a release from the front of the words of an id.
+func cutRelease(words []string) (r ReleaseID, rest []string, err error) {
+	if len(words) < 2 {
+		return r, nil, errors.New("release without a version")
+	}
+	version := 1 + slices.IndexFunc(words[1:], numberPattern.MatchString)
+	if version == 0 {
+		// No number at all: the version is the word before the type.
+		version = len(words) - 1
+		if n := typeWords(words[1:], true); n > 0 && version-n >= 1 {
+			version -= n
+		}
+	}
+	r = ReleaseID{Short: strings.Join(words[:version], "-"), Version: words[version], Type: "ga"}
+	rest = words[version+1:]
+	if n := typeWords(rest, false); n > 0 {
+		r.Type = strings.Join(rest[:n], "-")
+		rest = rest[n:]
+	}
+	return r, rest, r.Validate()
+}
+
+// typeWords returns how many words at the front (or at the end) of words are a
+// release type, preferring the longest: "updates-testing" is not "updates".
+func typeWords(words []string, atEnd bool) int {
+	for n := min(2, len(words)); n > 0; n-- {
+		part := words[:n]
+		if atEnd {
+			part = words[len(words)-n:]
+		}
+		if slices.Contains(ReleaseTypes(), strings.Join(part, "-")) {
+			return n
+		}
+	}
+	return 0
+}
