@@ -126,3 +126,39 @@ func BenchmarkAppend(b *testing.B) {
 	}
 	b.ReportMetric(float64(size)/float64(i), "B/package")
 }
+
+// TestAppendAllocations wants no allocation for an entry of any list. A few for
+// the whole package are let pass: the race detector empties pools at random.
+func TestAppendAllocations(t *testing.T) {
+	packages, places := typicalPackages(1)
+	p, at := packages[0], places[0]
+	buf := make([]byte, 0, 64<<10)
+	allocations := testing.AllocsPerRun(100, func() {
+		buf = AppendPrimary(buf[:0], p, at)
+		buf = AppendFilelists(buf, p, at)
+		buf = AppendOther(buf, p, at, DefaultChangelogLimit)
+	})
+	if allocations > 10 {
+		t.Errorf("%v allocations, want none", allocations)
+	}
+}
+
+// BenchmarkAppendFrame packs the primary document of 100 packages.
+func BenchmarkAppendFrame(b *testing.B) {
+	packages, places := typicalPackages(100)
+	var doc []byte
+	for i := range packages {
+		doc = AppendPrimary(doc, packages[i], places[i])
+	}
+	for _, c := range []Compression{Gzip, Zstd} {
+		b.Run(string(c[1:]), func(b *testing.B) {
+			b.ReportAllocs()
+			b.SetBytes(int64(len(doc)))
+			var out []byte
+			for b.Loop() {
+				out = c.AppendFrame(out[:0], doc)
+			}
+			b.ReportMetric(float64(len(out))/float64(len(doc)), "ratio")
+		})
+	}
+}

@@ -54,16 +54,14 @@ func appendEscaped(b []byte, s string, e *escapes) []byte {
 	i := 0
 	for ; i+8 <= len(s); i += 8 {
 		if suspicious(word(s[i:])) && !e.allLiteral(s[i:i+8]) {
-			break
-		}
-	}
-	if i < len(s) && len(s) >= 8 && !suspicious(word(s[len(s)-8:])) {
-		i = len(s)
-	}
-	for ; i < len(s); i++ {
-		if !e.literal[s[i]] {
 			return appendUnusual(append(b, s[:i]...), s[i:], e)
 		}
+	}
+	if i > 0 && !suspicious(word(s[len(s)-8:])) { // the rest, and some bytes again
+		return append(b, s...)
+	}
+	if !e.allLiteral(s[i:]) {
+		return appendUnusual(append(b, s[:i]...), s[i:], e)
 	}
 	return append(b, s...)
 }

@@ -14,8 +14,8 @@ import (
 const maxRepomd = 4 << 20
 
 // ParseRepomd reads an index. The locations in it are foreign text: they may
-// be absolute or lead out of the repository. Elements it does not know, such
-// as the header checksums of zchunk, are ignored.
+// be absolute or lead out of the repository. What a Record has no room for, such
+// as an xml:base or the header checksums of zchunk, is ignored.
 //
 // It is an error if the index is larger than 4 MiB or not well-formed, and if
 // a record lacks its type, location or checksum, has a checksum of an unknown

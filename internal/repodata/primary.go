@@ -59,7 +59,7 @@ func appendFormat(b []byte, p *rpm.Package) []byte {
 	b = appendDependencies(b, "recommends", p.Recommends)
 	b = appendDependencies(b, "supplements", p.Supplements)
 	for i := range p.Files {
-		if primaryPath(p.Files[i].Path) {
+		if PrimaryPath(p.Files[i].Path) {
 			b = appendFile(append(b, "  "...), &p.Files[i])
 		}
 	}
@@ -74,9 +74,9 @@ func appendNumber(b []byte, before string, n int64) []byte {
 	return strconv.AppendInt(append(b, before...), n, 10)
 }
 
-// primaryPath reports whether a path is listed in primary already: a solver
+// PrimaryPath reports whether a path is listed in primary already: a solver
 // that meets only dependencies on such paths need not load filelists.
-func primaryPath(path string) bool {
+func PrimaryPath(path string) bool {
 	return strings.HasPrefix(path, "/etc/") ||
 		strings.Contains(path, "bin/") ||
 		path == "/usr/lib/sendmail"

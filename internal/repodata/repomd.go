@@ -115,7 +115,7 @@ func (r *Record) append(b []byte) []byte {
 	b = appendNumber(b, "\"/>\n    <timestamp>", r.Timestamp)
 	b = appendNumber(b, "</timestamp>\n    <size>", r.Size)
 	b = append(b, "</size>\n"...)
-	if r.OpenChecksum != (Checksum{}) {
+	if r.OpenChecksum != (Checksum{}) || r.OpenSize != 0 {
 		b = appendNumber(b, "    <open-size>", r.OpenSize)
 		b = append(b, "</open-size>\n"...)
 	}

@@ -72,7 +72,7 @@ var requireFilters = sync.Pool{New: func() any {
 func newRequireFilter(p *rpm.Package) *requireFilter {
 	f := requireFilters.Get().(*requireFilter)
 	for i := range p.Requires {
-		if name := p.Requires[i].Name; strings.HasPrefix(name, "/") && primaryPath(name) {
+		if name := p.Requires[i].Name; strings.HasPrefix(name, "/") && PrimaryPath(name) {
 			f.own[name] = false
 			f.ownLengths.add(name)
 		}
