@@ -109,15 +109,15 @@ var (
 
 // Bits of dependency flags (RPMSENSE). The three of a Sense begin at bit 1.
 const (
-	senseShift      = 1
-	senseMask       = 7 << senseShift
-	flagPrereq      = 1 << 6
-	flagInterp      = 1 << 8
-	flagScriptPre   = 1 << 9
-	flagScriptPost  = 1 << 10
-	flagScriptPreun = 1 << 11
-	flagScriptPstun = 1 << 12
-	flagRPMLib      = 1 << 24
+	senseShift       = 1
+	senseMask        = 7 << senseShift
+	flagPrereq       = 1 << 6
+	flagInterp       = 1 << 8
+	flagScriptPre    = 1 << 9
+	flagScriptPost   = 1 << 10
+	flagScriptPreun  = 1 << 11
+	flagScriptPostun = 1 << 12
+	flagRPMLib       = 1 << 24
 	// flagPre is what makes an install order binding. Scriptlets that run on
 	// removal don't: createrepo_c leaves them out of pre="1" too.
 	flagPre = flagPrereq | flagScriptPre | flagScriptPost

@@ -1,0 +1,115 @@
+package rpm
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"fmt"
+	"io"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+	"github.com/ulikunitz/xz"
+)
+
+// payload is the archive of a package.
+type payload struct {
+	compressed      []byte
+	size            int64             // uncompressed
+	digest, digest0 [sha256.Size]byte // of the compressed and the uncompressed bytes
+}
+
+// packPayload writes the files into an archive and compresses it.
+func packPayload(files []Content, source bool, c compression) (*payload, error) {
+	archive := appendArchive(nil, files, source)
+	var out bytes.Buffer
+	w, err := c.writer(&out)
+	if err != nil {
+		return nil, fmt.Errorf("payload: %w", err)
+	}
+	if _, err := w.Write(archive); err != nil {
+		return nil, fmt.Errorf("payload: %w", err)
+	}
+	if err := w.Close(); err != nil {
+		return nil, fmt.Errorf("payload: %w", err)
+	}
+	return &payload{
+		compressed: out.Bytes(),
+		size:       int64(len(archive)),
+		digest:     sha256.Sum256(out.Bytes()),
+		digest0:    sha256.Sum256(archive),
+	}, nil
+}
+
+// appendArchive writes a cpio archive in the format "newc": for each file a
+// header of numbers in hexadecimal, its name and its content, each padded to 4
+// bytes. Ghosts are only in the header of the package. In source packages the
+// names have no directory, in others they begin with "./".
+func appendArchive(b []byte, files []Content, source bool) []byte {
+	for i, f := range files {
+		if f.Ghost {
+			continue
+		}
+		name := "." + f.Path
+		if source {
+			name = f.Path
+		}
+		b = appendMember(b, i+1, f.Mode, f.ModTime, name, f.body())
+	}
+	b = appendMember(b, 0, 0, 0, "TRAILER!!!", nil)
+	return b
+}
+
+func appendMember(b []byte, inode int, mode uint32, mtime int64, name string, body []byte) []byte {
+	const owner, devices, checksum, links = 0, 0, 0, 1
+	b = fmt.Appendf(b, "070701%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x",
+		inode, mode, owner, owner, links, uint32(mtime), len(body),
+		devices, devices, devices, devices, len(name)+1, checksum)
+	b = append(append(b, name...), 0)
+	b = pad(b, 4)
+	b = append(b, body...)
+	return pad(b, 4)
+}
+
+// pad appends zeros until the length is a multiple of n.
+func pad(b []byte, n int) []byte {
+	for len(b)%n != 0 {
+		b = append(b, 0)
+	}
+	return b
+}
+
+// compression is one of the ways to compress a payload.
+type compression struct {
+	name   string // in the header; "" means none
+	flags  string // the level, as rpmbuild notes it; nobody needs it to unpack
+	rpmlib Dependency
+	writer func(io.Writer) (io.WriteCloser, error)
+}
+
+// findCompression looks up what a Spec calls its compression.
+func findCompression(name string) (compression, error) {
+	switch name {
+	case "", "zstd":
+		return compression{"zstd", "3", rpmlib("PayloadIsZstd", "5.4.18-1"), func(w io.Writer) (io.WriteCloser, error) {
+			// One goroutine: the bytes must not depend on the number of cores.
+			return zstd.NewWriter(w, zstd.WithEncoderConcurrency(1))
+		}}, nil
+	case "gzip":
+		return compression{"gzip", "6", Dependency{}, func(w io.Writer) (io.WriteCloser, error) {
+			return gzip.NewWriterLevel(w, 6)
+		}}, nil
+	case "xz":
+		return compression{"xz", "6", rpmlib("PayloadIsXz", "5.2-1"), func(w io.Writer) (io.WriteCloser, error) {
+			return xz.NewWriter(w)
+		}}, nil
+	case "none":
+		return compression{"", "", Dependency{}, func(w io.Writer) (io.WriteCloser, error) {
+			return nopCloser{w}, nil
+		}}, nil
+	}
+	return compression{}, fmt.Errorf("compression %q, want zstd, gzip, xz or none", name)
+}
+
+type nopCloser struct{ io.Writer }
+
+func (nopCloser) Close() error { return nil }
