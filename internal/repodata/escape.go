@@ -6,11 +6,10 @@ const xmlDeclaration = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
 
 // appendText appends s as the content of an element.
 //
-// The strings of old packages may be anything. What is not UTF-8 is taken for
-// ISO 8859-1, less the control codes 0x80-0xBF holds there: such text is
-// most often of another code page, and its letters begin at 0xC0 in nearly
-// all of them. (0xA0-0xBF, signs, go the same way; createrepo_c decided so.)
-// Characters that XML cannot hold, escaped or not, are dropped.
+// The strings of packages may be anything. Like createrepo_c we take what is not
+// UTF-8 for ISO 8859-1 and drop its bytes from 0x80 to 0xBF, which are letters in
+// no code page that is likely. Characters that XML cannot hold, not even as
+// references, are dropped too; createrepo_c leaves out the whole package.
 func appendText(b []byte, s string) []byte { return appendEscaped(b, s, &textEscapes) }
 
 // appendAttr appends s as the value of an attribute in double quotes.

@@ -101,7 +101,7 @@ func appendDependency(b []byte, d *rpm.Dependency, pre bool) []byte {
 		return b
 	}
 	b = appendAttr(append(b, `      <rpm:entry name="`...), d.Name)
-	if flags := flagNames[d.Sense&(rpm.Less|rpm.Greater|rpm.Equal)]; flags != "" {
+	if flags := flagName(d.Sense); flags != "" {
 		b = append(append(b, `" flags="`...), flags...)
 		b = appendEVR(b, &d.EVR)
 	}
@@ -113,7 +113,7 @@ func appendDependency(b []byte, d *rpm.Dependency, pre bool) []byte {
 
 // appendEVR continues an open attribute with the version of a dependency.
 func appendEVR(b []byte, v *rpm.EVR) []byte {
-	if v.Version == "" && v.Release == "" {
+	if *v == (rpm.EVR{}) {
 		return b
 	}
 	b = strconv.AppendUint(append(b, `" epoch="`...), uint64(v.Epoch), 10)
@@ -126,12 +126,21 @@ func appendEVR(b []byte, v *rpm.EVR) []byte {
 	return b
 }
 
-// flagNames are the comparisons. "Less or greater" has no name: like
-// createrepo_c we write such a dependency without its version.
-var flagNames = [8]string{
-	rpm.Less:                "LT",
-	rpm.Less | rpm.Equal:    "LE",
-	rpm.Equal:               "EQ",
-	rpm.Greater | rpm.Equal: "GE",
-	rpm.Greater:             "GT",
+// flagName is the name of a comparison in repodata. Only the usual five have
+// one: a dependency that says "less or greater" is written without its
+// version, as createrepo_c does.
+func flagName(s rpm.Sense) string {
+	switch s {
+	case rpm.Less:
+		return "LT"
+	case rpm.Less | rpm.Equal:
+		return "LE"
+	case rpm.Equal:
+		return "EQ"
+	case rpm.Greater | rpm.Equal:
+		return "GE"
+	case rpm.Greater:
+		return "GT"
+	}
+	return ""
 }

@@ -130,7 +130,7 @@ func (f *requireFilter) keep(d *rpm.Dependency) bool {
 func sameWords(d *rpm.Dependency, pre bool) rpm.Dependency {
 	key := *d
 	key.Pre = pre
-	if key.Sense == rpm.Less|rpm.Greater {
+	if flagName(key.Sense) == "" {
 		key.Sense = 0
 	}
 	return key
