@@ -13,7 +13,7 @@ import (
 const (
 	// maxSize bounds a document. The largest known, Fedora's with all its
 	// translations, has 4.3 MB.
-	maxSize = 64 << 20
+	maxSize = 32 << 20
 	// maxDepth bounds the nesting of elements; a comps file has four levels.
 	maxDepth = 32
 	// maxProblems bounds how many mistakes of content one error reports.
@@ -43,8 +43,9 @@ func Parse(r io.Reader) (*Comps, error) {
 	return c, nil
 }
 
-// parser descends through the elements of a document. Each method that takes a
-// start element consumes everything up to and including its end tag.
+// parser descends through the elements of a document. Each method for an element
+// is called after its start tag and consumes everything up to and including its
+// end tag.
 type parser struct {
 	dec      *xml.Decoder
 	depth    int
@@ -69,13 +70,15 @@ func (p *parser) problem(format string, args ...any) error {
 	return nil
 }
 
-// next returns the next token and keeps count of the depth. Raw tokens cost a
-// third of cooked ones, and the only check they lack is that tags match, which
-// children and text make.
+// next returns the next token, keeps count of the depth and gives errors of the
+// XML decoder our form. The decoder sees to it that tags match.
 func (p *parser) next() (xml.Token, error) {
-	tok, err := p.dec.RawToken()
+	tok, err := p.dec.Token()
+	if bad, ok := errors.AsType[*xml.SyntaxError](err); ok {
+		return nil, fmt.Errorf("line %d: %s", bad.Line, bad.Msg)
+	}
 	if err != nil {
-		return nil, p.syntax(err)
+		return nil, err
 	}
 	switch tok.(type) {
 	case xml.StartElement:
@@ -87,18 +90,6 @@ func (p *parser) next() (xml.Token, error) {
 		p.depth--
 	}
 	return tok, nil
-}
-
-// syntax gives an error of the XML decoder our form.
-func (p *parser) syntax(err error) error {
-	var bad *xml.SyntaxError
-	switch {
-	case err == io.EOF && p.depth > 0:
-		return p.at("the file ends within an element")
-	case errors.As(err, &bad):
-		return fmt.Errorf("line %d: %s", bad.Line, bad.Msg)
-	}
-	return err
 }
 
 // document reads the whole file: one comps element, nothing after it.
@@ -115,23 +106,22 @@ func (p *parser) document(c *Comps) error {
 		if err != nil {
 			return err
 		}
-		switch tok := tok.(type) {
-		case xml.StartElement:
-			if seen || tok.Name.Local != "comps" {
-				return p.at("root element <%s>, wanted one <comps>", tok.Name.Local)
-			}
-			seen = true
-			if err := p.comps(tok, c); err != nil {
-				return err
-			}
-		case xml.EndElement:
-			return p.at("</%s> without a start", tok.Name.Local)
+		root, ok := tok.(xml.StartElement)
+		if !ok {
+			continue
+		}
+		if seen || root.Name.Local != "comps" {
+			return p.at("root element <%s>, wanted one <comps>", root.Name.Local)
+		}
+		seen = true
+		if err := p.comps(c); err != nil {
+			return err
 		}
 	}
 }
 
-// children calls fn for each child element of parent.
-func (p *parser) children(parent xml.StartElement, fn func(child xml.StartElement) error) error {
+// children calls fn for each child of the element that began last.
+func (p *parser) children(fn func(child xml.StartElement) error) error {
 	for {
 		tok, err := p.next()
 		if err != nil {
@@ -143,22 +133,14 @@ func (p *parser) children(parent xml.StartElement, fn func(child xml.StartElemen
 				return err
 			}
 		case xml.EndElement:
-			return p.closes(parent, tok)
+			return nil
 		}
 	}
 }
 
 // skip passes over an element and what is in it.
-func (p *parser) skip(e xml.StartElement) error {
-	return p.children(e, p.skip)
-}
-
-// closes checks that an end tag belongs to the element.
-func (p *parser) closes(start xml.StartElement, end xml.EndElement) error {
-	if start.Name != end.Name {
-		return p.at("</%s> closes <%s>", end.Name.Local, start.Name.Local)
-	}
-	return nil
+func (p *parser) skip(xml.StartElement) error {
+	return p.children(p.skip)
 }
 
 // text reads an element that has no children.
@@ -175,7 +157,7 @@ func (p *parser) text(e xml.StartElement) (string, error) {
 		case xml.StartElement:
 			return "", p.at("<%s> within <%s>, wanted text", tok.Name.Local, e.Name.Local)
 		case xml.EndElement:
-			return string(b), p.closes(e, tok)
+			return string(b), nil
 		}
 	}
 }
@@ -247,8 +229,8 @@ func (p *parser) attrFlag(e xml.StartElement, name string) (bool, error) {
 }
 
 // comps reads the root element.
-func (p *parser) comps(e xml.StartElement, c *Comps) error {
-	return p.children(e, func(child xml.StartElement) error {
+func (p *parser) comps(c *Comps) error {
+	return p.children(func(child xml.StartElement) error {
 		switch child.Name.Local {
 		case "group":
 			g, err := p.group(child)
@@ -263,7 +245,7 @@ func (p *parser) comps(e xml.StartElement, c *Comps) error {
 			c.Environments = append(c.Environments, env)
 			return err
 		case "langpacks":
-			return p.langpacks(child, c)
+			return p.langpacks(c)
 		}
 		return p.skip(child)
 	})
@@ -272,7 +254,7 @@ func (p *parser) comps(e xml.StartElement, c *Comps) error {
 func (p *parser) group(e xml.StartElement) (Group, error) {
 	g := Group{UserVisible: true, Arches: attrList(e, "arch"), Variants: attrList(e, "variant")}
 	line, _ := p.dec.InputPos()
-	err := p.children(e, func(child xml.StartElement) (err error) {
+	err := p.children(func(child xml.StartElement) (err error) {
 		switch child.Name.Local {
 		case "id":
 			g.ID, err = p.word(child)
@@ -287,7 +269,7 @@ func (p *parser) group(e xml.StartElement) (Group, error) {
 		case "langonly":
 			g.LangOnly, err = p.word(child)
 		case "packagelist":
-			err = p.packageList(child, &g)
+			err = p.packageList(&g)
 		default:
 			err = p.skip(child)
 		}
@@ -307,8 +289,8 @@ func (p *parser) wantID(e xml.StartElement, line int, id string) error {
 	return p.problem("<%s> of line %d has no id", e.Name.Local, line)
 }
 
-func (p *parser) packageList(e xml.StartElement, g *Group) error {
-	return p.children(e, func(child xml.StartElement) error {
+func (p *parser) packageList(g *Group) error {
+	return p.children(func(child xml.StartElement) error {
 		if child.Name.Local != "packagereq" {
 			return p.skip(child)
 		}
@@ -345,7 +327,7 @@ func (p *parser) packageReq(e xml.StartElement, group string) (PackageReq, error
 func (p *parser) category(e xml.StartElement) (Category, error) {
 	var c Category
 	line, _ := p.dec.InputPos()
-	err := p.children(e, func(child xml.StartElement) (err error) {
+	err := p.children(func(child xml.StartElement) (err error) {
 		switch child.Name.Local {
 		case "id":
 			c.ID, err = p.word(child)
@@ -357,7 +339,7 @@ func (p *parser) category(e xml.StartElement) (Category, error) {
 			err = p.number(child, &c.DisplayOrder)
 		case "grouplist":
 			var ids []GroupID
-			ids, err = p.groupIDs(child)
+			ids, err = p.groupIDs()
 			for _, id := range ids {
 				c.GroupList = append(c.GroupList, id.ID)
 			}
@@ -375,7 +357,7 @@ func (p *parser) category(e xml.StartElement) (Category, error) {
 func (p *parser) environment(e xml.StartElement) (Environment, error) {
 	env := Environment{Arches: attrList(e, "arch"), Variants: attrList(e, "variant")}
 	line, _ := p.dec.InputPos()
-	err := p.children(e, func(child xml.StartElement) (err error) {
+	err := p.children(func(child xml.StartElement) (err error) {
 		switch child.Name.Local {
 		case "id":
 			env.ID, err = p.word(child)
@@ -386,9 +368,9 @@ func (p *parser) environment(e xml.StartElement) (Environment, error) {
 		case "display_order":
 			err = p.number(child, &env.DisplayOrder)
 		case "grouplist":
-			err = p.appendGroupIDs(child, &env.GroupList)
+			err = p.appendGroupIDs(&env.GroupList)
 		case "optionlist":
-			err = p.appendGroupIDs(child, &env.OptionList)
+			err = p.appendGroupIDs(&env.OptionList)
 		default:
 			err = p.skip(child)
 		}
@@ -400,16 +382,16 @@ func (p *parser) environment(e xml.StartElement) (Environment, error) {
 	return env, p.wantID(e, line, env.ID)
 }
 
-func (p *parser) appendGroupIDs(e xml.StartElement, list *[]GroupID) error {
-	ids, err := p.groupIDs(e)
+func (p *parser) appendGroupIDs(list *[]GroupID) error {
+	ids, err := p.groupIDs()
 	*list = append(*list, ids...)
 	return err
 }
 
 // groupIDs reads a grouplist or optionlist.
-func (p *parser) groupIDs(e xml.StartElement) ([]GroupID, error) {
+func (p *parser) groupIDs() ([]GroupID, error) {
 	var ids []GroupID
-	err := p.children(e, func(child xml.StartElement) error {
+	err := p.children(func(child xml.StartElement) error {
 		if child.Name.Local != "groupid" {
 			return p.skip(child)
 		}
@@ -430,8 +412,8 @@ func (p *parser) groupIDs(e xml.StartElement) ([]GroupID, error) {
 	return ids, err
 }
 
-func (p *parser) langpacks(e xml.StartElement, c *Comps) error {
-	return p.children(e, func(child xml.StartElement) error {
+func (p *parser) langpacks(c *Comps) error {
+	return p.children(func(child xml.StartElement) error {
 		if child.Name.Local != "match" {
 			return p.skip(child)
 		}
@@ -468,10 +450,13 @@ func attrList(e xml.StartElement, name string) Only {
 	return append(Only{}, words...)
 }
 
+// xmlNamespace is what the prefix "xml" always stands for.
+const xmlNamespace = "http://www.w3.org/XML/1998/namespace"
+
 // xmlLang returns the value of xml:lang, or "".
 func xmlLang(e xml.StartElement) string {
 	for _, a := range e.Attr {
-		if a.Name.Space == "xml" && a.Name.Local == "lang" {
+		if a.Name.Space == xmlNamespace && a.Name.Local == "lang" {
 			return a.Value
 		}
 	}
