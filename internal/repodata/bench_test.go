@@ -108,8 +108,9 @@ func (w wordList) typicalPackage(i int) *rpm.Package {
 	return p
 }
 
-// BenchmarkAppend measures one package in all three documents. It wants less
-// than 15 microseconds a package and no allocation.
+// BenchmarkAppend measures one package in all three documents. It should take
+// less than 15 microseconds and allocate nothing. A third of that is waiting for
+// memory: a hundred packages, which fit into the cache, take 8 microseconds each.
 func BenchmarkAppend(b *testing.B) {
 	packages, places := typicalPackages(10000)
 	var buf []byte

@@ -20,11 +20,17 @@ const (
 	Zstd  Compression = ".zst"
 )
 
-// AppendFrame appends src packed as one gzip member or zstd frame. It carries
-// neither name nor time: equal bytes are packed into equal bytes. Frames of
-// one compression may follow each other in one file; unpacked they are one
-// document. For every reader we know of that holds of gzip and zstd both
-// (libsolv and so dnf, createrepo_c, gzip, zstd).
+// AppendFrame appends src packed as one gzip member or zstd frame, which has
+// neither name nor time: equal bytes are packed into equal bytes.
+//
+// Frames of one compression that follow each other are one file. gzip, zstd,
+// createrepo_c, and libsolv and with it dnf, read it as such. But frames share
+// no history. Against one frame for all, the metadata of which zstdLevel tells
+// grows, in frames of so many packages each, by
+//
+//	packages     8    32    64   128   256
+//	gzip       13%  3.6%  1.8%  0.9%  0.4%
+//	zstd       32%   18%   14%   10%    6%
 func (c Compression) AppendFrame(dst, src []byte) []byte {
 	switch c {
 	case Plain:

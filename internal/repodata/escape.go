@@ -7,9 +7,9 @@ const xmlDeclaration = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
 // appendText appends s as the content of an element.
 //
 // The strings of packages may be anything. Like createrepo_c we take what is not
-// UTF-8 for ISO 8859-1 and drop its bytes from 0x80 to 0xBF, which are letters in
-// no code page that is likely. Characters that XML cannot hold, not even as
-// references, are dropped too; createrepo_c leaves out the whole package.
+// UTF-8 for ISO 8859-1, and drop its bytes from 0x80 to 0xBF, which are no
+// letters there. Characters that XML cannot hold, not even as references, are
+// dropped too; for their sake createrepo_c leaves out the whole package.
 func appendText(b []byte, s string) []byte { return appendEscaped(b, s, &textEscapes) }
 
 // appendAttr appends s as the value of an attribute in double quotes.
@@ -49,6 +49,8 @@ func newEscapes(controls string, replacement map[byte]string) escapes {
 	return e
 }
 
+// appendEscaped appends s with what is not literal replaced. Almost every string
+// is literal, and is copied whole.
 func appendEscaped(b []byte, s string, e *escapes) []byte {
 	i := 0
 	for ; i+8 <= len(s); i += 8 {

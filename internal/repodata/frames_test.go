@@ -9,6 +9,28 @@ import (
 	"testing"
 )
 
+func TestAppendFrame(t *testing.T) {
+	parts := []string{"", "first ", strings.Repeat("second ", 1000), "third"}
+	programs := map[Compression]string{Plain: "cat", Gzip: "zcat", Zstd: "zstdcat"}
+	for c, program := range programs {
+		t.Run(program, func(t *testing.T) {
+			var frames, again []byte
+			for _, part := range parts {
+				frames = c.AppendFrame(frames, []byte(part))
+				again = append(again, c.AppendFrame(nil, []byte(part))...)
+			}
+			if !bytes.Equal(frames, again) {
+				t.Errorf("equal parts are packed into %q and %q", frames, again)
+			}
+			file := filepath.Join(t.TempDir(), "file"+string(c))
+			writeFile(t, file, frames)
+			if got, want := run(t, program, file), strings.Join(parts, ""); got != want {
+				t.Errorf("unpacked %q, want %q", got, want)
+			}
+		})
+	}
+}
+
 // writeRepo writes a repository of packages (whose files need not exist) into
 // a new folder, with a frame for each opening, closing and package.
 func writeRepo(t *testing.T, c Compression, n int) string {

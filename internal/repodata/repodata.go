@@ -1,21 +1,16 @@
-// Package repodata writes the metadata of a repository and reads its index.
+// Package repodata writes the metadata of a repository, and reads its index.
 //
-// A repository has an index, repodata/repomd.xml (see Repomd), and three
-// documents with one <package> element per package:
-//
-//	primary    what a solver and an installer need, and the files under
-//	           /etc and */bin that dependencies tend to name
-//	filelists  every path
-//	other      changelogs
+// The index, repodata/repomd.xml (see Repomd), lists three documents with an
+// element per package: primary has what a solver needs, filelists every path,
+// and other the changelogs.
 //
 // A document is its opening (PrimaryOpen), the elements of its packages
 // (AppendPrimary) and its closing (PrimaryClose), one after the other. Since
-// gzip members and zstd frames concatenate (see Compression), so do compressed
-// documents: a package that did not change costs a copy.
+// frames of gzip and zstd can be strung together as well (see Compression), so
+// can packed parts of documents: what did not change is copied.
 //
-// The elements are what createrepo_c makes of the same package: parsed, they
-// are equal. The formats have no specification but their readers (libsolv,
-// createrepo_c) and are as those write and read them.
+// Nothing but their readers specifies these formats. The elements are, once
+// parsed, equal to those that createrepo_c writes of the same package.
 package repodata
 
 import (
