@@ -275,19 +275,17 @@ func (p *Pool) eachProvide(visit func(name string, v provide)) {
 	}
 }
 
-// provides tells whether v satisfies d. Unlike rpm itself, and like the
-// resolvers which install from the tree, a requirement of a version is not
-// satisfied by a provide without one.
+// provides tells whether v satisfies d. As for rpm and dnf, a provide without a
+// version satisfies a requirement of any version.
 func (p *Pool) provides(v provide, d *rpm.Dependency) bool {
-	if d.Sense == 0 {
-		return true
-	}
 	pkg := p.packages[v.id].Package
-	if v.entry == implicit {
+	switch {
+	case d.Sense == 0:
+		return true
+	case v.entry == implicit:
 		return d.Overlaps(rpm.Dependency{Name: pkg.Name, Sense: rpm.Equal, EVR: pkg.EVR})
 	}
-	provided := pkg.Provides[v.entry]
-	return provided.Sense != 0 && d.Overlaps(provided)
+	return d.Overlaps(pkg.Provides[v.entry])
 }
 
 func (p *Pool) indexRequires() {

@@ -11,9 +11,9 @@ import (
 type demand struct {
 	id          int32
 	requirement int32
-	among       Kind   // of the packages that may satisfy it
-	step        string // who asks, for the reason
-	flags       Flags  // for what it brings in
+	among       Kind // of the packages that may satisfy it
+	step        Step
+	flags       Flags // for what it brings in
 }
 
 // failure is a demand that nothing satisfies.
@@ -25,17 +25,17 @@ type failure struct {
 // binaryRequires follows what a package needs to run. Weak dependencies are not
 // followed, nor those of packages that are not shipped.
 func (s *solver) binaryRequires(id int32) {
-	s.requires(demand{id: id, among: Binary, step: "requirement"})
+	s.requires(demand{id: id, among: Binary, step: StepRequirement})
 }
 
 // sourceRequires follows what a source needs to build.
 func (s *solver) sourceRequires(id int32) {
-	s.requires(demand{id: id, among: Binary, step: "build requirement", flags: FlagSelfHosting})
+	s.requires(demand{id: id, among: Binary, step: StepBuildRequirement, flags: FlagSelfHosting})
 }
 
 // debugRequires follows requirements to other debug packages.
 func (s *solver) debugRequires(id int32) {
-	s.requires(demand{id: id, among: Debug, step: "debug requirement"})
+	s.requires(demand{id: id, among: Debug, step: StepDebugRequirement})
 }
 
 func (s *solver) requires(d demand) {
@@ -267,17 +267,17 @@ func (s *solver) whyNone(e *expr) string {
 // at conditions that are met by now; when there are none, no package is going to
 // meet them, and the first "else" is taken that selects something.
 func (s *solver) richRequires() {
-	before := len(s.picks)
+	before := s.changes
 	for _, settled := range [...]bool{false, true} {
 		waiting := s.waiting
 		s.waiting = s.waiting[:0]
 		for _, d := range waiting {
-			done := settled && len(s.picks) > before
+			done := settled && s.changes > before
 			if done || s.satisfy(s.pool.requirements[d.requirement].expr, d, settled) {
 				s.waiting = append(s.waiting, d)
 			}
 		}
-		if len(s.picks) > before {
+		if s.changes > before {
 			return
 		}
 	}

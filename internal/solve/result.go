@@ -10,7 +10,8 @@ type Result struct {
 	Binaries, Debug, Sources []Selected
 	// Unresolved are the requirements that nothing satisfies, by requirer.
 	Unresolved []Unresolved
-	// Unmatched are the Inputs and Prepopulate entries that select nothing.
+	// Unmatched are the Inputs, Prepopulate entries and met Conditionals that
+	// select nothing.
 	Unmatched []Unmatched
 }
 
@@ -24,13 +25,32 @@ type Selected struct {
 
 // Reason says why a package was selected, the first time that it was.
 type Reason struct {
-	Step     string // such as "input", "requirement", "source"; see steps.go
+	Step     Step
 	By       int    // index of the package that wanted it, -1 for inputs
 	Wanted   string // what was asked for: a pattern, a requirement, the name of a source
 	For      string // Input.Reason or Conditional.Reason, or what spoke for multilib
 	Rule     Rule   // what decided between the candidates
 	Rejected []int  // indexes of the candidates that were not taken
 }
+
+// Step is what brings in a package.
+type Step string
+
+// The steps, in the order in which they are tried. A requirement comes again at
+// the end, if it is rich and waits for a condition.
+const (
+	StepInput            Step = "input"
+	StepPrepopulate      Step = "prepopulate"
+	StepConditional      Step = "conditional"
+	StepRequirement      Step = "requirement"
+	StepBuildRequirement Step = "build requirement"
+	StepSource           Step = "source"
+	StepDebug            Step = "debug"
+	StepDebugRequirement Step = "debug requirement"
+	StepFulltree         Step = "fulltree"
+	StepLangpack         Step = "langpack"
+	StepMultilib         Step = "multilib"
+)
 
 // Rule is how one of several candidates was chosen.
 type Rule string

@@ -9,7 +9,7 @@ func (p *Pool) Solve(r Request) Result {
 	s.takePrepopulated()
 	steps := s.steps()
 	for i := 0; i < len(steps); i++ {
-		if s.run(steps[i]) {
+		if s.run(&steps[i]) {
 			i = -1 // what is new goes through all steps, from the first on
 		}
 	}
@@ -21,9 +21,11 @@ type solver struct {
 	*view
 	request *Request
 
-	picks []pick // in the order of selection
-	order []int32
+	picks []pick         // in the order of selection
+	order []int32        // by id: place in picks, counted from 1; 0 if not selected
 	lists [kinds][]int32 // ids of picks by kind, in the order of selection
+	// changes counts what may give a step something to do.
+	changes int
 
 	choices  [2][]*choice // by requirement: among binaries, among debug packages
 	waiting  []demand     // rich requirements whose condition is not met
@@ -47,7 +49,7 @@ type pick struct {
 
 // reason is a Reason in ids.
 type reason struct {
-	step     string
+	step     Step
 	by       int32
 	wanted   string
 	whose    string // Reason.For
@@ -123,12 +125,13 @@ func (s *solver) add(id int32, flags Flags, why reason) {
 		return
 	}
 	kind := s.pool.kind[id]
-	if kind != Source && why.step != stepDebug && s.isExempt(id) {
+	if kind != Source && why.step != StepDebug && s.isExempt(id) {
 		flags |= FlagFulltreeExclude
 	}
 	if s.pool.packages[id].Lookaside {
 		flags |= FlagLookaside
 	}
+	s.changes++
 	s.picks = append(s.picks, pick{id, flags, why})
 	s.order[id] = int32(len(s.picks))
 	s.lists[kind] = append(s.lists[kind], id)
@@ -160,7 +163,7 @@ func (s *solver) takeInputs() {
 }
 
 func (s *solver) takeInput(in Input) {
-	why := reason{step: "input", by: nobody, wanted: in.Pattern, whose: in.Reason}
+	why := reason{step: StepInput, by: nobody, wanted: in.Pattern, whose: in.Reason}
 	if in.Pattern == systemRelease && s.request.Greedy == GreedyAll {
 		s.take(s.choose(s.candidatesFor(provided(systemRelease), Binary), false), FlagInput, why)
 		return
@@ -189,7 +192,7 @@ func (s *solver) takePrepopulated() {
 			s.missed = append(s.missed, Unmatched{in, missing})
 			continue
 		}
-		why := reason{step: "prepopulate", by: nobody, wanted: in.Pattern, whose: in.Reason}
+		why := reason{step: StepPrepopulate, by: nobody, wanted: in.Pattern, whose: in.Reason}
 		s.take(s.choose(groups[0], false), FlagPrepopulate, why)
 	}
 }

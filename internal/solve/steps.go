@@ -5,14 +5,10 @@ import (
 	"strings"
 )
 
-// The names of steps that others refer to; see Reason.Step.
-const (
-	stepSource = "source"
-	stepDebug  = "debug"
-)
-
 // step is one rule by which selected packages bring in others.
 type step struct {
+	name Step
+	on   bool
 	// over is the kind of packages it looks at; each is called once for every
 	// such package. Without each, all runs instead, every time.
 	over Kind
@@ -25,41 +21,33 @@ type step struct {
 // selects something, the first one is next: so conditional packages, which
 // may satisfy requirements, precede the choice of other providers, and the
 // conditions of rich requirements are judged when all else is quiet.
-func (s *solver) steps() []*step {
+func (s *solver) steps() []step {
 	r := s.request
-	all := []struct {
-		on bool
-		step
-	}{
-		{!r.Nodeps, step{over: Binary, each: s.conditional}},
-		{!r.Nodeps, step{over: Binary, each: s.binaryRequires}},
-		{!r.Nodeps && r.Selfhosting, step{over: Source, each: s.sourceRequires}},
-		{!r.ExcludeSource, step{over: Binary, each: s.source}},
-		{!r.ExcludeDebug, step{over: Binary, each: s.debug}},
-		{!r.Nodeps && !r.ExcludeDebug, step{over: Debug, each: s.debugRequires}},
-		{r.Fulltree, step{over: Binary, each: s.fulltree}},
-		{len(r.Langpacks) > 0, step{over: Binary, each: s.langpack}},
-		{true, step{over: Binary, each: s.multilib}},
-		{!r.Nodeps, step{all: s.richRequires}},
+	deps, debug := !r.Nodeps, !r.ExcludeDebug
+	all := []step{
+		{name: StepConditional, on: deps, over: Binary, each: s.conditional},
+		{name: StepRequirement, on: deps, over: Binary, each: s.binaryRequires},
+		{name: StepBuildRequirement, on: deps && r.Selfhosting, over: Source, each: s.sourceRequires},
+		{name: StepSource, on: !r.ExcludeSource, over: Binary, each: s.source},
+		{name: StepDebug, on: debug, over: Binary, each: s.debug},
+		{name: StepDebugRequirement, on: deps && debug, over: Debug, each: s.debugRequires},
+		{name: StepFulltree, on: r.Fulltree, over: Binary, each: s.fulltree},
+		{name: StepLangpack, on: len(r.Langpacks) > 0, over: Binary, each: s.langpack},
+		{name: StepMultilib, on: true, over: Binary, each: s.multilib},
+		{name: StepRequirement, on: deps, all: s.richRequires},
 	}
-	var steps []*step
-	for i := range all {
-		if all[i].on {
-			steps = append(steps, &all[i].step)
-		}
-	}
-	return steps
+	return slices.DeleteFunc(all, func(st step) bool { return !st.on })
 }
 
 // run performs a step on the packages that it has not seen yet, sorted by NEVRA,
-// and tells whether it selected any. What it selects itself waits for the next
-// time. The order counts: the first package to require something chooses the
-// provider for all.
+// and tells whether it changed anything. What it selects itself waits for the
+// next time. The order counts: the first package to require something chooses
+// the provider for all.
 func (s *solver) run(st *step) bool {
-	before := len(s.picks)
+	before := s.changes
 	if st.each == nil {
 		st.all()
-		return len(s.picks) > before
+		return s.changes > before
 	}
 	fresh := slices.Clone(s.lists[st.over][st.seen:])
 	st.seen = len(s.lists[st.over])
@@ -67,7 +55,7 @@ func (s *solver) run(st *step) bool {
 	for _, id := range fresh {
 		st.each(id)
 	}
-	return len(s.picks) > before
+	return s.changes > before
 }
 
 // conditional takes what groups want along with the package.
@@ -78,7 +66,7 @@ func (s *solver) conditional(id int32) {
 			s.missed = append(s.missed, Unmatched{Input{c.Install, c.Reason}, missing})
 		}
 		for _, group := range groups {
-			why := reason{step: "conditional", by: id, wanted: c.Install, whose: c.Reason}
+			why := reason{step: StepConditional, by: id, wanted: c.Install, whose: c.Reason}
 			s.take(s.choose(group, false), FlagConditional, why)
 		}
 	}
@@ -88,7 +76,7 @@ func (s *solver) conditional(id int32) {
 // when a newer source exists, which made other packages only.
 func (s *solver) source(id int32) {
 	if source, ok := s.sourceOf(id); ok {
-		s.accompany(id, source, stepSource)
+		s.accompany(id, source, StepSource)
 	}
 }
 
@@ -124,14 +112,14 @@ func (s *solver) debug(id int32) {
 		if s.traits[candidate]&present != 0 &&
 			s.pool.packages[candidate].Arch == s.pool.packages[id].Arch &&
 			(strings.Contains(name, "-debugsource") || name == s.name(id)+"-debuginfo") {
-			s.accompany(id, candidate, stepDebug)
+			s.accompany(id, candidate, StepDebug)
 		}
 	}
 }
 
 // accompany selects a source or debug package for the sake of a binary one. It
 // is not shipped if the binary one is not, until one comes that is.
-func (s *solver) accompany(id, companion int32, step string) {
+func (s *solver) accompany(id, companion int32, step Step) {
 	shipped := !s.inLookaside(id) && !s.pool.packages[companion].Lookaside
 	switch {
 	case !s.selected(companion):
@@ -146,6 +134,7 @@ func (s *solver) accompany(id, companion int32, step string) {
 		// Steps which passed it by look at it again; result drops the repetition.
 		kind := s.pool.kind[companion]
 		s.lists[kind] = append(s.lists[kind], companion)
+		s.changes++
 	}
 }
 
@@ -190,7 +179,7 @@ func (s *solver) fulltree(id int32) {
 	f.taken |= class
 	for _, sibling := range s.pool.builds[b].members[Binary] {
 		if s.candidate(sibling, Binary) && s.traits[sibling]&class != 0 && !s.selected(sibling) {
-			why := reason{step: "fulltree", by: id, wanted: s.pool.packages[id].SourceRPM, rule: RuleSource}
+			why := reason{step: StepFulltree, by: id, wanted: s.pool.packages[id].SourceRPM, rule: RuleSource}
 			s.add(sibling, FlagFulltree, why)
 		}
 	}
@@ -217,7 +206,7 @@ func (s *solver) langpack(id int32) {
 			if strings.HasSuffix(name, "-devel") || strings.HasSuffix(name, "-static") || name == "man-pages-overrides" {
 				continue
 			}
-			s.take(s.choose(group, false), FlagLangpack, reason{step: "langpack", by: id, wanted: l.Install})
+			s.take(s.choose(group, false), FlagLangpack, reason{step: StepLangpack, by: id, wanted: l.Install})
 		}
 	}
 }
@@ -239,7 +228,7 @@ func (s *solver) multilib(id int32) {
 		return
 	}
 	if method := s.multilibMethod(c.ids[0]); method != "" {
-		s.take(c, FlagMultilib, reason{step: "multilib", by: id, wanted: s.name(id), whose: method})
+		s.take(c, FlagMultilib, reason{step: StepMultilib, by: id, wanted: s.name(id), whose: method})
 	}
 }
 

@@ -152,7 +152,7 @@ func names(packages []Package, selected []Selected) []string {
 	list := []string{}
 	for _, s := range selected {
 		if !s.Flags.Has(FlagLookaside) {
-			list = append(list, packages[s.Index].FileName())
+			list = append(list, strings.TrimSuffix(packages[s.Index].FileName(), ".rpm"))
 		}
 	}
 	slices.Sort(list)

@@ -222,24 +222,29 @@ func (p *Pool) firstNamed(name string) int {
 	return id
 }
 
+// Why a pattern has no candidates.
+const (
+	noSuchName  = "no package has that name"
+	onlyOthers  = "only packages of other arches or kinds have that name"
+	allExcluded = "all packages of that name are excluded"
+)
+
 // find lists the candidates of a pattern, grouped by name. When there are none,
 // why says what is in the way.
 func (v *view) find(p pattern) (groups [][]int32, why string) {
-	why = "no package has that name"
+	why = noSuchName
 	v.eachNamed(p, func(id int32) {
 		switch {
-		case !p.matches(v, id):
-			if why == "no package has that name" {
-				why = "only packages of other arches or kinds have that name"
-			}
-		case v.traits[id]&excluded != 0:
-			why = "all packages of that name are excluded"
-		case v.candidate(id, p.kind):
+		case p.matches(v, id) && v.candidate(id, p.kind):
 			if n := len(groups); n > 0 && v.pool.packages[groups[n-1][0]].Name == v.pool.packages[id].Name {
 				groups[n-1] = append(groups[n-1], id)
 			} else {
 				groups = append(groups, []int32{id})
 			}
+		case p.matches(v, id) && v.traits[id]&excluded != 0:
+			why = allExcluded
+		case why == noSuchName:
+			why = onlyOthers
 		}
 	})
 	return groups, why
