@@ -27,6 +27,10 @@ func TestAppendFrame(t *testing.T) {
 			if got, want := run(t, program, file), strings.Join(parts, ""); got != want {
 				t.Errorf("unpacked %q, want %q", got, want)
 			}
+			got, err := c.AppendUnpacked([]byte("x"), frames)
+			if want := "x" + strings.Join(parts, ""); err != nil || string(got) != want {
+				t.Errorf("AppendUnpacked yields %q, %v, want %q", got, err, want)
+			}
 		})
 	}
 }
@@ -148,4 +152,27 @@ func readDocument(t *testing.T, dir, kind string) element {
 		t.Fatalf("%s: no record %q", dir, kind)
 	}
 	return parseElement(t, run(t, "zcat", filepath.Join(dir, rec.Location)))
+}
+
+// FuzzAppendUnpacked unpacks anything: what is no frame is an error, and what is
+// one can be packed and unpacked again.
+func FuzzAppendUnpacked(f *testing.F) {
+	for _, c := range []Compression{Gzip, Zstd} {
+		frame := c.AppendFrame(nil, []byte("some text, some text"))
+		f.Add(frame)
+		f.Add(c.AppendFrame(frame, nil))
+		f.Add(frame[:len(frame)-3])
+	}
+	f.Fuzz(func(t *testing.T, packed []byte) {
+		for _, c := range []Compression{Gzip, Zstd} {
+			plain, err := c.AppendUnpacked(nil, packed)
+			if err != nil {
+				continue
+			}
+			again, err := c.AppendUnpacked(nil, c.AppendFrame(nil, plain))
+			if err != nil || !bytes.Equal(again, plain) {
+				t.Errorf("%s: %q is packed and unpacked to %q, %v", c, plain, again, err)
+			}
+		}
+	})
 }
