@@ -3,6 +3,8 @@ package rules
 import (
 	"strconv"
 	"strings"
+
+	"github.com/pungo-build/pungo/internal/productmd"
 )
 
 // Stamp is the identity of one run: what two composes of the same content
@@ -14,7 +16,7 @@ type Stamp struct {
 	Type        string // nightly …
 	Respin      int
 	Label       string
-	// ID is the compose id. It follows from the other fields unless it was given.
+	// ID is the compose id: DefaultID unless another was given.
 	ID string
 }
 
@@ -54,23 +56,24 @@ func (s Stamp) idFor(product *Release) string {
 	if product == nil {
 		return s.ID
 	}
-	major, _, _ := strings.Cut(s.Release.Version, ".")
-	return product.Short + "-" + product.Version + "-" + s.Release.Short + "-" + major + "-" + s.Date + typeSuffix(s.Type) + "." + strconv.Itoa(s.Respin)
+	return s.identity().LayeredProduct(product.Short, product.Version).ID()
 }
 
-// typeSuffix is what the id of a compose of that type has after the date.
-func typeSuffix(composeType string) string {
-	switch composeType {
-	case "nightly":
-		return ".n"
-	case "test":
-		return ".t"
-	case "ci":
-		return ".ci"
-	case "development":
-		return ".d"
+// DefaultID is the compose id that follows from the other fields.
+func (s Stamp) DefaultID() string { return s.identity().ID() }
+
+func (s Stamp) identity() productmd.Identity {
+	id := productmd.Identity{
+		Release: releaseID(s.Release), Date: s.Date, Type: productmd.ComposeType(s.Type), Respin: s.Respin,
 	}
-	return ""
+	if s.BaseProduct != nil {
+		id.Base = releaseID(*s.BaseProduct)
+	}
+	return id
+}
+
+func releaseID(r Release) productmd.ReleaseID {
+	return productmd.ReleaseID{Short: r.Short, Version: r.Version, Type: r.Type}
 }
 
 func itoa(n int) string { return strconv.Itoa(n) }

@@ -205,6 +205,18 @@ func setField(f reflect.Value, values []string) error {
 	return nil
 }
 
+// Collision says that several inputs of a tool want one path of its output.
+// Tools know inputs by their paths; whoever shows the error to a person puts
+// the names of their instances in place of these.
+type Collision struct {
+	Path   string
+	Inputs []string
+}
+
+func (c *Collision) Error() string {
+	return fmt.Sprintf("%s: delivered by %s, and not the same", c.Path, strings.Join(c.Inputs, " and by "))
+}
+
 // Names of the tools that the language itself calls. The catalogue has them.
 const (
 	// WriteTool writes text: --output PATH --content TEXT.

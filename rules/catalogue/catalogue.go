@@ -1,0 +1,51 @@
+// Package catalogue lists the phases that ship with pungo: their rules in
+// Starlark and their tools in Go.
+package catalogue
+
+import (
+	"github.com/pungo-build/pungo/rules"
+	"github.com/pungo-build/pungo/rules/comps"
+	"github.com/pungo-build/pungo/rules/createrepo"
+	"github.com/pungo-build/pungo/rules/gather"
+	"github.com/pungo-build/pungo/rules/layout"
+	"github.com/pungo-build/pungo/rules/metadata"
+	"github.com/pungo-build/pungo/rules/pkgset"
+	"github.com/pungo-build/pungo/rules/rpm"
+	"github.com/pungo-build/pungo/rules/treemetadata"
+)
+
+// Phase is one phase: a file of rules, and the tools that they name.
+type Phase struct {
+	Name  string // of the file, without ".star"
+	Star  []byte
+	Tools []*rules.Tool
+}
+
+// Phases returns the phases in the order in which a compose meets them.
+func Phases() []Phase {
+	return []Phase{
+		{"rpm", rpm.Star, rpm.Tools()},
+		{"comps", comps.Star, comps.Tools()},
+		{"pkgset", pkgset.Star, pkgset.Tools()},
+		{"gather", gather.Star, gather.Tools()},
+		{"createrepo", createrepo.Star, createrepo.Tools()},
+		{"tree_metadata", treemetadata.Star, treemetadata.Tools()},
+		{"metadata", metadata.Star, metadata.Tools()},
+	}
+}
+
+// Tools returns every tool by name: those of the phases, and those that the
+// language itself calls.
+func Tools() map[string]*rules.Tool {
+	tools := map[string]*rules.Tool{}
+	add := func(list []*rules.Tool) {
+		for _, t := range list {
+			tools[t.Name] = t
+		}
+	}
+	add(layout.Tools())
+	for _, p := range Phases() {
+		add(p.Tools)
+	}
+	return tools
+}

@@ -1,0 +1,307 @@
+// Package createrepo makes repositories. It does what createrepo_c does, but
+// nothing twice: the metadata of each package is a nested action (a fragment),
+// and neighbours in the list are compressed together as another (a frame), so
+// a new package costs one fragment, one frame, and the joining of frames.
+package createrepo
+
+import (
+	"bytes"
+	"context"
+	_ "embed"
+	"encoding/hex"
+	"fmt"
+	"hash/fnv"
+	"path"
+	"strconv"
+	"strings"
+
+	"github.com/pungo-build/pungo/cache"
+	"github.com/pungo-build/pungo/internal/repodata"
+	"github.com/pungo-build/pungo/rules"
+	"github.com/pungo-build/pungo/rules/packages"
+)
+
+// Star is the rule's source.
+//
+//go:embed createrepo.star
+var Star []byte
+
+// Tools returns the tools of this phase.
+func Tools() []*rules.Tool {
+	return []*rules.Tool{
+		{Name: "createrepo", Version: 1, Params: params{}, Run: run},
+		{Name: "repodata_frame", Version: 1, Params: frameParams{}, Run: frame},
+		{Name: "repodata_fragment", Version: 1, Params: fragmentParams{}, Run: fragment},
+		{Name: "rpm_checksum", Version: 1, Params: checksumParams{}, Run: checksum},
+	}
+}
+
+type params struct {
+	Packages       []string `arg:"packages"`
+	Comps          string   `arg:"comps"`
+	CompsName      string   `arg:"comps-name"`
+	PackagesDir    string   `arg:"packages-dir"`
+	Hashed         bool     `arg:"hashed-directories"`
+	Checksum       string   `arg:"checksum,required"`
+	Compression    string   `arg:"compression,required"`
+	ChangelogLimit int      `arg:"changelog-limit"`
+	Unique         bool     `arg:"unique-md-filenames"`
+	Output         string   `arg:"output,required"`
+}
+
+// oldest is the time of the repodata of a repository without packages:
+// 1980-01-01.
+const oldest = 315532800
+
+// repo is a repository in the making.
+type repo struct {
+	*rules.Job
+	params
+	kind        repodata.ChecksumType
+	compression repodata.Compression
+	entries     []*packages.Entry // sorted by file name
+	newest      int64             // time of the newest package, and of all repodata
+	tree        *cache.Builder
+}
+
+func run(ctx context.Context, j *rules.Job) error {
+	r := &repo{Job: j, newest: oldest, tree: j.Trees.Builder()}
+	if err := rules.Parse(j.Args, &r.params); err != nil {
+		return err
+	}
+	if err := r.load(ctx); err != nil {
+		return err
+	}
+	for _, e := range r.entries {
+		if err := r.tree.Add(r.href(e), e.Node()); err != nil {
+			return err
+		}
+	}
+	if err := r.addRepodata(ctx); err != nil {
+		return err
+	}
+	root, err := r.tree.Build(ctx)
+	if err != nil {
+		return err
+	}
+	j.Output(r.Output, cache.Node{Kind: cache.DirKind, Digest: root})
+	return nil
+}
+
+func (r *repo) load(ctx context.Context) (err error) {
+	if r.kind, err = repodata.ParseChecksumType(r.Checksum); err != nil {
+		return err
+	}
+	if r.compression, err = parseCompression(r.Compression); err != nil {
+		return err
+	}
+	if r.entries, err = packages.LoadAll(ctx, r.Job, r.Packages); err != nil {
+		return err
+	}
+	for _, e := range r.entries {
+		r.newest = max(r.newest, e.BuildTime)
+	}
+	return packages.CheckUnique(r.entries)
+}
+
+// parseCompression reads the values of attribute compression.
+func parseCompression(name string) (repodata.Compression, error) {
+	switch name {
+	case "gz":
+		return repodata.Gzip, nil
+	case "zstd":
+		return repodata.Zstd, nil
+	}
+	return "", fmt.Errorf("compression %q is not known, want \"gz\" or \"zstd\"", name)
+}
+
+// href is where the package is in the repository. A hashed directory is named
+// after the first letter in lower case, as in Pungi.
+func (r *repo) href(e *packages.Entry) string {
+	if !r.Hashed {
+		return path.Join(r.PackagesDir, e.File)
+	}
+	return path.Join(r.PackagesDir, strings.ToLower(e.File[:1]), e.File)
+}
+
+// documents are the three files with one element per package.
+var documents = [...]struct {
+	kind        string
+	open        func(n int) []byte
+	close       func() []byte
+	frameOutput string
+}{
+	{"primary", repodata.PrimaryOpen, repodata.PrimaryClose, "primary"},
+	{"filelists", repodata.FilelistsOpen, repodata.FilelistsClose, "filelists"},
+	{"other", repodata.OtherOpen, repodata.OtherClose, "other"},
+}
+
+func (r *repo) addRepodata(ctx context.Context) error {
+	frames, err := r.frames(ctx)
+	if err != nil {
+		return err
+	}
+	records := make([]repodata.Record, len(documents))
+	nodes := make([]cache.Node, len(documents))
+	err = r.Each(ctx, len(documents), func(ctx context.Context, i int) (err error) {
+		records[i], nodes[i], err = r.join(ctx, i, frames)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for i, rec := range records {
+		if err := r.tree.Add(rec.Location, nodes[i]); err != nil {
+			return err
+		}
+	}
+	groups, err := r.addGroups(ctx)
+	if err != nil {
+		return err
+	}
+	var b bytes.Buffer
+	index := repodata.Repomd{Revision: strconv.FormatInt(r.newest, 10), Records: append(records, groups...)}
+	if _, err := index.WriteTo(&b); err != nil {
+		return err
+	}
+	d, err := r.Trees.Store().Put(ctx, b.Bytes())
+	if err != nil {
+		return err
+	}
+	return r.tree.Add("repodata/repomd.xml", r.file(d))
+}
+
+func (r *repo) file(d cache.Digest) cache.Node {
+	return cache.Node{Kind: cache.FileKind, Digest: d, ModTime: r.newest}
+}
+
+// frames returns the compressed metadata of all packages, in groups.
+func (r *repo) frames(ctx context.Context) ([]cache.Result, error) {
+	groups := split(r.entries)
+	frames := make([]cache.Result, len(groups))
+	err := r.Each(ctx, len(groups), func(ctx context.Context, i int) (err error) {
+		frames[i], err = r.frame(ctx, groups[i])
+		return err
+	})
+	return frames, err
+}
+
+// split cuts the list after every package whose name says so, every 64th on
+// average. Such cuts stay where they are when packages come and go, so a change
+// changes one group.
+func split(entries []*packages.Entry) [][]*packages.Entry {
+	const mean, limit = 64, 512
+	var groups [][]*packages.Entry
+	start := 0
+	for i, e := range entries {
+		h := fnv.New32a()
+		h.Write([]byte(e.Name))
+		if h.Sum32()%mean == 0 || i-start+1 == limit || i == len(entries)-1 {
+			groups = append(groups, entries[start:i+1])
+			start = i + 1
+		}
+	}
+	return groups
+}
+
+func (r *repo) frame(ctx context.Context, group []*packages.Entry) (cache.Result, error) {
+	call := rules.Call{Tool: "repodata_frame", Args: []string{
+		"--compression", r.Compression, "--checksum", r.Checksum, "--changelog-limit", strconv.Itoa(r.ChangelogLimit),
+	}}
+	for _, d := range documents {
+		call.Args = append(call.Args, "--"+d.kind, d.frameOutput)
+	}
+	for _, e := range group {
+		sum, err := r.checksum(ctx, e)
+		if err != nil {
+			return cache.Result{}, err
+		}
+		call.Args = append(call.Args, "--package", r.href(e), strconv.FormatInt(e.Digest.Size(), 10), sum, e.File)
+		call.Inputs = append(call.Inputs, cache.Node{Name: e.File, Kind: cache.FileKind, Digest: e.Header})
+	}
+	return r.Call(ctx, call)
+}
+
+// checksum returns the checksum of a package file. Its SHA-256 is known from
+// its header; others are computed once.
+func (r *repo) checksum(ctx context.Context, e *packages.Entry) (string, error) {
+	if r.kind == repodata.SHA256 {
+		return hex.EncodeToString(e.SHA256[:]), nil
+	}
+	result, err := r.Call(ctx, rules.Call{
+		Tool:   "rpm_checksum",
+		Args:   []string{"--checksum", r.Checksum, "--rpm", "rpm", "--output", "checksum"},
+		Inputs: []cache.Node{{Name: "rpm", Kind: cache.FileKind, Digest: e.Digest}},
+	})
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", e.File, err)
+	}
+	sum, err := r.Trees.Store().Get(ctx, result.Outputs[0].Digest)
+	return string(sum), err
+}
+
+// join writes document i: its head, the frames of all groups, its end.
+func (r *repo) join(ctx context.Context, i int, frames []cache.Result) (repodata.Record, cache.Node, error) {
+	doc := documents[i]
+	out, err := r.Trees.Store().Create(ctx)
+	if err != nil {
+		return repodata.Record{}, cache.Node{}, err
+	}
+	defer out.Abort()
+	w := repodata.NewFileWriter(out, r.compression, r.kind)
+	add := func(plain []byte) error { return w.Append(plain, r.compression.AppendFrame(nil, plain)) }
+	if err := add(doc.open(len(r.entries))); err != nil {
+		return repodata.Record{}, cache.Node{}, err
+	}
+	var plain []byte
+	for _, f := range frames {
+		n, ok := f.Output(doc.frameOutput)
+		if !ok {
+			return repodata.Record{}, cache.Node{}, fmt.Errorf("repodata_frame made no %s", doc.kind)
+		}
+		packed, err := r.Trees.Store().Get(ctx, n.Digest)
+		if err != nil {
+			return repodata.Record{}, cache.Node{}, err
+		}
+		if plain, err = r.compression.AppendUnpacked(plain[:0], packed); err != nil {
+			return repodata.Record{}, cache.Node{}, fmt.Errorf("frame of %s: %w", doc.kind, err)
+		}
+		if err := w.Append(plain, packed); err != nil {
+			return repodata.Record{}, cache.Node{}, err
+		}
+	}
+	if err := add(doc.close()); err != nil {
+		return repodata.Record{}, cache.Node{}, err
+	}
+	d, err := out.Commit()
+	return w.Record(doc.kind, doc.kind+".xml", r.Unique, r.newest), r.file(d), err
+}
+
+// addGroups adds the comps file twice, plain and compressed: dnf wants either.
+func (r *repo) addGroups(ctx context.Context) ([]repodata.Record, error) {
+	if r.Comps == "" {
+		return nil, nil
+	}
+	plain, err := r.Read(ctx, r.Comps)
+	if err != nil {
+		return nil, err
+	}
+	var records []repodata.Record
+	for _, c := range []repodata.Compression{repodata.Plain, r.compression} {
+		var b bytes.Buffer
+		w := repodata.NewFileWriter(&b, c, r.kind)
+		if err := w.Append(plain, c.AppendFrame(nil, plain)); err != nil {
+			return nil, err
+		}
+		d, err := r.Trees.Store().Put(ctx, b.Bytes())
+		if err != nil {
+			return nil, err
+		}
+		rec := w.Record(repodata.GroupType(c), r.CompsName, r.Unique, r.newest)
+		if err := r.tree.Add(rec.Location, r.file(d)); err != nil {
+			return nil, err
+		}
+		records = append(records, rec)
+	}
+	return records, nil
+}

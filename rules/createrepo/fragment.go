@@ -1,0 +1,174 @@
+package createrepo
+
+import (
+	"context"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+
+	"github.com/pungo-build/pungo/cache"
+	"github.com/pungo-build/pungo/internal/repodata"
+	"github.com/pungo-build/pungo/rules"
+	"github.com/pungo-build/pungo/rules/packages"
+)
+
+// fragmentParams describe one package of a repository.
+type fragmentParams struct {
+	Header         string `arg:"header,required"`
+	Href           string `arg:"href,required"`
+	Size           int64  `arg:"size,required"`
+	ChecksumType   string `arg:"checksum-type,required"`
+	Checksum       string `arg:"checksum,required"`
+	ChangelogLimit int    `arg:"changelog-limit"`
+	Output         string `arg:"output,required"`
+}
+
+// fragment makes the package's elements of all documents, as one blob: for each
+// document the length of its element, then the element.
+func fragment(ctx context.Context, j *rules.Job) error {
+	var p fragmentParams
+	if err := rules.Parse(j.Args, &p); err != nil {
+		return err
+	}
+	kind, err := repodata.ParseChecksumType(p.ChecksumType)
+	if err != nil {
+		return err
+	}
+	record, err := j.Read(ctx, p.Header)
+	if err != nil {
+		return err
+	}
+	pkg, _, err := packages.DecodeHeader(record)
+	if err != nil {
+		return err
+	}
+	at := repodata.Location{
+		Href: p.Href, Checksum: repodata.Checksum{Type: kind, Hex: p.Checksum},
+		PackageSize: p.Size, FileTime: pkg.BuildTime,
+	}
+	b := appendElement(nil, func(b []byte) []byte { return repodata.AppendPrimary(b, pkg, at) })
+	b = appendElement(b, func(b []byte) []byte { return repodata.AppendFilelists(b, pkg, at) })
+	b = appendElement(b, func(b []byte) []byte { return repodata.AppendOther(b, pkg, at, p.ChangelogLimit) })
+	return j.Write(ctx, p.Output, b)
+}
+
+func appendElement(b []byte, add func([]byte) []byte) []byte {
+	at := len(b)
+	b = add(append(b, 0, 0, 0, 0))
+	binary.LittleEndian.PutUint32(b[at:], uint32(len(b)-at-4))
+	return b
+}
+
+// splitFragment returns the elements in a fragment.
+func splitFragment(b []byte) (elements [len(documents)][]byte, err error) {
+	for i := range elements {
+		if len(b) < 4 || uint64(binary.LittleEndian.Uint32(b)) > uint64(len(b)-4) {
+			return elements, errors.New("repodata fragment: cut off")
+		}
+		n := int(binary.LittleEndian.Uint32(b))
+		elements[i], b = b[4:4+n], b[4+n:]
+	}
+	return elements, nil
+}
+
+// frameParams describe a group of packages of a repository.
+type frameParams struct {
+	Compression    string      `arg:"compression,required"`
+	Checksum       string      `arg:"checksum,required"`
+	ChangelogLimit int         `arg:"changelog-limit"`
+	Packages       [][4]string `arg:"package"` // href, size, checksum, path of the header record
+	Primary        string      `arg:"primary,required"`
+	Filelists      string      `arg:"filelists,required"`
+	Other          string      `arg:"other,required"`
+}
+
+// frame compresses the metadata of a group of packages, one frame a document.
+func frame(ctx context.Context, j *rules.Job) error {
+	var p frameParams
+	if err := rules.Parse(j.Args, &p); err != nil {
+		return err
+	}
+	c, err := parseCompression(p.Compression)
+	if err != nil {
+		return err
+	}
+	headers, err := j.Trees.Read(ctx, j.Root)
+	if err != nil {
+		return err
+	}
+	var plain [len(documents)][]byte
+	for _, pkg := range p.Packages {
+		elements, err := p.elements(ctx, j, headers, pkg)
+		if err != nil {
+			return fmt.Errorf("%s: %w", pkg[0], err)
+		}
+		for i, e := range elements {
+			plain[i] = append(plain[i], e...)
+		}
+	}
+	for i, output := range []string{p.Primary, p.Filelists, p.Other} {
+		if err := j.Write(ctx, output, c.AppendFrame(nil, plain[i])); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *frameParams) elements(ctx context.Context, j *rules.Job, headers cache.Directory, pkg [4]string) (elements [len(documents)][]byte, err error) {
+	header, ok := headers.Find(pkg[3])
+	if !ok {
+		return elements, fmt.Errorf("no header %s among the inputs", pkg[3])
+	}
+	header.Name = "header"
+	r, err := j.Call(ctx, rules.Call{
+		Tool: "repodata_fragment",
+		Args: []string{
+			"--header", "header", "--href", pkg[0], "--size", pkg[1], "--checksum-type", p.Checksum, "--checksum", pkg[2],
+			"--changelog-limit", strconv.Itoa(p.ChangelogLimit), "--output", "fragment",
+		},
+		Inputs: []cache.Node{header},
+	})
+	if err != nil {
+		return elements, err
+	}
+	b, err := j.Trees.Store().Get(ctx, r.Outputs[0].Digest)
+	if err != nil {
+		return elements, err
+	}
+	return splitFragment(b)
+}
+
+type checksumParams struct {
+	Checksum string `arg:"checksum,required"`
+	RPM      string `arg:"rpm,required"`
+	Output   string `arg:"output,required"`
+}
+
+// checksum computes the checksum of a package file, in hex.
+func checksum(ctx context.Context, j *rules.Job) error {
+	var p checksumParams
+	if err := rules.Parse(j.Args, &p); err != nil {
+		return err
+	}
+	kind, err := repodata.ParseChecksumType(p.Checksum)
+	if err != nil {
+		return err
+	}
+	n, err := j.Input(ctx, p.RPM)
+	if err != nil {
+		return err
+	}
+	f, err := j.Trees.Store().Open(ctx, n.Digest)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	h := kind.New()
+	if _, err := io.CopyBuffer(struct{ io.Writer }{h}, f, make([]byte, 1<<20)); err != nil {
+		return err
+	}
+	return j.Write(ctx, p.Output, []byte(hex.EncodeToString(h.Sum(nil))))
+}

@@ -1,0 +1,304 @@
+package gather
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/pungo-build/pungo/cache"
+	"github.com/pungo-build/pungo/internal/repodata"
+	format "github.com/pungo-build/pungo/internal/rpm"
+	"github.com/pungo-build/pungo/internal/solve"
+	"github.com/pungo-build/pungo/rules"
+	"github.com/pungo-build/pungo/rules/packages"
+)
+
+type solveParams struct {
+	Arch             string   `arg:"arch,required"`
+	Packages         string   `arg:"packages,required"`
+	Comps            string   `arg:"comps"`
+	Additional       []string `arg:"additional-package"`
+	Filter           []string `arg:"filter-package"`
+	Inherit          []string `arg:"inherit"`
+	Parent           string   `arg:"parent"`
+	Greedy           string   `arg:"greedy"`
+	Fulltree         bool     `arg:"fulltree"`
+	FulltreeExcludes []string `arg:"fulltree-exclude"`
+	Selfhosting      bool     `arg:"selfhosting"`
+	CheckDeps        bool     `arg:"check-deps"`
+	List             string   `arg:"list,required"`
+	Inputs           string   `arg:"inputs,required"`
+	Decisions        string   `arg:"decisions,required"`
+}
+
+var greedy = map[string]solve.Greedy{"": solve.GreedyNone, "none": solve.GreedyNone, "build": solve.GreedyBuild, "all": solve.GreedyAll}
+
+func runSolve(ctx context.Context, j *rules.Job) error {
+	var p solveParams
+	if err := rules.Parse(j.Args, &p); err != nil {
+		return err
+	}
+	in, err := readInputs(ctx, j, &p)
+	if err != nil {
+		return err
+	}
+	u, err := loadUniverse(ctx, j, p.Packages)
+	if err != nil {
+		return err
+	}
+	request, err := p.request(ctx, j, in)
+	if err != nil {
+		return err
+	}
+	result := u.pool.Solve(request)
+	for _, m := range result.Unmatched {
+		if m.Reason == reasonAdditional {
+			j.Warnf("additional_packages: no package matches %q", m.Pattern)
+		}
+	}
+	if p.CheckDeps && len(result.Unresolved) > 0 {
+		return u.unresolved(&result)
+	}
+	return p.write(ctx, j, u, in, &result)
+}
+
+func (p *solveParams) request(ctx context.Context, j *rules.Job, in inputs) (solve.Request, error) {
+	g, ok := greedy[p.Greedy]
+	if !ok {
+		return solve.Request{}, fmt.Errorf("greedy %q, want none, build or all", p.Greedy)
+	}
+	excludes := slices.Clone(p.FulltreeExcludes)
+	if p.Parent != "" {
+		parent, err := readList(ctx, j, p.Parent)
+		if err != nil {
+			return solve.Request{}, err
+		}
+		for _, l := range parent {
+			if n, err := format.ParseNEVRA(l.NEVRA); err == nil && l.Tree == rules.Src {
+				excludes = append(excludes, n.Name)
+			}
+		}
+	}
+	return solve.Request{
+		TreeArch:         p.Arch,
+		Inputs:           in.Packages,
+		Conditionals:     in.Conditionals,
+		Langpacks:        in.Langpacks,
+		Excludes:         p.Filter,
+		Greedy:           g,
+		Selfhosting:      p.Selfhosting,
+		Fulltree:         p.Fulltree,
+		FulltreeExcludes: excludes,
+	}, nil
+}
+
+func readList(ctx context.Context, j *rules.Job, path string) ([]packages.Listed, error) {
+	data, err := j.Read(ctx, path)
+	if err != nil {
+		return nil, err
+	}
+	return packages.DecodeList(data)
+}
+
+// write writes the outputs: what children ask for too, the list, and the
+// reasons. The list is apart from the reasons so that whoever reads the list
+// alone runs again only if it differs.
+func (p *solveParams) write(ctx context.Context, j *rules.Job, u *universe, in inputs, r *solve.Result) error {
+	asked, err := json.MarshalIndent(in, "", "  ")
+	if err != nil {
+		return err
+	}
+	list, err := packages.EncodeList(u.list(r))
+	if err != nil {
+		return err
+	}
+	decisions, err := u.decisions(r)
+	if err != nil {
+		return err
+	}
+	for _, out := range []struct {
+		path string
+		data []byte
+	}{{p.Inputs, asked}, {p.List, list}, {p.Decisions, decisions}} {
+		if err := j.Write(ctx, out.path, out.data); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// universe is a package set as the solver sees it. All variants of an arch
+// share one.
+type universe struct {
+	entries []*packages.Entry
+	pool    *solve.Pool
+}
+
+func loadUniverse(ctx context.Context, j *rules.Job, path string) (*universe, error) {
+	n, err := j.Input(ctx, path)
+	if err != nil {
+		return nil, err
+	}
+	v, err := j.Decoded(ctx, n.Digest, "gather.universe", func([]byte) (any, error) {
+		return newUniverse(ctx, j, n.Digest)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return v.(*universe), nil
+}
+
+func newUniverse(ctx context.Context, j *rules.Job, set cache.Digest) (*universe, error) {
+	entries, err := packages.LoadTree(ctx, j, set)
+	if err != nil {
+		return nil, err
+	}
+	u := &universe{entries: entries}
+	candidates := make([]solve.Package, len(entries))
+	headers := make([]*format.Package, len(entries))
+	for i, e := range entries {
+		candidates[i].Package = &e.Package
+		headers[i] = &e.Package
+	}
+	owners, err := fileOwners(ctx, j, entries, solve.FileRequirements(headers))
+	if err != nil {
+		return nil, err
+	}
+	u.pool = solve.NewPool(candidates, solve.PoolOptions{FileProvides: owners})
+	return u, nil
+}
+
+// fileOwners finds the owners of paths. Entries know the paths that primary
+// metadata lists; only if others are wanted are whole file lists read, one at a
+// time, since all of a distribution would not fit in memory.
+func fileOwners(ctx context.Context, j *rules.Job, entries []*packages.Entry, paths []string) (map[string][]int, error) {
+	owners := map[string][]int{}
+	for _, path := range paths {
+		if !repodata.PrimaryPath(path) {
+			owners[path] = nil
+		}
+	}
+	if len(owners) == 0 {
+		return owners, nil
+	}
+	found := make([][]string, len(entries))
+	err := j.Each(ctx, len(entries), func(ctx context.Context, i int) error {
+		record, err := j.Trees.Store().Get(ctx, entries[i].Header)
+		if err != nil {
+			return err
+		}
+		files, err := packages.DecodeFileList(record)
+		for _, f := range files {
+			if _, wanted := owners[f.Path]; wanted {
+				found[i] = append(found[i], f.Path)
+			}
+		}
+		return err
+	})
+	for i, paths := range found {
+		for _, path := range paths {
+			owners[path] = append(owners[path], i)
+		}
+	}
+	return owners, err
+}
+
+// trees of a result, in the order of lists.
+func trees(r *solve.Result) []struct {
+	name     string
+	selected []solve.Selected
+} {
+	return []struct {
+		name     string
+		selected []solve.Selected
+	}{{rules.OS, r.Binaries}, {rules.Debug, r.Debug}, {rules.Src, r.Sources}}
+}
+
+func (u *universe) list(r *solve.Result) []packages.Listed {
+	var list []packages.Listed
+	for _, t := range trees(r) {
+		for _, s := range t.selected {
+			if !s.Flags.Has(solve.FlagLookaside) {
+				list = append(list, u.entries[s.Index].List(t.name, s.Flags.Names()))
+			}
+		}
+	}
+	return list
+}
+
+// decision is why one package is in the tree, a line of the log.
+type decision struct {
+	Package  string   `json:"package"`
+	Tree     string   `json:"tree"`
+	Flags    []string `json:"flags,omitempty"`
+	Step     string   `json:"step"`
+	By       string   `json:"by,omitempty"` // the package that wanted it
+	Wanted   string   `json:"wanted"`
+	For      string   `json:"for,omitempty"`
+	Rule     string   `json:"rule,omitempty"`
+	Rejected []string `json:"rejected,omitempty"`
+}
+
+func (u *universe) decisions(r *solve.Result) ([]byte, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	for _, t := range trees(r) {
+		for _, s := range t.selected {
+			d := decision{
+				Package: u.name(s.Index), Tree: t.name, Flags: s.Flags.Names(), Step: s.Reason.Step,
+				Wanted: s.Reason.Wanted, For: s.Reason.For, Rule: string(s.Reason.Rule),
+			}
+			if s.Reason.By >= 0 {
+				d.By = u.name(s.Reason.By)
+			}
+			for _, i := range s.Reason.Rejected {
+				d.Rejected = append(d.Rejected, u.name(i))
+			}
+			if err := enc.Encode(d); err != nil {
+				return nil, err
+			}
+		}
+	}
+	for _, m := range r.Unmatched {
+		if err := enc.Encode(decision{Wanted: m.Pattern, For: m.Reason, Step: "no match", Rule: m.Why}); err != nil {
+			return nil, err
+		}
+	}
+	for _, m := range r.Unresolved {
+		if err := enc.Encode(decision{Package: u.name(m.Requirer), Wanted: m.Requirement, Step: "unresolved", Rule: m.Why}); err != nil {
+			return nil, err
+		}
+	}
+	return b.Bytes(), nil
+}
+
+func (u *universe) name(index int) string { return u.entries[index].NEVRA.String() }
+
+// unresolved says what cannot be met, one line a requirement:
+//
+//	nothing provides libfoo.so.2()(64bit), needed by bar-1.4-3.x86_64, wanted by group "core" (mandatory)
+func (u *universe) unresolved(r *solve.Result) error {
+	const most = 20
+	var lines []string
+	for _, m := range r.Unresolved {
+		line := fmt.Sprintf("nothing provides %s, needed by %s", m.Requirement, shortName(u.entries[m.Requirer]))
+		for _, i := range m.Chain[1:] {
+			line += ", needed by " + shortName(u.entries[i])
+		}
+		if s, ok := r.Find(m.Chain[len(m.Chain)-1]); ok && s.Reason.For != "" {
+			line += ", wanted by " + s.Reason.For
+		}
+		lines = append(lines, line)
+	}
+	if len(lines) > most {
+		lines = append(lines[:most], fmt.Sprintf("and %d more", len(r.Unresolved)-most))
+	}
+	return fmt.Errorf("%s", strings.Join(lines, "\n"))
+}
+
+// shortName is the file name without suffix, as people know it.
+func shortName(e *packages.Entry) string { return strings.TrimSuffix(e.File, ".rpm") }

@@ -1,0 +1,168 @@
+package gather
+
+import (
+	"context"
+	"slices"
+
+	format "github.com/pungo-build/pungo/internal/rpm"
+	"github.com/pungo-build/pungo/rules"
+	"github.com/pungo-build/pungo/rules/packages"
+)
+
+type trimParams struct {
+	Type     string   `arg:"type,required"`
+	Packages string   `arg:"packages,required"`
+	Solution string   `arg:"solution,required"`
+	Parent   string   `arg:"parent"`
+	Children []string `arg:"child"`
+	Remove   []string `arg:"remove"`
+	OS       string   `arg:"os,required"`
+	Debug    string   `arg:"debug,required"`
+	Src      string   `arg:"src,required"`
+	List     string   `arg:"list,required"`
+	Moved    string   `arg:"moved,required"`
+}
+
+func runTrim(ctx context.Context, j *rules.Job) error {
+	var p trimParams
+	if err := rules.Parse(j.Args, &p); err != nil {
+		return err
+	}
+	t, err := p.load(ctx, j)
+	if err != nil {
+		return err
+	}
+	kept, moved := t.split()
+	for _, out := range []struct {
+		path string
+		list []packages.Listed
+	}{{p.List, kept}, {p.Moved, moved}} {
+		data, err := packages.EncodeList(out.list)
+		if err != nil {
+			return err
+		}
+		if err := j.Write(ctx, out.path, data); err != nil {
+			return err
+		}
+	}
+	return p.writeSets(ctx, j, kept)
+}
+
+// trimmer decides what of a solution stays in its variant.
+type trimmer struct {
+	variantType string
+	solution    []packages.Listed     // with what children left to it
+	parent      map[treeNameArch]bool // what the parent needs itself
+	removed     map[treeName]bool     // what earlier siblings ship
+}
+
+type treeNameArch struct{ tree, name, arch string }
+
+type treeName struct{ tree, name string }
+
+func (p *trimParams) load(ctx context.Context, j *rules.Job) (*trimmer, error) {
+	t := &trimmer{variantType: p.Type, parent: map[treeNameArch]bool{}, removed: map[treeName]bool{}}
+	for _, path := range append([]string{p.Solution}, p.Children...) {
+		list, err := readList(ctx, j, path)
+		if err != nil {
+			return nil, err
+		}
+		t.solution = append(t.solution, list...)
+	}
+	if p.Parent != "" {
+		list, err := readList(ctx, j, p.Parent)
+		if err != nil {
+			return nil, err
+		}
+		for _, l := range list {
+			n := nevra(l)
+			t.parent[treeNameArch{l.Tree, n.Name, n.Arch}] = true
+		}
+	}
+	for _, path := range p.Remove {
+		list, err := readList(ctx, j, path)
+		if err != nil {
+			return nil, err
+		}
+		for _, l := range list {
+			t.removed[treeName{l.Tree, nevra(l).Name}] = true
+		}
+	}
+	return t, nil
+}
+
+// nevra reads the NEVRA of a list that we wrote.
+func nevra(l packages.Listed) format.NEVRA {
+	n, err := format.ParseNEVRA(l.NEVRA)
+	if err != nil {
+		panic("package list: " + err.Error())
+	}
+	return n
+}
+
+// split returns what stays and what moves to the parent, by Pungi's rules:
+//
+//	shipped by an earlier sibling    goes; of layered products only binaries, so
+//	                                 that who has no addon still gets its sources
+//	in the parent's solution         goes
+//	there only because its source    moves to the parent, but from an optional
+//	is the parent's, not asked for   variant
+//
+// Lists are sorted, each package once.
+func (t *trimmer) split() (kept, moved []packages.Listed) {
+	for _, l := range t.solution {
+		n := nevra(l)
+		switch {
+		case t.removed[treeName{l.Tree, n.Name}] && (t.variantType == "optional" || l.Tree == rules.OS):
+		case t.parent[treeNameArch{l.Tree, n.Name, n.Arch}]:
+		case t.variantType != "variant" && t.variantType != "optional" &&
+			slices.Contains(l.Flags, "fulltree-exclude") && !slices.Contains(l.Flags, "input"):
+			moved = append(moved, l)
+		default:
+			kept = append(kept, l)
+		}
+	}
+	return normalize(kept), normalize(moved)
+}
+
+var treeOrder = map[string]int{rules.OS: 0, rules.Debug: 1, rules.Src: 2}
+
+func normalize(list []packages.Listed) []packages.Listed {
+	slices.SortStableFunc(list, func(a, b packages.Listed) int {
+		if a.Tree != b.Tree {
+			return treeOrder[a.Tree] - treeOrder[b.Tree]
+		}
+		if a.NEVRA < b.NEVRA {
+			return -1
+		}
+		if a.NEVRA > b.NEVRA {
+			return 1
+		}
+		return 0
+	})
+	return slices.CompactFunc(list, func(a, b packages.Listed) bool { return a.Tree == b.Tree && a.NEVRA == b.NEVRA })
+}
+
+// writeSets makes the three package sets.
+func (p *trimParams) writeSets(ctx context.Context, j *rules.Job, kept []packages.Listed) error {
+	entries, err := packages.Load(ctx, j, p.Packages)
+	if err != nil {
+		return err
+	}
+	byFile := make(map[string]*packages.Entry, len(entries))
+	for _, e := range entries {
+		byFile[e.File] = e
+	}
+	sets := map[string][]*packages.Entry{}
+	for _, l := range kept {
+		sets[l.Tree] = append(sets[l.Tree], byFile[l.File])
+	}
+	for tree, path := range map[string]string{rules.OS: p.OS, rules.Debug: p.Debug, rules.Src: p.Src} {
+		set, err := packages.Write(ctx, j.Trees, sets[tree])
+		if err != nil {
+			return err
+		}
+		j.Output(path, set)
+	}
+	return nil
+}

@@ -1,0 +1,188 @@
+// Package metadata writes the files below compose/metadata, by which mirrors,
+// installers and scripts find their way in a compose.
+package metadata
+
+import (
+	"bytes"
+	"context"
+	_ "embed"
+	"encoding/json"
+	"fmt"
+	"io"
+	"path"
+
+	"github.com/pungo-build/pungo/cache"
+	"github.com/pungo-build/pungo/internal/productmd"
+	"github.com/pungo-build/pungo/rules"
+)
+
+// Star is the rule's source.
+//
+//go:embed metadata.star
+var Star []byte
+
+// Tools returns the tools of this phase.
+func Tools() []*rules.Tool {
+	return []*rules.Tool{{Name: "metadata", Version: 1, Params: params{}, Run: run}}
+}
+
+type params struct {
+	ComposeID   string      `arg:"compose-id,required"`
+	Date        string      `arg:"date,required"`
+	ComposeType string      `arg:"compose-type,required"`
+	Respin      int         `arg:"respin"`
+	Label       string      `arg:"label"`
+	Final       bool        `arg:"final"`
+	Internal    bool        `arg:"internal"`
+	Release     string      `arg:"release,required"` // JSON, see productmd.Product
+	BaseProduct string      `arg:"base-product"`
+	Variants    []string    `arg:"variant"`  // JSON, see variant
+	Repos       [][7]string `arg:"repo"`     // uid, arch, tree, dir, packages below dir, hashed, the tree
+	Packages    [][3]string `arg:"packages"` // uid, arch, list
+	Output      string      `arg:"output,required"`
+}
+
+// variant is what an argument says of a variant.
+type variant struct {
+	ID      string             `json:"id"`
+	UID     string             `json:"uid"`
+	Parent  string             `json:"parent"`
+	Name    string             `json:"name"`
+	Type    string             `json:"type"`
+	Arches  []string           `json:"arches"`
+	Release *productmd.Product `json:"release"`
+}
+
+func run(ctx context.Context, j *rules.Job) error {
+	var p params
+	if err := rules.Parse(j.Args, &p); err != nil {
+		return err
+	}
+	compose := productmd.Compose{
+		ID: p.ComposeID, Date: p.Date, Type: productmd.ComposeType(p.ComposeType),
+		Respin: p.Respin, Label: p.Label, Final: p.Final,
+	}
+	info, err := p.composeInfo(ctx, j, compose)
+	if err != nil {
+		return err
+	}
+	rpms, err := p.rpms(ctx, j, compose)
+	if err != nil {
+		return err
+	}
+	files := map[string]func(io.Writer) error{
+		"composeinfo.json": info.Encode,
+		"rpms.json":        rpms.Encode,
+		"modules.json":     (&productmd.Modules{Compose: compose}).Encode,
+	}
+	return write(ctx, j, p.Output, files)
+}
+
+// write makes a folder of files the output.
+func write(ctx context.Context, j *rules.Job, output string, files map[string]func(io.Writer) error) error {
+	b := j.Trees.Builder()
+	for name, encode := range files {
+		var text bytes.Buffer
+		if err := encode(&text); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		d, err := j.Trees.Store().Put(ctx, text.Bytes())
+		if err != nil {
+			return err
+		}
+		if err := b.Add(name, cache.Node{Kind: cache.FileKind, Digest: d}); err != nil {
+			return err
+		}
+	}
+	root, err := b.Build(ctx)
+	if err != nil {
+		return err
+	}
+	j.Output(output, cache.Node{Kind: cache.DirKind, Digest: root})
+	return nil
+}
+
+func (p *params) composeInfo(ctx context.Context, j *rules.Job, compose productmd.Compose) (*productmd.ComposeInfo, error) {
+	info := &productmd.ComposeInfo{Compose: compose, Internal: p.Internal}
+	if err := json.Unmarshal([]byte(p.Release), &info.Release); err != nil {
+		return nil, fmt.Errorf("argument --release: %w", err)
+	}
+	if p.BaseProduct != "" {
+		info.BaseProduct = new(productmd.Product)
+		if err := json.Unmarshal([]byte(p.BaseProduct), info.BaseProduct); err != nil {
+			return nil, fmt.Errorf("argument --base-product: %w", err)
+		}
+	}
+	paths, err := p.paths(ctx, j)
+	if err != nil {
+		return nil, err
+	}
+	for _, text := range p.Variants {
+		var v variant
+		if err := json.Unmarshal([]byte(text), &v); err != nil {
+			return nil, fmt.Errorf("argument --variant: %w", err)
+		}
+		info.Variants = append(info.Variants, productmd.Variant{
+			ID: v.ID, UID: v.UID, Parent: v.Parent, Name: v.Name, Type: v.Type, Arches: v.Arches,
+			Release: v.Release, Paths: paths.of(v),
+		})
+	}
+	return info, nil
+}
+
+// pathTable holds the paths of composeinfo: variant to field to arch to path.
+// The arch of what belongs to all arches of a variant is "".
+type pathTable map[string]map[string]map[string]string
+
+func (t pathTable) add(uid, field, arch, dir string) {
+	if t[uid] == nil {
+		t[uid] = map[string]map[string]string{}
+	}
+	if t[uid][field] == nil {
+		t[uid][field] = map[string]string{}
+	}
+	t[uid][field][arch] = dir
+}
+
+// of returns the paths of a variant, those of sources under each of its arches.
+func (t pathTable) of(v variant) map[string]map[string]string {
+	fields := map[string]map[string]string{}
+	for field, byArch := range t[v.UID] {
+		fields[field] = map[string]string{}
+		for _, arch := range v.Arches {
+			if dir, ok := byArch[arch]; ok {
+				fields[field][arch] = dir
+			} else if dir, ok := byArch[""]; ok {
+				fields[field][arch] = dir
+			}
+		}
+	}
+	return fields
+}
+
+// treeFields are the fields of composeinfo for a tree, its packages and its
+// repository.
+var treeFields = map[string][3]string{
+	rules.OS:    {"os_tree", "packages", "repository"},
+	rules.Debug: {"debug_tree", "debug_packages", "debug_repository"},
+	rules.Src:   {"source_tree", "source_packages", "source_repository"},
+}
+
+// paths lists what the compose has. A folder of packages that is not there,
+// since there are no packages, is not listed.
+func (p *params) paths(ctx context.Context, j *rules.Job) (pathTable, error) {
+	t := pathTable{}
+	for _, r := range p.Repos {
+		uid, arch, tree, dir, packages := r[0], r[1], r[2], r[3], r[4]
+		fields, ok := treeFields[tree]
+		if !ok {
+			return nil, fmt.Errorf("repository of tree %q, want os, debug or src", tree)
+		}
+		t.add(uid, fields[0], arch, dir)
+		t.add(uid, fields[2], arch, dir)
+		if _, err := j.Input(ctx, path.Join(r[6], packages)); err == nil {
+			t.add(uid, fields[1], arch, path.Join(dir, packages))
+		}
+	}
+	return t, nil
+}

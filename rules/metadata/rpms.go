@@ -1,0 +1,105 @@
+package metadata
+
+import (
+	"context"
+	"fmt"
+	"path"
+	"strings"
+
+	"github.com/pungo-build/pungo/internal/productmd"
+	"github.com/pungo-build/pungo/internal/rpm"
+	"github.com/pungo-build/pungo/rules"
+	"github.com/pungo-build/pungo/rules/packages"
+)
+
+// categories are productmd's words for trees.
+var categories = map[string]string{rules.OS: "binary", rules.Debug: "debug", rules.Src: "source"}
+
+// rpms lists every package where its repository has it. A source package stands
+// under each arch that has packages built from it, always with the one path.
+func (p *params) rpms(ctx context.Context, j *rules.Job, compose productmd.Compose) (*productmd.RPMs, error) {
+	all := &productmd.RPMs{Compose: compose}
+	locate := p.locator()
+	for _, l := range p.Packages {
+		uid, arch := l[0], l[1]
+		data, err := j.Read(ctx, l[2])
+		if err != nil {
+			return nil, err
+		}
+		list, err := packages.DecodeList(data)
+		if err != nil {
+			return nil, err
+		}
+		sources := sourceNames(list)
+		for _, pkg := range list {
+			at, ok := locate(uid, arch, pkg)
+			if !ok {
+				continue // no repository ships this tree
+			}
+			source, err := sourceOf(pkg, sources)
+			if err != nil {
+				return nil, err
+			}
+			all.RPMs = append(all.RPMs, productmd.RPM{
+				Variant: uid, Arch: arch, Source: source, NEVRA: pkg.NEVRA, Path: at,
+				SigKey: pkg.SigKey, Category: categories[pkg.Tree],
+			})
+		}
+	}
+	return all, nil
+}
+
+// locator returns a function that says where a package of a variant.arch is.
+func (p *params) locator() func(uid, arch string, l packages.Listed) (string, bool) {
+	repos := map[[3]string][7]string{}
+	for _, r := range p.Repos {
+		repos[[3]string{r[0], r[1], r[2]}] = r
+	}
+	return func(uid, arch string, l packages.Listed) (string, bool) {
+		if l.Tree == rules.Src {
+			arch = ""
+		}
+		r, ok := repos[[3]string{uid, arch, l.Tree}]
+		if !ok {
+			return "", false
+		}
+		letter := ""
+		if r[5] == "true" {
+			letter = strings.ToLower(l.File[:1])
+		}
+		return path.Join(r[3], r[4], letter, l.File), true
+	}
+}
+
+// sourceNames maps file names of source packages to their NEVRA.
+func sourceNames(list []packages.Listed) map[string]string {
+	names := map[string]string{}
+	for _, l := range list {
+		if l.Tree == rules.Src {
+			names[l.File] = l.NEVRA
+		}
+	}
+	return names
+}
+
+// sourceOf returns the NEVRA of the source package. If it is not in the
+// compose, it is guessed from its file name; the epoch, which file names lack,
+// is then the package's own, as in Pungi.
+func sourceOf(l packages.Listed, sources map[string]string) (string, error) {
+	if l.Tree == rules.Src {
+		return l.NEVRA, nil
+	}
+	if name, ok := sources[l.Source]; ok {
+		return name, nil
+	}
+	n, err := rpm.ParseNEVRA(l.NEVRA)
+	if err != nil {
+		return "", err
+	}
+	source, err := rpm.ParseFileName(l.Source)
+	if err != nil {
+		return "", fmt.Errorf("%s: source package: %w", l.NEVRA, err)
+	}
+	source.Epoch = n.Epoch
+	return source.String(), nil
+}

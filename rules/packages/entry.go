@@ -1,0 +1,222 @@
+// Package packages is the form in which package sets travel between phases.
+//
+// A package set is a tree. It is sharded by digest, so that 60,000 packages are
+// many small folders and one changed package changes one of them:
+//
+//	4b/meta                            what a solver reads, of all packages here
+//	4b/header/bash-5.2-1.x86_64.rpm    everything the header says, a record
+//	4b/rpm/bash-5.2-1.x86_64.rpm       the package file
+//	e0/…
+//
+// where 4b is the start of the package file's digest. Sets share shards: what a
+// phase keeps whole it names by the same digest. A list (see Listed) is the
+// same choice as text, small enough for a diff.
+package packages
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/pungo-build/pungo/cache"
+	"github.com/pungo-build/pungo/internal/repodata"
+	"github.com/pungo-build/pungo/internal/rpm"
+)
+
+// Entry is one package of a set. Entries are shared: nobody changes one.
+type Entry struct {
+	// Package has what a solver reads. Its Files are those that primary metadata
+	// lists (see repodata.PrimaryPath), which most requirements on files are
+	// about; all files, and Text, are in the header record.
+	rpm.Package
+	File   string       // name of the file: "bash-5.2-1.x86_64.rpm"
+	SHA256 [32]byte     // checksum of the file
+	Digest cache.Digest // the file
+	Header cache.Digest // the header record
+}
+
+// Shard is the name of the folder the entry is in: two hex digits.
+func (e *Entry) Shard() string { return e.Digest.Hex()[:2] }
+
+// NewEntry makes an entry of a header record, the digest of the package file,
+// and that of the record. The file is named after the package, whatever name it
+// came with.
+func NewEntry(record []byte, file, header cache.Digest) (*Entry, error) {
+	sha, parts, err := splitHeader(record)
+	if err != nil {
+		return nil, err
+	}
+	e := &Entry{SHA256: sha, Digest: file, Header: header}
+	if err := e.Package.DecodeMeta(parts[0]); err != nil {
+		return nil, err
+	}
+	if err := e.Package.DecodeFiles(parts[1]); err != nil {
+		return nil, err
+	}
+	e.Files = slices.DeleteFunc(e.Files, func(f rpm.File) bool { return !repodata.PrimaryPath(f.Path) })
+	e.File = e.NEVRA.FileName()
+	if strings.ContainsAny(e.File, "/\x00\n") || e.File[0] == '.' {
+		return nil, fmt.Errorf("the header names the package %q, which no file can be named", e.NEVRA.String())
+	}
+	return e, nil
+}
+
+// formatVersion begins every record. A reader meets an old one only if the
+// version of the tool that wrote it was not raised with it.
+const formatVersion = 1
+
+var errRecord = errors.New("package record: cut off or of another format")
+
+// EncodeHeader returns the record of one package: its checksum and its header.
+//
+//	version 1 | SHA-256 32 | length, meta | length, files | length, text
+func EncodeHeader(p *rpm.Package, sha256 [32]byte) []byte {
+	b := append([]byte{formatVersion}, sha256[:]...)
+	var part []byte
+	for _, encode := range []func([]byte) []byte{p.AppendMeta, p.AppendFiles, p.AppendText} {
+		part = encode(part[:0])
+		b = appendBytes(b, part)
+	}
+	return b
+}
+
+// DecodeHeader reads what EncodeHeader wrote: a whole package and its checksum.
+func DecodeHeader(b []byte) (*rpm.Package, [32]byte, error) {
+	sha, parts, err := splitHeader(b)
+	if err != nil {
+		return nil, sha, err
+	}
+	p := new(rpm.Package)
+	decoders := []func([]byte) error{p.DecodeMeta, p.DecodeFiles, p.DecodeText}
+	for i, decode := range decoders {
+		if err := decode(parts[i]); err != nil {
+			return nil, sha, err
+		}
+	}
+	return p, sha, nil
+}
+
+// DecodeFileList reads only the list of files of a header record.
+func DecodeFileList(b []byte) ([]rpm.File, error) {
+	_, parts, err := splitHeader(b)
+	if err != nil {
+		return nil, err
+	}
+	var p rpm.Package
+	err = p.DecodeFiles(parts[1])
+	return p.Files, err
+}
+
+func splitHeader(b []byte) (sha [32]byte, parts [3][]byte, err error) {
+	if len(b) < 1+len(sha) || b[0] != formatVersion {
+		return sha, parts, errRecord
+	}
+	copy(sha[:], b[1:])
+	r := reader{b: b[1+len(sha):]}
+	for i := range parts {
+		parts[i] = r.bytes()
+	}
+	return sha, parts, r.err
+}
+
+// appendMeta appends an entry to a shard's meta file:
+//
+//	length of the rest | file name | SHA-256 32 | digest | digest of the record |
+//	length, files | meta
+//
+// where a digest is its function, 32 bytes of hash and the size.
+func (e *Entry) appendMeta(b []byte) []byte {
+	var m []byte
+	m = appendBytes(m, []byte(e.File))
+	m = append(m, e.SHA256[:]...)
+	m = appendDigest(m, e.Digest)
+	m = appendDigest(m, e.Header)
+	m = appendBytes(m, e.Package.AppendFiles(nil))
+	m = e.Package.AppendMeta(m)
+	return appendBytes(b, m)
+}
+
+// decodeShard reads a meta file. The entries point into one array.
+func decodeShard(b []byte) ([]*Entry, error) {
+	if len(b) < 1 || b[0] != formatVersion {
+		return nil, errRecord
+	}
+	r := reader{b: b[1:]}
+	var entries []*Entry
+	for len(r.b) > 0 && r.err == nil {
+		m := reader{b: r.bytes()}
+		e := &Entry{File: string(m.bytes())}
+		copy(e.SHA256[:], m.take(len(e.SHA256)))
+		e.Digest, e.Header = m.digest(), m.digest()
+		files := m.bytes()
+		if r.err != nil || m.err != nil {
+			return nil, errRecord
+		}
+		if err := errors.Join(e.Package.DecodeMeta(m.b), e.Package.DecodeFiles(files)); err != nil {
+			return nil, fmt.Errorf("%s: %w", e.File, err)
+		}
+		entries = append(entries, e)
+	}
+	return entries, r.err
+}
+
+func appendBytes(b, data []byte) []byte {
+	b = binary.AppendUvarint(b, uint64(len(data)))
+	return append(b, data...)
+}
+
+func appendDigest(b []byte, d cache.Digest) []byte {
+	h := d.Hash()
+	b = append(b, byte(d.Function()))
+	b = append(b, h[:]...)
+	return binary.AppendUvarint(b, uint64(d.Size()))
+}
+
+// reader takes a record apart. After an error it yields nothing more.
+type reader struct {
+	b   []byte
+	err error
+}
+
+func (r *reader) take(n int) []byte {
+	if r.err != nil || n < 0 || n > len(r.b) {
+		r.err = errRecord
+		return nil
+	}
+	part := r.b[:n:n]
+	r.b = r.b[n:]
+	return part
+}
+
+func (r *reader) uvarint() uint64 {
+	v, n := binary.Uvarint(r.b)
+	if n <= 0 {
+		r.err = errRecord
+		return 0
+	}
+	r.b = r.b[n:]
+	return v
+}
+
+func (r *reader) bytes() []byte {
+	n := r.uvarint()
+	if r.err != nil || n > uint64(len(r.b)) {
+		r.err = errRecord
+		return nil
+	}
+	return r.take(int(n))
+}
+
+func (r *reader) digest() cache.Digest {
+	fn, hash, size := r.take(1), r.take(32), r.uvarint()
+	if r.err != nil {
+		return cache.Digest{}
+	}
+	d, err := cache.NewDigest(cache.Function(fn[0]), hash, int64(size))
+	if err != nil {
+		r.err = err
+	}
+	return d
+}

@@ -1,0 +1,57 @@
+package packages
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+)
+
+// Listed is one line of a package list: which package, where it belongs, and
+// what of its identity the compose's metadata repeats.
+type Listed struct {
+	Tree  string `json:"tree"` // os, debug or src
+	NEVRA string `json:"nevra"`
+	File  string `json:"file"`
+	// Source is the file name of the source package; "" for source packages.
+	Source string `json:"source,omitempty"`
+	SigKey string `json:"sigkey,omitempty"`
+	// Flags say how a solver came to it, sorted: input, fulltree …
+	Flags []string `json:"flags,omitempty"`
+	// Shard and the file name find the package in the set it was chosen from.
+	Shard string `json:"shard"`
+}
+
+// List returns e as a line of a list.
+func (e *Entry) List(tree string, flags []string) Listed {
+	return Listed{
+		Tree: tree, NEVRA: e.NEVRA.String(), File: e.File, Source: e.SourceRPM,
+		SigKey: e.SigKey, Flags: flags, Shard: e.Shard(),
+	}
+}
+
+// EncodeList writes one JSON object a line.
+func EncodeList(list []Listed) ([]byte, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	for i := range list {
+		if err := enc.Encode(&list[i]); err != nil {
+			return nil, err
+		}
+	}
+	return b.Bytes(), nil
+}
+
+// DecodeList reads what EncodeList wrote.
+func DecodeList(data []byte) ([]Listed, error) {
+	var list []Listed
+	dec := json.NewDecoder(bytes.NewReader(data))
+	for dec.More() {
+		var l Listed
+		if err := dec.Decode(&l); err != nil {
+			return nil, fmt.Errorf("package list, entry %d: %w", len(list)+1, err)
+		}
+		list = append(list, l)
+	}
+	return list, nil
+}

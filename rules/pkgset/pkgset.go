@@ -1,0 +1,123 @@
+// Package pkgset chooses the packages that an arch may be composed of.
+//
+// The choice is Pungi's: the packages whose arch the tree arch can run, without
+// foreign (multilib) arches; of the noarch ones those that ExcludeArch and
+// ExclusiveArch of their source package allow; and every source package that
+// one of them names as its source.
+package pkgset
+
+import (
+	"bytes"
+	"context"
+	_ "embed"
+	"fmt"
+	"slices"
+
+	format "github.com/pungo-build/pungo/internal/rpm"
+	"github.com/pungo-build/pungo/rules"
+	"github.com/pungo-build/pungo/rules/packages"
+)
+
+// Star is the rule's source.
+//
+//go:embed pkgset.star
+var Star []byte
+
+// Tools returns the tools of this phase.
+func Tools() []*rules.Tool {
+	return []*rules.Tool{{Name: "pkgset", Version: 1, Params: params{}, Run: run}}
+}
+
+type params struct {
+	Arch    string   `arg:"arch,required"`
+	Sources []string `arg:"source"`
+	Output  string   `arg:"output,required"`
+	Log     string   `arg:"log,required"`
+}
+
+func run(ctx context.Context, j *rules.Job) error {
+	var p params
+	if err := rules.Parse(j.Args, &p); err != nil {
+		return err
+	}
+	all, err := packages.LoadAll(ctx, j, p.Sources)
+	if err != nil {
+		return err
+	}
+	if err := packages.CheckUnique(all); err != nil {
+		return err
+	}
+	chosen, log := choose(all, p.Arch)
+	set, err := packages.Write(ctx, j.Trees, chosen)
+	if err != nil {
+		return err
+	}
+	j.Output(p.Output, set)
+	return j.Write(ctx, p.Log, log)
+}
+
+// choose returns the packages of all that belong to a tree arch, and why others
+// that could run there do not.
+func choose(all []*packages.Entry, treeArch string) (chosen []*packages.Entry, log []byte) {
+	c := chooser{native: format.ValidArches(treeArch, false), sources: map[string]*packages.Entry{}, wanted: map[string]bool{}}
+	for _, e := range all {
+		if e.IsSource() {
+			c.sources[e.File] = e
+		}
+	}
+	for _, e := range all {
+		if !e.IsSource() && slices.Contains(c.native, e.Arch) && c.allowed(e) {
+			chosen = append(chosen, e)
+			c.wanted[sourceName(e)] = true
+		}
+	}
+	for _, e := range all {
+		if e.IsSource() && c.wanted[e.Name] {
+			chosen = append(chosen, e)
+		}
+	}
+	return chosen, c.log.Bytes()
+}
+
+type chooser struct {
+	native  []string                   // arches of the tree, noarch included
+	sources map[string]*packages.Entry // by file name
+	wanted  map[string]bool            // names of source packages of chosen packages
+	log     bytes.Buffer
+}
+
+// allowed reports whether a package may be in the tree. Only noarch packages
+// can be shut out: others exist just where they were built. The lists of the
+// source package count, where it is known, since those of a noarch package say
+// where it was built.
+func (c *chooser) allowed(e *packages.Entry) bool {
+	if e.Arch != "noarch" {
+		return true
+	}
+	exclude, exclusive := e.ExcludeArch, e.ExclusiveArch
+	if src, ok := c.sources[e.SourceRPM]; ok {
+		exclude, exclusive = src.ExcludeArch, src.ExclusiveArch
+	} else {
+		fmt.Fprintf(&c.log, "%s: its source package %s is not in the package set, so its own ExcludeArch and ExclusiveArch count\n", e.File, e.SourceRPM)
+	}
+	if i := slices.IndexFunc(exclude, c.isNative); i >= 0 {
+		fmt.Fprintf(&c.log, "%s: left out, ExcludeArch has %s\n", e.File, exclude[i])
+		return false
+	}
+	if len(exclusive) > 0 && !slices.ContainsFunc(exclusive, c.isNative) {
+		fmt.Fprintf(&c.log, "%s: left out, ExclusiveArch is %v\n", e.File, exclusive)
+		return false
+	}
+	return true
+}
+
+func (c *chooser) isNative(arch string) bool { return slices.Contains(c.native, arch) }
+
+// sourceName returns the name of the package's source package.
+func sourceName(e *packages.Entry) string {
+	n, err := format.ParseFileName(e.SourceRPM)
+	if err != nil {
+		return ""
+	}
+	return n.Name
+}

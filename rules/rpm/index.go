@@ -1,0 +1,208 @@
+// Package rpm is where packages come from that lie in the workspace: rpm_dir
+// reads a folder of package files, rpm writes a package from a description.
+// Both end in an index, a package set (see rules/packages).
+//
+// The work is nested so that it is done once per package and shared: the index
+// calls a shard for each folder of its input, and a shard calls rpm_header for
+// each package file. One new package costs one header.
+package rpm
+
+import (
+	"context"
+	"crypto/sha256"
+	_ "embed"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/pungo-build/pungo/cache"
+	format "github.com/pungo-build/pungo/internal/rpm"
+	"github.com/pungo-build/pungo/rules"
+	"github.com/pungo-build/pungo/rules/packages"
+)
+
+// Star is the rules' source.
+//
+//go:embed rpm.star
+var Star []byte
+
+// Tools returns the tools of this phase.
+func Tools() []*rules.Tool {
+	return []*rules.Tool{
+		{Name: "rpm", Version: 1, Params: writeParams{}, Run: write},
+		{Name: "package_index", Version: 1, Params: indexParams{}, Run: index},
+		{Name: "package_shard", Version: 1, Params: indexParams{}, Run: shard},
+		{Name: "rpm_header", Version: 1, Params: headerParams{}, Run: header},
+	}
+}
+
+type indexParams struct {
+	RPMs   string `arg:"rpms,required"`
+	Output string `arg:"output,required"`
+}
+
+// index makes a package set of a folder of package files. Folders named by two
+// hex digits are shards; what lies beside them is sharded here.
+func index(ctx context.Context, j *rules.Job) error {
+	var p indexParams
+	if err := rules.Parse(j.Args, &p); err != nil {
+		return err
+	}
+	in, err := j.Input(ctx, p.RPMs)
+	if err != nil {
+		return err
+	}
+	shards, err := shardsOf(ctx, j.Trees, in.Digest)
+	if err != nil {
+		return err
+	}
+	indexed := make([]cache.Node, len(shards))
+	err = j.Each(ctx, len(shards), func(ctx context.Context, i int) error {
+		r, err := j.Call(ctx, rules.Call{
+			Tool:   "package_shard",
+			Args:   []string{"--rpms", "rpms", "--output", "packages"},
+			Inputs: []cache.Node{{Name: "rpms", Kind: cache.DirKind, Digest: shards[i].Digest}},
+		})
+		if err != nil {
+			return err
+		}
+		indexed[i] = r.Outputs[0]
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	roots := make([]cache.Digest, len(indexed))
+	for i, n := range indexed {
+		roots[i] = n.Digest
+	}
+	root, err := j.Trees.Merge(ctx, roots...)
+	if err != nil {
+		return err
+	}
+	j.Output(p.Output, cache.Node{Kind: cache.DirKind, Digest: root})
+	entries, err := packages.LoadTree(ctx, j, root)
+	if err != nil {
+		return err
+	}
+	return packages.CheckUnique(entries)
+}
+
+// shardsOf returns the shards of a folder: its subfolders, and what further
+// files it has, by the first two digits of their digests.
+func shardsOf(ctx context.Context, trees *cache.Trees, root cache.Digest) ([]cache.Node, error) {
+	dir, err := trees.Read(ctx, root)
+	if err != nil {
+		return nil, err
+	}
+	var shards []cache.Node
+	loose := map[string]cache.Directory{}
+	for _, n := range dir {
+		if n.Kind == cache.DirKind {
+			shards = append(shards, n)
+			continue
+		}
+		name := n.Digest.Hex()[:2]
+		loose[name] = append(loose[name], n)
+	}
+	for name, files := range loose {
+		d, err := trees.Write(ctx, files)
+		if err != nil {
+			return nil, err
+		}
+		shards = append(shards, cache.Node{Name: name, Kind: cache.DirKind, Digest: d})
+	}
+	slices.SortFunc(shards, func(a, b cache.Node) int { return strings.Compare(a.Name, b.Name) })
+	return shards, nil
+}
+
+// shard reads the headers of the package files of one shard.
+func shard(ctx context.Context, j *rules.Job) error {
+	var p indexParams
+	if err := rules.Parse(j.Args, &p); err != nil {
+		return err
+	}
+	in, err := j.Input(ctx, p.RPMs)
+	if err != nil {
+		return err
+	}
+	var paths []string
+	var files []cache.Node
+	err = j.Trees.Walk(ctx, in.Digest, func(path string, n cache.Node) error {
+		if n.Kind == cache.FileKind {
+			paths, files = append(paths, path), append(files, n)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	entries := make([]*packages.Entry, len(files))
+	err = j.Each(ctx, len(files), func(ctx context.Context, i int) error {
+		e, err := readEntry(ctx, j, files[i])
+		if err != nil {
+			return fmt.Errorf("%s: %w", paths[i], err)
+		}
+		entries[i] = e
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	set, err := packages.Write(ctx, j.Trees, entries)
+	if err != nil {
+		return err
+	}
+	j.Output(p.Output, set)
+	return nil
+}
+
+// readEntry returns the entry of one package file.
+func readEntry(ctx context.Context, j *rules.Job, file cache.Node) (*packages.Entry, error) {
+	r, err := j.Call(ctx, rules.Call{
+		Tool:   "rpm_header",
+		Args:   []string{"--rpm", "rpm", "--output", "header"},
+		Inputs: []cache.Node{{Name: "rpm", Kind: cache.FileKind, Digest: file.Digest}},
+	})
+	if err != nil {
+		return nil, err
+	}
+	record, err := j.Trees.Store().Get(ctx, r.Outputs[0].Digest)
+	if err != nil {
+		return nil, err
+	}
+	return packages.NewEntry(record, file.Digest, r.Outputs[0].Digest)
+}
+
+type headerParams struct {
+	RPM    string `arg:"rpm,required"`
+	Output string `arg:"output,required"`
+}
+
+// header reads a package file to its end, once: for its header and its
+// checksum.
+func header(ctx context.Context, j *rules.Job) error {
+	var p headerParams
+	if err := rules.Parse(j.Args, &p); err != nil {
+		return err
+	}
+	in, err := j.Input(ctx, p.RPM)
+	if err != nil {
+		return err
+	}
+	f, err := j.Trees.Store().Open(ctx, in.Digest)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	pkg, err := format.Read(f, f.Size())
+	if err != nil {
+		return err
+	}
+	sum := sha256.New()
+	if _, err := io.CopyBuffer(struct{ io.Writer }{sum}, f, make([]byte, min(f.Size()+1, 1<<20))); err != nil {
+		return err
+	}
+	return j.Write(ctx, p.Output, packages.EncodeHeader(pkg, [32]byte(sum.Sum(nil))))
+}

@@ -1,0 +1,162 @@
+// Package treemetadata writes what a tree says of itself to installers and to
+// dnf: .treeinfo, .discinfo and media.repo.
+package treemetadata
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	_ "embed"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"path"
+
+	"github.com/pungo-build/pungo/cache"
+	"github.com/pungo-build/pungo/internal/productmd"
+	"github.com/pungo-build/pungo/rules"
+)
+
+// Star is the rule's source.
+//
+//go:embed tree_metadata.star
+var Star []byte
+
+// Tools returns the tools of this phase.
+func Tools() []*rules.Tool {
+	return []*rules.Tool{{Name: "tree_metadata", Version: 1, Params: params{}, Run: run}}
+}
+
+type params struct {
+	Arch        string      `arg:"arch,required"`
+	Repo        string      `arg:"repo,required"`
+	Release     string      `arg:"release,required"` // JSON, see productmd.Product
+	BaseProduct string      `arg:"base-product"`
+	Product     string      `arg:"product"`          // of a layered product
+	Variant     [][6]string `arg:"variant,required"` // id, uid, name, type, packages, repository
+	Addons      [][7]string `arg:"addon"`            // id, uid, name, parent, packages, repository, the repository's tree
+	Output      string      `arg:"output,required"`
+}
+
+// repomd is the file of a repository that installers verify.
+const repomd = "repodata/repomd.xml"
+
+func run(ctx context.Context, j *rules.Job) error {
+	var p params
+	if err := rules.Parse(j.Args, &p); err != nil {
+		return err
+	}
+	info, err := p.treeInfo(ctx, j)
+	if err != nil {
+		return err
+	}
+	disc := productmd.DiscInfo{Timestamp: info.Timestamp, Description: describe(info), Arch: p.Arch}
+	b := j.Trees.Builder()
+	for _, f := range []struct {
+		name   string
+		encode func(io.Writer) error
+	}{{".treeinfo", info.Encode}, {".discinfo", disc.Encode}, {"media.repo", disc.EncodeMediaRepo}} {
+		var text bytes.Buffer
+		if err := f.encode(&text); err != nil {
+			return fmt.Errorf("%s: %w", f.name, err)
+		}
+		d, err := j.Trees.Store().Put(ctx, text.Bytes())
+		if err != nil {
+			return err
+		}
+		if err := b.Add(f.name, cache.Node{Kind: cache.FileKind, Digest: d, ModTime: info.Timestamp}); err != nil {
+			return err
+		}
+	}
+	root, err := b.Build(ctx)
+	if err != nil {
+		return err
+	}
+	j.Output(p.Output, cache.Node{Kind: cache.DirKind, Digest: root})
+	return nil
+}
+
+// describe is the text of .discinfo. What is based on something else says so.
+func describe(t *productmd.TreeInfo) string {
+	s := t.Release.Name + " " + t.Release.Version
+	if t.BaseProduct != nil {
+		s += " for " + t.BaseProduct.Name + " " + t.BaseProduct.Version
+	}
+	return s
+}
+
+func (p *params) treeInfo(ctx context.Context, j *rules.Job) (*productmd.TreeInfo, error) {
+	t := &productmd.TreeInfo{Arch: p.Arch, Checksums: map[string]productmd.Checksum{}}
+	if err := p.identify(t); err != nil {
+		return nil, err
+	}
+	index, err := p.addChecksum(ctx, j, t, p.Repo, repomd)
+	if err != nil {
+		return nil, err
+	}
+	// createrepo gives repodata the time of the newest package.
+	t.Timestamp = index.ModTime
+	for _, v := range p.Variant {
+		t.Variants = append(t.Variants, productmd.TreeVariant{
+			ID: v[0], UID: v[1], Name: v[2], Type: v[3], Packages: or(v[4], "."), Repository: v[5],
+		})
+	}
+	for _, a := range p.Addons {
+		t.Variants = append(t.Variants, productmd.TreeVariant{
+			ID: a[0], UID: a[1], Name: a[2], Type: "addon", Parent: a[3], Packages: a[4], Repository: a[5],
+		})
+		if _, err := p.addChecksum(ctx, j, t, a[6], path.Join(a[5], repomd)); err != nil {
+			return nil, err
+		}
+	}
+	return t, nil
+}
+
+// identify fills in the release. A layered product's tree is a release of its
+// own, for the major version of the compose's.
+func (p *params) identify(t *productmd.TreeInfo) error {
+	if err := json.Unmarshal([]byte(p.Release), &t.Release); err != nil {
+		return fmt.Errorf("argument --release: %w", err)
+	}
+	for _, other := range []string{p.BaseProduct, p.Product} {
+		if other == "" {
+			continue
+		}
+		var product productmd.Product
+		if err := json.Unmarshal([]byte(other), &product); err != nil {
+			return fmt.Errorf("argument %s: %w", other, err)
+		}
+		if other == p.Product {
+			base := t.Release
+			base.Version = productmd.Major(base.Version)
+			t.Release, t.BaseProduct = product, &base
+		} else {
+			t.BaseProduct = &product
+		}
+	}
+	return nil
+}
+
+// addChecksum notes the checksum of the index of the repository in an input,
+// under its path in this tree.
+func (p *params) addChecksum(ctx context.Context, j *rules.Job, t *productmd.TreeInfo, repo, at string) (cache.Node, error) {
+	n, err := j.Input(ctx, path.Join(repo, repomd))
+	if err != nil {
+		return cache.Node{}, err
+	}
+	data, err := j.Trees.Store().Get(ctx, n.Digest)
+	if err != nil {
+		return cache.Node{}, err
+	}
+	sum := sha256.Sum256(data)
+	t.Checksums[at] = productmd.Checksum{Algorithm: "sha256", Hex: hex.EncodeToString(sum[:])}
+	return n, nil
+}
+
+func or(s, fallback string) string {
+	if s == "" {
+		return fallback
+	}
+	return s
+}
