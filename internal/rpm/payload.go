@@ -21,21 +21,14 @@ type payload struct {
 // packPayload writes the files into an archive and compresses it.
 func packPayload(files []Content, source bool, c compression) (*payload, error) {
 	archive := appendArchive(nil, files, source)
-	var out bytes.Buffer
-	w, err := c.writer(&out)
+	packed, err := c.pack(archive)
 	if err != nil {
 		return nil, fmt.Errorf("payload: %w", err)
 	}
-	if _, err := w.Write(archive); err != nil {
-		return nil, fmt.Errorf("payload: %w", err)
-	}
-	if err := w.Close(); err != nil {
-		return nil, fmt.Errorf("payload: %w", err)
-	}
 	return &payload{
-		compressed: out.Bytes(),
+		compressed: packed,
 		size:       int64(len(archive)),
-		digest:     sha256.Sum256(out.Bytes()),
+		digest:     sha256.Sum256(packed),
 		digest0:    sha256.Sum256(archive),
 	}, nil
 }
@@ -83,33 +76,60 @@ type compression struct {
 	name   string // in the header; "" means none
 	flags  string // the level, as rpmbuild notes it; nobody needs it to unpack
 	rpmlib Dependency
-	writer func(io.Writer) (io.WriteCloser, error)
+	pack   func([]byte) ([]byte, error)
 }
 
 // findCompression looks up what a Spec calls its compression.
 func findCompression(name string) (compression, error) {
 	switch name {
 	case "", "zstd":
-		return compression{"zstd", "3", rpmlib("PayloadIsZstd", "5.4.18-1"), func(w io.Writer) (io.WriteCloser, error) {
-			// One goroutine: the bytes must not depend on the number of cores.
-			return zstd.NewWriter(w, zstd.WithEncoderConcurrency(1))
-		}}, nil
+		return compression{"zstd", "3", rpmlib("PayloadIsZstd", "5.4.18-1"), packZstd}, nil
 	case "gzip":
-		return compression{"gzip", "6", Dependency{}, func(w io.Writer) (io.WriteCloser, error) {
-			return gzip.NewWriterLevel(w, 6)
-		}}, nil
+		return compression{"gzip", "6", Dependency{}, packGzip}, nil
 	case "xz":
-		return compression{"xz", "6", rpmlib("PayloadIsXz", "5.2-1"), func(w io.Writer) (io.WriteCloser, error) {
-			return xz.NewWriter(w)
-		}}, nil
+		return compression{"xz", "6", rpmlib("PayloadIsXz", "5.2-1"), packXz}, nil
 	case "none":
-		return compression{"", "", Dependency{}, func(w io.Writer) (io.WriteCloser, error) {
-			return nopCloser{w}, nil
-		}}, nil
+		return compression{"", "", Dependency{}, packNone}, nil
 	}
 	return compression{}, fmt.Errorf("compression %q, want zstd, gzip, xz or none", name)
 }
 
-type nopCloser struct{ io.Writer }
+func packZstd(b []byte) ([]byte, error) {
+	// One goroutine: the bytes must not depend on the number of cores.
+	e, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1))
+	if err != nil {
+		return nil, err
+	}
+	return e.EncodeAll(b, nil), e.Close()
+}
 
-func (nopCloser) Close() error { return nil }
+func packGzip(b []byte) ([]byte, error) {
+	var out bytes.Buffer
+	w, err := gzip.NewWriterLevel(&out, 6)
+	if err != nil {
+		return nil, err
+	}
+	return finish(&out, w, b)
+}
+
+func packXz(b []byte) ([]byte, error) {
+	var out bytes.Buffer
+	w, err := xz.NewWriter(&out)
+	if err != nil {
+		return nil, err
+	}
+	return finish(&out, w, b)
+}
+
+func packNone(b []byte) ([]byte, error) { return b, nil }
+
+// finish writes b through w, which writes to out.
+func finish(out *bytes.Buffer, w io.WriteCloser, b []byte) ([]byte, error) {
+	if _, err := w.Write(b); err != nil {
+		return nil, err
+	}
+	if err := w.Close(); err != nil {
+		return nil, err
+	}
+	return out.Bytes(), nil
+}

@@ -65,7 +65,10 @@ func Read(r io.ReaderAt, size int64) (*Package, error) {
 	if sig.err != nil {
 		return nil, sig.err
 	}
-	return p, p.checkIdentity()
+	if err := p.checkIdentity(); err != nil {
+		return nil, err
+	}
+	return p, nil
 }
 
 // readSignature reads the lead and the signature header, and returns where the
@@ -233,7 +236,7 @@ func (p *Package) readFiles(h *header) {
 			n, indexes.len(), modes.len(), flags.len())
 		return
 	}
-	paths := pathBuilder{files: make([]File, n), ends: make([]int, n)}
+	paths := pathBuilder{files: make([]File, n), ends: make([]int, n), buf: make([]byte, 0, min(48*n, len(h.data)))}
 	for i := range n {
 		var dir string
 		if compressed {
