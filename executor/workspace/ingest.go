@@ -1,0 +1,177 @@
+package workspace
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+
+	"github.com/pungo-build/pungo/cache"
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/sys/unix"
+)
+
+// digests returns the digests of files, all of which are then in the store. It
+// reads those that the index does not know as they are, or whose blob is gone,
+// and corrects their status to that of the moment of reading.
+func (w *Workspace) digests(ctx context.Context, files []file) ([]cache.Digest, error) {
+	digests := make([]cache.Digest, len(files))
+	w.index.lookup(files, digests)
+	gone, err := w.gone(ctx, digests)
+	if err != nil {
+		return nil, err
+	}
+	var unread []int
+	for i, d := range digests {
+		if d.IsZero() || gone[d] {
+			unread = append(unread, i)
+		}
+	}
+	err = w.parallel(ctx, len(unread), func(ctx context.Context, i int) error {
+		i = unread[i]
+		var err error
+		digests[i], err = w.ingest(ctx, &files[i])
+		return err
+	})
+	return digests, err
+}
+
+// gone returns those of digests that the store does not hold.
+func (w *Workspace) gone(ctx context.Context, digests []cache.Digest) (map[cache.Digest]bool, error) {
+	known := make([]cache.Digest, 0, len(digests))
+	for _, d := range digests {
+		if !d.IsZero() {
+			known = append(known, d)
+		}
+	}
+	missing, err := w.trees.Store().Missing(ctx, known)
+	gone := map[cache.Digest]bool{}
+	for _, d := range missing {
+		gone[d] = true
+	}
+	return gone, err
+}
+
+// parallel runs fn for 0 … n-1 on as many goroutines as the workspace may have,
+// in about this order, and returns the error of the smallest i that failed.
+func (w *Workspace) parallel(ctx context.Context, n int, fn func(ctx context.Context, i int) error) error {
+	var (
+		next   atomic.Int64
+		mu     sync.Mutex
+		failed = n
+		first  error
+	)
+	g, ctx := errgroup.WithContext(ctx)
+	for range min(w.jobs, n) {
+		g.Go(func() error {
+			for {
+				i := int(next.Add(1)) - 1
+				if i >= n {
+					return nil
+				}
+				err := fn(ctx, i)
+				if err == nil {
+					continue
+				}
+				mu.Lock()
+				if i < failed && !errors.Is(err, context.Canceled) {
+					failed, first = i, err
+				}
+				mu.Unlock()
+				return err
+			}
+		})
+	}
+	if err := g.Wait(); first == nil {
+		return err
+	}
+	return first
+}
+
+// errChanged says that a file was written to while it was read.
+var errChanged = errors.New("changes while it is read")
+
+// ingest stores a file and notes it in the index. A file that changes while it is
+// read gets a second chance: whoever writes it may be done by then.
+func (w *Workspace) ingest(ctx context.Context, f *file) (d cache.Digest, err error) {
+	now := w.now().UnixNano()
+	d, f.status, err = w.read(ctx, f.path)
+	if errors.Is(err, errChanged) {
+		now = w.now().UnixNano()
+		d, f.status, err = w.read(ctx, f.path)
+	}
+	if err != nil {
+		return d, fmt.Errorf("%q: %w", f.path, err)
+	}
+	w.index.add(f, d, now)
+	return d, nil
+}
+
+// read stores the content of a file, and returns its status, which is the same
+// before and after.
+func (w *Workspace) read(ctx context.Context, p string) (d cache.Digest, before status, err error) {
+	// Should it be a named pipe by now, opening must not wait for its other end.
+	fd, err := openat(unix.AT_FDCWD, filepath.Join(w.root, p), unix.O_RDONLY|unix.O_NONBLOCK)
+	if err != nil {
+		return d, before, err
+	}
+	f := os.NewFile(uintptr(fd), p)
+	defer f.Close()
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		return d, before, err
+	}
+	if before = statusOf(&st); before.mode&unix.S_IFMT != unix.S_IFREG {
+		return d, before, errChanged
+	}
+	// Were another file moved to its place now, the change time of f would tell.
+	if w.imports != nil {
+		d, err = w.imports(ctx, filepath.Join(w.root, p))
+	} else {
+		d, err = w.store(ctx, f)
+	}
+	if err != nil {
+		return d, before, err
+	}
+	if err := unix.Fstat(fd, &st); err != nil {
+		return d, before, err
+	}
+	if statusOf(&st) != before || d.Size() != before.size {
+		return d, before, errChanged
+	}
+	return d, before, nil
+}
+
+// pieceSize is how much is read at a time: BLAKE3 wants pieces of a MiB.
+const pieceSize = 1 << 20
+
+var pieces = sync.Pool{New: func() any { return new([pieceSize]byte) }}
+
+func (w *Workspace) store(ctx context.Context, f *os.File) (cache.Digest, error) {
+	out, err := w.trees.Store().Create(ctx)
+	if err != nil {
+		return cache.Digest{}, err
+	}
+	defer out.Abort()
+	piece := pieces.Get().(*[pieceSize]byte)
+	defer pieces.Put(piece)
+	for {
+		if err := ctx.Err(); err != nil {
+			return cache.Digest{}, err
+		}
+		n, err := io.ReadFull(f, piece[:])
+		if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
+			return cache.Digest{}, bare(err)
+		}
+		if _, err := out.Write(piece[:n]); err != nil {
+			return cache.Digest{}, err
+		}
+		if err != nil {
+			return out.Commit()
+		}
+	}
+}

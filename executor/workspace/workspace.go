@@ -1,0 +1,220 @@
+// Package workspace is where sources come from: it turns files and folders below
+// the root of a definition into blobs and trees of a store.
+//
+// Content is read once. What it was is kept in a stat index, one packed file a
+// workspace: a file whose device, inode, size, times and mode are those of the
+// index is not opened again. The index is a cache: it is loaded when the first
+// source is resolved, anything odd about it counts as absent, and without it the
+// result is the same.
+//
+// Fingerprint answers a narrower question without index and store: is anything
+// different from last time? It reads directories and file statuses, no more.
+package workspace
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/pungo-build/pungo/cache"
+	"github.com/pungo-build/pungo/rules"
+	"golang.org/x/sys/unix"
+)
+
+// Options of a Workspace. The zero value works.
+type Options struct {
+	// Jobs is the number of goroutines that stat and read files; 0 means
+	// GOMAXPROCS, and at least 2.
+	Jobs int
+	// Exclude lists paths relative to the root that are never part of a folder:
+	// the output folder, which holds a former compose's packages.
+	Exclude []string
+	// Import stores the file at an absolute path, for stores that can share its
+	// space; nil means to copy it through Create.
+	Import func(ctx context.Context, path string) (cache.Digest, error)
+	// Now tells the time when a file is read; nil means time.Now. What changed
+	// just before does not enter the index.
+	Now func() time.Time
+}
+
+// Workspace resolves the sources below one root. It is safe for use by several
+// goroutines.
+type Workspace struct {
+	root    string // without symbolic links
+	trees   *cache.Trees
+	index   *index
+	jobs    int
+	exclude map[string]bool
+	imports func(ctx context.Context, path string) (cache.Digest, error)
+	now     func() time.Time
+
+	mu      sync.Mutex
+	sources map[rules.Source]*resolution
+}
+
+// resolution is what a source was found to be. It stands until the source is
+// forgotten, so that one build sees one content.
+type resolution struct {
+	mu   sync.Mutex // held while the source is resolved
+	done bool
+	node cache.Node
+}
+
+// Open returns the workspace in the folder root. The stat index is indexFile,
+// which need not exist.
+func Open(root, indexFile string, trees *cache.Trees, opts Options) (*Workspace, error) {
+	root, err := filepath.Abs(root)
+	if err != nil {
+		return nil, err
+	}
+	real, err := filepath.EvalSymlinks(root)
+	if err != nil {
+		return nil, fmt.Errorf("workspace %q: %w", root, bare(err))
+	}
+	w := &Workspace{
+		root:    real,
+		trees:   trees,
+		index:   newIndex(indexFile, trees.Store().Function()),
+		jobs:    opts.Jobs,
+		exclude: map[string]bool{},
+		imports: opts.Import,
+		now:     opts.Now,
+		sources: map[rules.Source]*resolution{},
+	}
+	if w.jobs <= 0 {
+		w.jobs = max(2, runtime.GOMAXPROCS(0))
+	}
+	for _, p := range opts.Exclude {
+		w.exclude[path.Clean(p)] = true
+	}
+	if w.now == nil {
+		w.now = time.Now
+	}
+	return w, nil
+}
+
+// Resolve stores a source and returns its node, named after the last element of
+// its path: a file with its executable bit, or a folder as rules.Source describes
+// it. A folder filtered by suffix has no empty folders.
+//
+// Files may be reached through symbolic links that stay inside the root. A source
+// that does not exist is an error that wraps fs.ErrNotExist; links that dangle or
+// lead out, special files, files that cannot be read or that change while they
+// are read, and names that are not UTF-8 or have a line break, are errors that
+// name the first such file.
+func (w *Workspace) Resolve(ctx context.Context, src *rules.Source) (cache.Node, error) {
+	r := w.resolution(*src)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.done {
+		return r.node, nil
+	}
+	n, err := w.resolve(ctx, src)
+	if err != nil {
+		return cache.Node{}, fmt.Errorf("source %w", err)
+	}
+	r.node, r.done = n, true
+	return n, nil
+}
+
+func (w *Workspace) resolution(src rules.Source) *resolution {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	r, ok := w.sources[src]
+	if !ok {
+		r = &resolution{}
+		w.sources[src] = r
+	}
+	return r
+}
+
+// Forget makes the next Resolve of a source read all of its files again, whatever
+// the index says: a blob of it was found missing or corrupt.
+func (w *Workspace) Forget(src *rules.Source) {
+	w.mu.Lock()
+	delete(w.sources, *src)
+	w.mu.Unlock()
+	w.index.remove(func(p string) bool { return p == src.Path || strings.HasPrefix(p, below(src)) })
+}
+
+// Save writes the stat index, if it has changed.
+func (w *Workspace) Save() error { return w.index.save() }
+
+func (w *Workspace) resolve(ctx context.Context, src *rules.Source) (cache.Node, error) {
+	found, err := w.scan(ctx, src)
+	if err != nil {
+		return cache.Node{}, err
+	}
+	digests, err := w.digests(ctx, found.files)
+	if err != nil {
+		return cache.Node{}, err
+	}
+	n := cache.Node{Name: path.Base(src.Path), Kind: cache.FileKind}
+	if !found.folder {
+		n.Digest, n.Executable = digests[0], found.files[0].executable()
+		return n, nil
+	}
+	w.index.keepOnly(below(src), src.Suffix, found.files)
+	n.Kind = cache.DirKind
+	n.Digest, err = w.tree(ctx, src, found, digests)
+	return n, err
+}
+
+// tree stores the directories of a folder whose files are stored.
+func (w *Workspace) tree(ctx context.Context, src *rules.Source, found *listing, digests []cache.Digest) (cache.Digest, error) {
+	b := w.trees.Builder()
+	prefix := below(src)
+	for i, f := range found.files {
+		at := strings.TrimPrefix(f.path, prefix)
+		if src.Sharded {
+			at = digests[i].Hex()[:2] + "/" + at
+		}
+		n := cache.Node{Kind: cache.FileKind, Digest: digests[i], Executable: f.executable()}
+		if err := b.Add(at, n); err != nil {
+			return cache.Digest{}, err
+		}
+	}
+	for _, dir := range found.dirs {
+		if src.Sharded || src.Suffix != "" {
+			break
+		}
+		n := cache.Node{Kind: cache.DirKind, Digest: w.trees.Empty()}
+		if err := b.Add(strings.TrimPrefix(dir, prefix), n); err != nil {
+			return cache.Digest{}, err
+		}
+	}
+	return b.Build(ctx)
+}
+
+// below returns what the paths of all files in a folder begin with.
+func below(src *rules.Source) string {
+	if src.Path == "." {
+		return ""
+	}
+	return src.Path + "/"
+}
+
+// bare returns the error number in an error of package os, whose other half is a
+// path that our messages have already.
+func bare(err error) error {
+	var errno unix.Errno
+	if errors.As(err, &errno) {
+		return errno
+	}
+	return err
+}
+
+// checkPath checks the path of a source, which the definition spells.
+func checkPath(p string) error {
+	if !fs.ValidPath(p) {
+		return fmt.Errorf("%q: want a path inside the workspace, relative and with single slashes", p)
+	}
+	return nil
+}
