@@ -1,0 +1,120 @@
+package disk
+
+import (
+	"context"
+	"io/fs"
+
+	"github.com/pungo-build/pungo/cache"
+)
+
+// recordKind tells what a record in a pack is.
+type recordKind uint8
+
+const (
+	blobRecord   recordKind = 1
+	resultRecord recordKind = 2
+)
+
+// recordKey names a record: a blob by its hash, a result by that of its action.
+type recordKey struct {
+	hash [32]byte
+	kind recordKind
+}
+
+func blobKey(d cache.Digest) recordKey   { return recordKey{d.Hash(), blobRecord} }
+func resultKey(d cache.Digest) recordKey { return recordKey{d.Hash(), resultRecord} }
+
+// maxBatch is how many bytes gather in memory before they are written at once.
+const maxBatch = 16 << 20
+
+// batch is the records that go into one pack, as payloads by key.
+type batch struct {
+	records map[recordKey][]byte
+	bytes   int
+	results int // how many of the records are results
+}
+
+func newBatch() *batch { return &batch{records: map[recordKey][]byte{}} }
+
+func (b *batch) add(key recordKey, payload []byte) {
+	old, again := b.records[key]
+	b.records[key] = payload
+	b.bytes += len(payload) - len(old)
+	if key.kind == resultRecord && !again {
+		b.results++
+	}
+}
+
+func (b *batch) removeBlob(d cache.Digest) {
+	key := blobKey(d)
+	b.bytes -= len(b.records[key])
+	delete(b.records, key)
+}
+
+// writable reports why nothing can be added: the caller gave up, the cache is
+// closed or for reading, or what was added before could not be written.
+func (c *Cache) writable(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.writableLocked()
+}
+
+func (c *Cache) writableLocked() error {
+	switch {
+	case c.opts.ReadOnly:
+		return c.explain(cache.ErrReadOnly)
+	case c.closed:
+		return c.explain(fs.ErrClosed)
+	}
+	return c.failed
+}
+
+// add adds a record to the pending batch, and writes the batch if it is large.
+func (c *Cache) add(key recordKey, payload []byte) error {
+	large, err := c.addPending(key, payload)
+	if err == nil && large {
+		return c.flush()
+	}
+	if err == nil {
+		c.wakeFlusher()
+	}
+	return err
+}
+
+func (c *Cache) addPending(key recordKey, payload []byte) (large bool, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := c.writableLocked(); err != nil {
+		return false, err
+	}
+	c.pending.add(key, payload)
+	if key.kind == blobRecord {
+		delete(c.discarded, key.hash)
+	}
+	return c.pending.bytes >= maxBatch, nil
+}
+
+// made notes that a blob has its file.
+func (c *Cache) made(d cache.Digest) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.unsynced = append(c.unsynced, d)
+	delete(c.discarded, d.Hash())
+}
+
+// forget makes a blob missing for this process.
+func (c *Cache) forget(d cache.Digest) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.discarded[d.Hash()] = true
+	c.pending.removeBlob(d)
+}
+
+func (c *Cache) isDiscarded(d cache.Digest) bool {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.discarded[d.Hash()]
+}

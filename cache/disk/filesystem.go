@@ -1,0 +1,88 @@
+package disk
+
+import (
+	"io"
+	"io/fs"
+	"os"
+	"syscall"
+)
+
+// fileSystem is what the cache asks of the system, so that a test can record the
+// order of writes and syncs, lose what was not synced, and make any call fail.
+// Names are whole paths; errors are those of the os package.
+type fileSystem interface {
+	// Open opens a file for reading.
+	Open(name string) (file, error)
+	// Create makes a new file that only its owner can read yet.
+	Create(name string) (file, error)
+	// MkdirAll makes a directory and what is above it, as the umask has it.
+	MkdirAll(name string) error
+	// Mkdir makes a directory, with exactly the given mode.
+	Mkdir(name string, mode fs.FileMode) error
+	Rename(from, to string) error
+	Remove(name string) error
+	ReadDir(name string) ([]fs.DirEntry, error)
+	Stat(name string) (fs.FileInfo, error)
+	// SyncDir makes the names in a directory durable.
+	SyncDir(name string) error
+	// SyncAll makes everything durable on the file system that name is on. Where
+	// the system has no such call, the error is errors.ErrUnsupported.
+	SyncAll(name string) error
+}
+
+// file is an open file: *os.File, or what a test puts in its place.
+type file interface {
+	io.Reader
+	io.ReaderAt
+	io.Writer
+	io.Closer
+	Stat() (fs.FileInfo, error)
+	Chmod(mode fs.FileMode) error
+	Sync() error
+}
+
+// system is the fileSystem of the machine.
+type system struct{}
+
+func (system) Open(name string) (file, error) { return fileOrNil(os.Open(name)) }
+
+func (system) Create(name string) (file, error) {
+	return fileOrNil(os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600))
+}
+
+// fileOrNil keeps a nil *os.File from becoming a file that is not nil.
+func fileOrNil(f *os.File, err error) (file, error) {
+	if err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+func (system) Mkdir(name string, mode fs.FileMode) error {
+	if err := os.Mkdir(name, mode); err != nil {
+		return err
+	}
+	return os.Chmod(name, mode) // whatever the umask
+}
+
+func (system) Rename(from, to string) error               { return os.Rename(from, to) }
+func (system) Remove(name string) error                   { return os.Remove(name) }
+func (system) ReadDir(name string) ([]fs.DirEntry, error) { return os.ReadDir(name) }
+func (system) Stat(name string) (fs.FileInfo, error)      { return os.Stat(name) }
+func (system) MkdirAll(name string) error                 { return os.MkdirAll(name, 0o777) }
+func (system) SyncAll(name string) error                  { return syncAll(name) }
+
+func (system) SyncDir(name string) error {
+	dir, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	return dir.Sync()
+}
+
+// processLives reports whether a process with the id runs on this machine.
+func processLives(pid int) bool {
+	err := syscall.Kill(pid, 0)
+	return err == nil || err == syscall.EPERM
+}

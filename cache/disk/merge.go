@@ -1,0 +1,136 @@
+package disk
+
+import (
+	"cmp"
+	"errors"
+	"slices"
+
+	"github.com/pungo-build/pungo/cache"
+)
+
+// Every flush adds a pack, and every look-up of what is new searches them all, so
+// packs are merged as they grow: the newest ones, as long as the next older one
+// is not much larger than they are together. A record is copied as often as its
+// pack doubles, and of n flushes some mergeWidth*log(n) packs remain.
+const (
+	mergeWidth = 8
+	// maxMerged is the size from which a pack stays as it is.
+	maxMerged = 128 << 20
+)
+
+// mergeable returns how many of the newest packs, whose sizes are given newest
+// first, are to be merged; 0 if none.
+func mergeable(sizes []int64) int {
+	n := 0
+	var total int64
+	for n < len(sizes) && (n < 2 || sizes[n] <= 2*total) && total+sizes[n] <= maxMerged {
+		total += sizes[n]
+		n++
+	}
+	if n < mergeWidth {
+		return 0
+	}
+	return n
+}
+
+// merge makes one pack of several where that is due. It is no more than tidying
+// up: whatever goes wrong, the packs stay as they are. The caller holds flushMu.
+func (c *Cache) merge() {
+	old, generation := c.toMerge()
+	if len(old) == 0 {
+		return
+	}
+	name := packName(generation)
+	err := c.writePack(name, func(w *packWriter) error { return copyRecords(w, old) })
+	for _, p := range old {
+		p.close()
+	}
+	if err != nil {
+		return
+	}
+	// The new pack is durable and known here before the old ones go. Another
+	// process notices that they went, and reads the folder again.
+	c.replace(old, c.newPack(name, generation))
+	for _, p := range old {
+		c.fs.Remove(p.path)
+	}
+}
+
+// toMerge returns the packs that are to be merged, newest first, opened anew, so
+// that nobody closes them meanwhile; and the generation for the new one.
+func (c *Cache) toMerge() (old []*pack, generation uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.packs) < mergeWidth || c.sticky {
+		return nil, 0
+	}
+	c.rescan()
+	var sizes []int64
+	for _, p := range c.packs {
+		info, err := c.fs.Stat(p.path)
+		if err != nil || p.ignored {
+			break
+		}
+		sizes = append(sizes, info.Size())
+	}
+	for _, p := range c.packs[:mergeable(sizes)] {
+		old = append(old, c.newPack(p.name, p.generation))
+	}
+	if len(old) > 0 {
+		generation = old[0].generation
+	}
+	return old, generation
+}
+
+// copyRecords copies what is sound of packs, which are given newest first; of
+// records under one key the newest.
+func copyRecords(w *packWriter, packs []*pack) error {
+	taken := map[recordKey]bool{}
+	for _, p := range packs {
+		entries, err := p.entries()
+		if err != nil {
+			return err
+		}
+		slices.SortFunc(entries, func(a, b entry) int { return cmp.Compare(a.offset, b.offset) })
+		for _, e := range entries {
+			if taken[e.key] {
+				continue
+			}
+			payload, err := p.read(e)
+			if errors.Is(err, cache.ErrCorrupt) {
+				continue
+			}
+			if err != nil {
+				return err
+			}
+			taken[e.key] = true
+			if err := w.add(e.key, payload); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// replace puts a pack in the place of old ones.
+func (c *Cache) replace(old []*pack, merged *pack) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	gone := make(map[string]bool, len(old))
+	for _, p := range old {
+		gone[p.name] = true
+	}
+	c.packs = slices.DeleteFunc(c.packs, func(p *pack) bool {
+		if gone[p.name] {
+			p.close()
+		}
+		return gone[p.name]
+	})
+	c.insert(merged)
+}
+
+// insert makes a pack known. The caller holds mu.
+func (c *Cache) insert(p *pack) {
+	c.packs = append(c.packs, p)
+	slices.SortFunc(c.packs, newestFirst)
+}
