@@ -1,0 +1,113 @@
+package executor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/pungo-build/pungo/cache"
+	"github.com/pungo-build/pungo/rules"
+)
+
+// The errors of a build, by whose turn it is: ActionError is for who wrote the
+// definition or made the packages, EnvironmentError for who runs the machine,
+// BugError for us. ErrInterrupted is nobody's fault.
+
+// ActionError says that an action failed.
+type ActionError struct {
+	Action *rules.Action
+	Err    error
+	// Log is the end of what a host program printed.
+	Log string
+}
+
+func (e *ActionError) Error() string { return e.Action.String() + ": " + e.Err.Error() }
+func (e *ActionError) Unwrap() error { return e.Err }
+
+// EnvironmentError says that this machine cannot run an action: a program is
+// missing, or the cache is full or read-only.
+type EnvironmentError struct {
+	Action *rules.Action
+	Err    error
+	Hint   string // "" if there is none
+}
+
+func (e *EnvironmentError) Error() string {
+	text := e.Action.String() + ": " + e.Err.Error()
+	if e.Hint != "" {
+		text += "\n  hint: " + e.Hint
+	}
+	return text
+}
+
+func (e *EnvironmentError) Unwrap() error { return e.Err }
+
+// BugError says that pungo itself did what it must not. Stack is for a log, not
+// for a terminal.
+type BugError struct {
+	Action *rules.Action // nil if none was at work
+	Value  string        // what was found
+	Stack  []byte        // nil if there is none
+}
+
+func (e *BugError) Error() string {
+	text := "a bug of pungo: " + e.Value
+	if e.Action != nil {
+		text = e.Action.String() + ": " + text
+	}
+	return text
+}
+
+// ErrInterrupted says that the build was stopped from outside.
+var ErrInterrupted = errors.New("interrupted")
+
+// UnavailableError says that a strategy cannot run a program: it is not there,
+// or not for that architecture.
+type UnavailableError struct {
+	Program string
+	Arch    string // "" if the architecture is not what is wrong
+	Hint    string // what to install
+}
+
+func (e *UnavailableError) Error() string {
+	if e.Arch != "" {
+		return fmt.Sprintf("program %q: nothing here runs it on %s", e.Program, e.Arch)
+	}
+	return fmt.Sprintf("program %q is not installed", e.Program)
+}
+
+// blame makes the error of an action one of those above.
+func blame(a *rules.Action, err error) error {
+	var bug *BugError
+	if errors.As(err, &bug) {
+		return &BugError{Action: a, Value: bug.Value, Stack: bug.Stack}
+	}
+	var environment *EnvironmentError
+	var failure *ActionError
+	if errors.As(err, &environment) || errors.As(err, &failure) {
+		return err
+	}
+	var unavailable *UnavailableError
+	if errors.As(err, &unavailable) {
+		return &EnvironmentError{Action: a, Err: err, Hint: unavailable.Hint}
+	}
+	if errors.Is(err, cache.ErrFull) || errors.Is(err, cache.ErrReadOnly) {
+		return &EnvironmentError{Action: a, Err: err}
+	}
+	return &ActionError{Action: a, Err: err}
+}
+
+// rank orders the errors of a build: the lower, the more it has to be told.
+func rank(err error) int {
+	var bug *BugError
+	var environment *EnvironmentError
+	switch {
+	case errors.As(err, &bug):
+		return 0
+	case errors.Is(err, ErrInterrupted), errors.Is(err, context.Canceled):
+		return 1
+	case errors.As(err, &environment):
+		return 2
+	}
+	return 3
+}

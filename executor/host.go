@@ -1,0 +1,118 @@
+package executor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/pungo-build/pungo/cache"
+	"github.com/pungo-build/pungo/rules"
+)
+
+// host is what a running tool has of the executor.
+type host struct {
+	b     *Build
+	slots *slots
+	// parts and action are those of the action at the top.
+	parts  *parts
+	action *rules.Action
+
+	mu sync.Mutex
+	// warnings of nested actions, which become warnings of this one.
+	warnings map[string]bool
+}
+
+// parts counts the nested actions of an action.
+type parts struct{ hits, runs atomic.Int64 }
+
+func (p *parts) counts() (hits, runs int) { return int(p.hits.Load()), int(p.runs.Load()) }
+
+// Each implements rules.Host.
+func (h *host) Each(ctx context.Context, n int, fn func(context.Context, int) error) error {
+	return h.slots.each(ctx, n, fn)
+}
+
+// Decoded implements rules.Host.
+func (h *host) Decoded(ctx context.Context, d cache.Digest, kind string, decode func([]byte) (any, error)) (any, error) {
+	return h.b.decoded.get(ctx, decodedKey{d, kind}, decode)
+}
+
+// Call implements rules.Host. The nested action runs in the slot of its caller.
+func (h *host) Call(ctx context.Context, c rules.Call) (cache.Result, error) {
+	tool, err := h.b.tool(c.Tool)
+	if err != nil {
+		return cache.Result{}, &BugError{Value: err.Error()}
+	}
+	k := newKeyed(h.b.opts.Store.Function(), toolWords)
+	describeCall(c, tool.Version, h.b.opts.Salt, k)
+	key, root, dirs, err := k.key()
+	if err != nil {
+		return cache.Result{}, &BugError{Value: fmt.Sprintf("call of tool %s: %v", c.Tool, err)}
+	}
+	ran := false
+	r, err := h.b.calls.do(ctx, key, func(ctx context.Context) (cache.Result, error) {
+		if r, hit, err := h.b.lookup(ctx, key); err != nil || hit {
+			return r, err
+		}
+		ran = true
+		return h.run(ctx, tool, key, func(child *host) (cache.Result, error) {
+			return h.b.runJob(ctx, tool, 0, c.Args, root, dirs, child)
+		})
+	})
+	if errors.Is(err, errCircle) {
+		return r, &BugError{Value: "tool " + c.Tool + " waits for itself"}
+	}
+	if ran {
+		h.parts.runs.Add(1)
+	} else if err == nil {
+		h.parts.hits.Add(1)
+	}
+	h.warn(r.Warnings)
+	return r, err
+}
+
+// run runs a nested action, records its result and tells so.
+func (h *host) run(ctx context.Context, t *rules.Tool, key cache.Digest, job func(*host) (cache.Result, error)) (cache.Result, error) {
+	begin := h.b.opts.Now()
+	r, err := job(&host{b: h.b, slots: h.slots, parts: h.parts, action: h.action})
+	if err == nil {
+		err = h.b.opts.Actions.Record(context.WithoutCancel(ctx), key, r)
+	}
+	e := event(rules.ActionFinished, h.action)
+	e.Mnemonic, e.Nested, e.Key, e.Status = t.Name, true, key.String(), rules.Ran
+	e.Seconds = h.b.opts.Now().Sub(begin).Seconds()
+	if err != nil {
+		e.Status, e.Text = rules.Failed, err.Error()
+		if ctx.Err() != nil {
+			e.Status = rules.Interrupted
+		}
+	}
+	h.b.emit(e)
+	return r, err
+}
+
+func (h *host) warn(texts []string) {
+	if len(texts) == 0 {
+		return
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.warnings == nil {
+		h.warnings = map[string]bool{}
+	}
+	for _, text := range texts {
+		h.warnings[text] = true
+	}
+}
+
+// warned returns the warnings of nested actions, each once, sorted: whatever
+// order they ran in.
+func (h *host) warned() []string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Sorted(maps.Keys(h.warnings))
+}

@@ -1,0 +1,410 @@
+package executor
+
+import (
+	"encoding/hex"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/pungo-build/pungo/cache"
+	"github.com/pungo-build/pungo/rules"
+	"google.golang.org/protobuf/encoding/protowire"
+)
+
+// ToolProgram is the first argument of a command that is a Tool; the name and
+// the version of the tool follow. It stands for any pungo that has the tool in
+// that version.
+const ToolProgram = "pungo-tool"
+
+// The folders of the root in which an action runs: input i is in/<i>/<name>, an
+// output out/<name>.
+const (
+	inputDir  = "in"
+	outputDir = "out"
+)
+
+// Input is an artifact as an action finds it.
+type Input struct {
+	Artifact *rules.Artifact
+	// Node of the artifact; its Kind is 0 if the artifact is absent.
+	Node cache.Node
+}
+
+func (in Input) absent() bool { return in.Node.Kind == 0 }
+
+// Given is what the key of an action depends on beside the action itself.
+type Given struct {
+	// Inputs are those of Action.Inputs, in that order, absent ones too.
+	Inputs []Input
+	// Stamp replaces placeholders in arguments. If it is nil they stay as they are,
+	// and Identity stands for what of it is no stamp: names and versions.
+	Stamp    *rules.Stamp
+	Identity string
+	// Version of the tool, and Toolchain the fingerprint of the host program; an
+	// action has one of them.
+	Version   int
+	Toolchain string
+	// Salt disowns all results that were recorded with another.
+	Salt string
+}
+
+// Fact is one thing that a key depends on.
+type Fact struct {
+	Kind FactKind
+	// Name of an environment variable, a property or a salt; the path of an input,
+	// or of the input that an argument names.
+	Name string
+	// Value of an argument, a variable, a property, a salt; the path of an output.
+	Value string
+	// Duration is the time limit.
+	Duration time.Duration
+	// Node is the input, and From the artifact that the input or argument is.
+	Node cache.Node
+	From *rules.Artifact
+	// Begins is set for the first of arguments that belong together.
+	Begins bool
+}
+
+// FactKind says what a Fact is about.
+type FactKind uint8
+
+// The kinds of facts, in the order in which Describe tells them.
+const (
+	Argument FactKind = iota + 1
+	Variable
+	Property
+	Output
+	Timeout
+	Salt
+	InputRoot
+)
+
+// Reader takes what Describe says. One reader makes the key, another the
+// explanation, so they cannot disagree.
+type Reader interface {
+	Fact(Fact)
+}
+
+// environment is what every host program finds in its environment, sorted; an
+// action's Env comes on top. SOURCE_DATE_EPOCH is not part of it, since it
+// follows from the input root (see Command).
+var environment = []string{
+	"HOME=/tmp",
+	"LC_ALL=C.UTF-8",
+	"PATH=/usr/bin:/usr/sbin:/bin:/sbin",
+	"TZ=UTC",
+}
+
+// Describe tells r everything that the result of an action depends on, and
+// nothing else: no labels, positions, times, users or absolute paths.
+func Describe(a *rules.Action, g Given, r Reader) {
+	paths := describeCommand(a, g, r)
+	for _, name := range sortedOutputs(a) {
+		r.Fact(Fact{Kind: Output, Value: name})
+	}
+	if a.Timeout != 0 {
+		r.Fact(Fact{Kind: Timeout, Duration: a.Timeout})
+	}
+	describeSalt("generation", g.Salt, r)
+	describeSalt("toolchain", g.Toolchain, r)
+	if g.Stamp == nil && a.Stamped() {
+		describeSalt("unstamped", g.Identity, r)
+	}
+	for _, in := range g.Inputs {
+		if !in.absent() {
+			r.Fact(Fact{Kind: InputRoot, Name: paths[in.Artifact], Node: in.Node, From: in.Artifact})
+		}
+	}
+}
+
+// describeCommand tells arguments, environment and platform, and returns the
+// path of every artifact that is there.
+func describeCommand(a *rules.Action, g Given, r Reader) map[*rules.Artifact]string {
+	paths := pathsOf(a, g.Inputs)
+	if a.Program != nil {
+		r.Fact(Fact{Kind: Argument, Value: a.Program.Program, Begins: true})
+	} else {
+		describeTool(a.Tool, g.Version, r)
+	}
+	for _, arg := range a.Args {
+		if vanishes(arg, paths) {
+			continue
+		}
+		for i, w := range arg {
+			f := Fact{Kind: Argument, Begins: i == 0}
+			f.Value = expand(g.Stamp, w.Text, a.Product) + paths[w.Artifact] + expand(g.Stamp, w.Suffix, a.Product)
+			if w.Artifact != nil && w.Artifact.Producer != a {
+				f.Name, f.From = paths[w.Artifact], w.Artifact
+			}
+			r.Fact(f)
+		}
+	}
+	if a.Program != nil {
+		for _, v := range variables(a) {
+			name, value, _ := strings.Cut(v, "=")
+			r.Fact(Fact{Kind: Variable, Name: name, Value: value})
+		}
+	}
+	if a.Arch != "" {
+		r.Fact(Fact{Kind: Property, Name: "ISA", Value: a.Arch})
+	}
+	return paths
+}
+
+func describeTool(name string, version int, r Reader) {
+	r.Fact(Fact{Kind: Argument, Value: ToolProgram, Begins: true})
+	r.Fact(Fact{Kind: Argument, Value: name})
+	r.Fact(Fact{Kind: Argument, Value: strconv.Itoa(version)})
+}
+
+func describeSalt(name, value string, r Reader) {
+	if value != "" {
+		r.Fact(Fact{Kind: Salt, Name: name, Value: value})
+	}
+}
+
+// describeCall tells what the result of a nested action depends on.
+func describeCall(c rules.Call, version int, salt string, r Reader) {
+	describeTool(c.Tool, version, r)
+	for _, arg := range c.Args {
+		r.Fact(Fact{Kind: Argument, Value: arg, Begins: true})
+	}
+	describeSalt("generation", salt, r)
+	for _, n := range c.Inputs {
+		r.Fact(Fact{Kind: InputRoot, Name: n.Name, Node: n})
+	}
+}
+
+// pathsOf returns the path of every artifact that an action may name, but of
+// those that are absent.
+func pathsOf(a *rules.Action, inputs []Input) map[*rules.Artifact]string {
+	paths := make(map[*rules.Artifact]string, len(inputs)+len(a.Outputs))
+	for _, in := range inputs {
+		if !in.absent() {
+			paths[in.Artifact] = inputDir + "/" + strconv.Itoa(len(paths)) + "/" + in.Artifact.Name
+		}
+	}
+	for _, f := range a.Outputs {
+		paths[f] = outputPath(f)
+	}
+	return paths
+}
+
+func outputPath(f *rules.Artifact) string { return outputDir + "/" + f.Name }
+
+func sortedOutputs(a *rules.Action) []string {
+	names := make([]string, len(a.Outputs))
+	for i, f := range a.Outputs {
+		names[i] = outputPath(f)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// vanishes reports whether an argument names an artifact that is absent.
+func vanishes(arg rules.Arg, paths map[*rules.Artifact]string) bool {
+	return slices.ContainsFunc(arg, func(w rules.Word) bool {
+		_, ok := paths[w.Artifact]
+		return w.Artifact != nil && !ok
+	})
+}
+
+func expand(s *rules.Stamp, text string, product *rules.Release) string {
+	if s == nil {
+		return text
+	}
+	return s.Expand(text, product)
+}
+
+// variables returns the environment of a host program, sorted by name; what the
+// action sets wins.
+func variables(a *rules.Action) []string {
+	byName := map[string]string{}
+	for _, v := range slices.Concat(environment, a.Env) {
+		name, _, _ := strings.Cut(v, "=")
+		byName[name] = v
+	}
+	all := make([]string, 0, len(byName))
+	for _, v := range byName {
+		all = append(all, v)
+	}
+	slices.SortFunc(all, func(a, b string) int {
+		a, _, _ = strings.Cut(a, "=")
+		b, _, _ = strings.Cut(b, "=")
+		return strings.Compare(a, b)
+	})
+	return all
+}
+
+// keyed is the Reader that makes the key: the digest of the message Action of
+// the Remote Execution API, in the canonical encoding.
+//
+//	Command  arguments(1)… environment_variables(2){name, value}…
+//	         platform(5){properties(1){name, value}…} output_paths(7)…
+//	Action   command_digest(1) input_root_digest(2) timeout(6){seconds, nanos}
+//	         salt(9) platform(10)
+//
+// The salt is a message too: {name, value}… as field 1. A directory is named by
+// its root digest everywhere.
+type keyed struct {
+	fn cache.Function
+	// args are the arguments without what names the tool or program.
+	args     []string
+	leading  int // arguments still to come that name the tool or program
+	command  []byte
+	platform []byte
+	outputs  []byte
+	timeout  []byte
+	salt     []byte
+	inputs   []cache.Node
+}
+
+// newKeyed returns the reader; leading is the number of arguments that name the
+// tool or program.
+func newKeyed(fn cache.Function, leading int) *keyed {
+	return &keyed{fn: fn, leading: leading, command: make([]byte, 0, 512)}
+}
+
+// Arguments that name a tool, and a program.
+const (
+	toolWords    = 3
+	programWords = 1
+)
+
+// Fact implements Reader.
+func (k *keyed) Fact(f Fact) {
+	switch f.Kind {
+	case Argument:
+		k.command = appendText(k.command, 1, f.Value)
+		if k.leading > 0 {
+			k.leading--
+		} else {
+			k.args = append(k.args, f.Value)
+		}
+	case Variable:
+		k.command = appendMessage(k.command, 2, pair(f.Name, f.Value))
+	case Property:
+		k.platform = appendMessage(k.platform, 1, pair(f.Name, f.Value))
+	case Output:
+		k.outputs = appendText(k.outputs, 7, f.Value)
+	case Timeout:
+		k.timeout = duration(f.Duration)
+	case Salt:
+		k.salt = appendMessage(k.salt, 1, pair(f.Name, f.Value))
+	case InputRoot:
+		n := f.Node
+		n.Name = f.Name
+		k.inputs = append(k.inputs, n)
+	}
+}
+
+// key returns the digest of the Action, that of its input root, and the
+// directories the root is made of.
+func (k *keyed) key() (key, root cache.Digest, dirs [][]byte, err error) {
+	root, dirs, err = inputRoot(k.fn, k.inputs)
+	if err != nil {
+		return cache.Digest{}, cache.Digest{}, nil, err
+	}
+	command := k.command
+	if len(k.platform) > 0 {
+		command = appendMessage(command, 5, k.platform)
+	}
+	command = append(command, k.outputs...)
+	action := make([]byte, 0, 256)
+	action = appendMessage(action, 1, digestMessage(k.fn.Sum(command)))
+	action = appendMessage(action, 2, digestMessage(root))
+	if len(k.timeout) > 0 {
+		action = appendMessage(action, 6, k.timeout)
+	}
+	if len(k.salt) > 0 {
+		action = appendMessage(action, 9, k.salt)
+	}
+	if len(k.platform) > 0 {
+		action = appendMessage(action, 10, k.platform)
+	}
+	return k.fn.Sum(action), root, dirs, nil
+}
+
+// inputRoot returns the root of a tree of nodes whose names are paths, and the
+// stored form of its directories, the root's last.
+func inputRoot(fn cache.Function, nodes []cache.Node) (cache.Digest, [][]byte, error) {
+	nodes = slices.Clone(nodes)
+	slices.SortFunc(nodes, func(a, b cache.Node) int { return strings.Compare(a.Name, b.Name) })
+	return inputTree(fn, nodes, 0)
+}
+
+// inputTree makes a directory of nodes, whose names count from byte skip on.
+// Those of one folder are side by side, since nodes are sorted.
+func inputTree(fn cache.Function, nodes []cache.Node, skip int) (cache.Digest, [][]byte, error) {
+	var dir cache.Directory
+	var dirs [][]byte
+	for i := 0; i < len(nodes); {
+		n := nodes[i]
+		folder, _, nested := strings.Cut(n.Name[skip:], "/")
+		if !nested {
+			n.Name = folder
+			dir = append(dir, n)
+			i++
+			continue
+		}
+		prefix, end := n.Name[:skip+len(folder)+1], i+1
+		for end < len(nodes) && strings.HasPrefix(nodes[end].Name, prefix) {
+			end++
+		}
+		d, below, err := inputTree(fn, nodes[i:end], len(prefix))
+		if err != nil {
+			return cache.Digest{}, nil, err
+		}
+		dirs = append(dirs, below...)
+		dir = append(dir, cache.Node{Name: folder, Kind: cache.DirKind, Digest: d})
+		i = end
+	}
+	slices.SortStableFunc(dir, func(a, b cache.Node) int { return strings.Compare(a.Name, b.Name) })
+	if err := dir.Check(); err != nil {
+		return cache.Digest{}, nil, err
+	}
+	b := dir.Marshal()
+	return fn.Sum(b), append(dirs, b), nil
+}
+
+// pair is the message {name(1), value(2)}.
+func pair(name, value string) []byte {
+	b := appendText(nil, 1, name)
+	if value == "" {
+		return b
+	}
+	return appendText(b, 2, value)
+}
+
+// duration is the message Duration {seconds(1), nanos(2)}.
+func duration(d time.Duration) []byte {
+	b := appendNumber(nil, 1, int64(d/time.Second))
+	return appendNumber(b, 2, int64(d%time.Second))
+}
+
+// digestMessage is the message Digest {hash(1), size_bytes(2)}.
+func digestMessage(d cache.Digest) []byte {
+	hash := d.Hash()
+	var digits [64]byte
+	hex.Encode(digits[:], hash[:])
+	b := make([]byte, 0, 80)
+	b = appendMessage(b, 1, digits[:])
+	return appendNumber(b, 2, d.Size())
+}
+
+func appendText(b []byte, num protowire.Number, text string) []byte {
+	return protowire.AppendString(protowire.AppendTag(b, num, protowire.BytesType), text)
+}
+
+func appendMessage(b []byte, num protowire.Number, msg []byte) []byte {
+	return protowire.AppendBytes(protowire.AppendTag(b, num, protowire.BytesType), msg)
+}
+
+// appendNumber appends an integer field, which is left out if it is 0.
+func appendNumber(b []byte, num protowire.Number, v int64) []byte {
+	if v == 0 {
+		return b
+	}
+	return protowire.AppendVarint(protowire.AppendTag(b, num, protowire.VarintType), uint64(v))
+}
