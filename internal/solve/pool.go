@@ -237,15 +237,10 @@ func nameOfNVR(nvr string) string {
 }
 
 func (p *Pool) indexProvides() {
-	p.symbols = map[string]int32{}
+	p.symbols = make(map[string]int32, 2*len(p.packages))
 	var symbols []int32 // of each provide, in the order of eachProvide
 	p.eachProvide(func(name string, _ provide) {
-		symbol, ok := p.symbols[name]
-		if !ok {
-			symbol = int32(len(p.symbols))
-			p.symbols[name] = symbol
-		}
-		symbols = append(symbols, symbol)
+		symbols = append(symbols, p.symbol(name))
 	})
 	p.providers = newSpans[provide](len(p.symbols), symbols)
 	next := 0
@@ -253,6 +248,16 @@ func (p *Pool) indexProvides() {
 		p.providers.add(symbols[next], v)
 		next++
 	})
+}
+
+// symbol numbers a name.
+func (p *Pool) symbol(name string) int32 {
+	symbol, ok := p.symbols[name]
+	if !ok {
+		symbol = int32(len(p.symbols))
+		p.symbols[name] = symbol
+	}
+	return symbol
 }
 
 // eachProvide walks over what binary and debug packages provide. That a package
@@ -278,18 +283,18 @@ func (p *Pool) eachProvide(visit func(name string, v provide)) {
 // provides tells whether v satisfies d. As for rpm and dnf, a provide without a
 // version satisfies a requirement of any version.
 func (p *Pool) provides(v provide, d *rpm.Dependency) bool {
+	if d.Sense == 0 {
+		return true // before touching the package: it is not in the processor's cache
+	}
 	pkg := p.packages[v.id].Package
-	switch {
-	case d.Sense == 0:
-		return true
-	case v.entry == implicit:
+	if v.entry == implicit {
 		return d.Overlaps(rpm.Dependency{Name: pkg.Name, Sense: rpm.Equal, EVR: pkg.EVR})
 	}
 	return d.Overlaps(pkg.Provides[v.entry])
 }
 
 func (p *Pool) indexRequires() {
-	in := interner{known: map[rpm.Dependency]int32{}}
+	in := interner{plain: map[string]int32{}, versioned: map[rpm.Dependency]int32{}}
 	var ids, requirements []int32
 	for id := range p.packages {
 		for i := range p.packages[id].Requires {
@@ -298,7 +303,7 @@ func (p *Pool) indexRequires() {
 				continue
 			}
 			ids = append(ids, int32(id))
-			requirements = append(requirements, in.intern(*d))
+			requirements = append(requirements, in.intern(d))
 		}
 	}
 	p.requirements = in.requirements
@@ -316,29 +321,49 @@ func ignored(d *rpm.Dependency) bool {
 
 // interner numbers distinct requirements.
 type interner struct {
-	known        map[rpm.Dependency]int32
+	plain        map[string]int32 // without version; most requirements are
+	versioned    map[rpm.Dependency]int32
 	requirements []requirement
 }
 
-func (in *interner) intern(d rpm.Dependency) int32 {
-	d.Pre = false
-	if i, ok := in.known[d]; ok {
+func (in *interner) intern(d *rpm.Dependency) int32 {
+	if i, ok := in.find(d); ok {
 		return i
 	}
 	i := int32(len(in.requirements))
-	in.known[d] = i
-	in.requirements = append(in.requirements, requirement{text: d.Name})
+	if d.Sense == 0 {
+		in.plain[d.Name] = i
+	} else {
+		in.versioned[versionKey(d)] = i
+	}
+	in.requirements = append(in.requirements, requirement{})
 	r := requirement{text: d.Name}
 	if d.IsRich() {
 		r.expr, r.err = parseRich(d.Name)
 	} else {
-		r.text, r.expr = d.String(), &expr{dep: d}
+		r.text, r.expr = d.String(), &expr{dep: *d}
 	}
 	if r.expr != nil {
 		in.number(r.expr, i)
 	}
 	in.requirements[i] = r
 	return i
+}
+
+func (in *interner) find(d *rpm.Dependency) (int32, bool) {
+	if d.Sense == 0 {
+		i, ok := in.plain[d.Name]
+		return i, ok
+	}
+	i, ok := in.versioned[versionKey(d)]
+	return i, ok
+}
+
+// versionKey is the dependency for whatever purpose it is needed.
+func versionKey(d *rpm.Dependency) rpm.Dependency {
+	key := *d
+	key.Pre = false
+	return key
 }
 
 // number gives every expression that stands for a set of packages the number
@@ -354,9 +379,9 @@ func (in *interner) number(e *expr, i int32) {
 		case !o.isSet():
 			in.number(o, i)
 		case o.op == opLeaf:
-			o.set = in.intern(o.dep)
+			o.set = in.intern(&o.dep)
 		default:
-			o.set = in.intern(rpm.Dependency{Name: o.String()})
+			o.set = in.intern(&rpm.Dependency{Name: o.String()})
 		}
 	}
 }

@@ -47,16 +47,16 @@ func (s *solver) requires(d demand) {
 		switch {
 		case r.err != nil:
 			s.fail(d, r.err.Error())
-		case d.among == Debug && s.satisfied(r.expr, Binary):
+		case d.among == Debug && !r.expr.wavers() && s.satisfied(r.expr, Binary):
 		case s.satisfy(r.expr, d, false):
 			s.waiting = append(s.waiting, d)
 		}
 	}
 }
 
-// satisfy selects what an expression needs, and tells whether it depends on a
-// condition that is not met. Such an expression is tried again later, with
-// settled once nothing else is going to meet the condition; then "else" counts.
+// satisfy selects what an expression needs, and tells whether that may change
+// with a condition. Such an expression is tried again later, with settled once
+// nothing else is going to meet the condition; only then "else" counts.
 //
 //	A and B          both
 //	A or B           nothing if one is selected, else the best, else the first possible
@@ -80,8 +80,9 @@ func (s *solver) satisfy(e *expr, d demand, settled bool) (waits bool) {
 		if unmet == met {
 			return s.satisfy(met, d, settled)
 		}
-		if s.satisfied(e.operands[1], d.among) {
-			return s.satisfy(met, d, settled)
+		condition := e.operands[1]
+		if s.satisfied(condition, d.among) {
+			return s.satisfy(met, d, settled) || condition.wavers()
 		}
 		if settled && unmet != nil {
 			s.satisfy(unmet, d, settled)
@@ -110,15 +111,22 @@ func (e *expr) branches() (met, unmet *expr) {
 // satisfyAny handles an "or" of which an operand takes several packages.
 func (s *solver) satisfyAny(e *expr, d demand, settled bool) (waits bool) {
 	if s.satisfied(e, d.among) {
-		return false
+		return e.wavers()
 	}
 	for _, o := range e.operands {
 		if s.possible(o, d.among) {
-			return s.satisfy(o, d, settled)
+			s.satisfy(o, d, settled)
+			return e.wavers()
 		}
 	}
 	s.fail(d, "no alternative has all its providers")
 	return false
+}
+
+// wavers tells whether the expression may be satisfied now, and no longer when
+// more packages are selected: it has a condition.
+func (e *expr) wavers() bool {
+	return e.op == opIf || e.op == opUnless && len(e.operands) == 3 || slices.ContainsFunc(e.operands, (*expr).wavers)
 }
 
 // satisfySet selects the provider of an expression that one package satisfies.

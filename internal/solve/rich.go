@@ -172,6 +172,9 @@ func (p *richParser) operand(depth int) (*expr, error) {
 	if name == "" {
 		return nil, errors.New("an operand is missing")
 	}
+	if strings.Count(name, "(") != strings.Count(name, ")") {
+		return nil, fmt.Errorf("parentheses of %q are not closed", name)
+	}
 	text := name
 	p.space()
 	if sense := p.take(isSenseByte); sense != "" {
