@@ -2,6 +2,7 @@ package productmd
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -134,7 +135,7 @@ func (v *Variant) validate(byUID map[string]*Variant) error {
 		return err
 	}
 	if len(v.Arches) == 0 {
-		return fmt.Errorf("no arches, wanted at least one")
+		return errors.New("no arches, wanted at least one")
 	}
 	for _, arch := range v.Arches {
 		if err := ValidateArch(arch); err != nil {
@@ -150,9 +151,9 @@ func (v *Variant) validate(byUID map[string]*Variant) error {
 func (v *Variant) validateRelease() error {
 	switch layered := v.Type == "layered-product"; {
 	case layered && v.Release == nil:
-		return fmt.Errorf("a layered product without a release")
+		return errors.New("a layered product without a release")
 	case !layered && v.Release != nil:
-		return fmt.Errorf("a release of its own, wanted only with the type layered-product")
+		return errors.New("a release of its own, wanted only with the type layered-product")
 	case layered:
 		return v.Release.Validate()
 	}
@@ -317,7 +318,7 @@ func ParseComposeInfo(r io.Reader) (*ComposeInfo, error) {
 		Internal: payload.Release.Internal,
 	}
 	if payload.Release.IsLayered && payload.BaseProduct == nil {
-		return nil, fmt.Errorf("a layered release without base_product")
+		return nil, errors.New("a layered release without base_product")
 	}
 	if payload.Release.IsLayered {
 		base := payload.BaseProduct.product()

@@ -2,6 +2,7 @@ package productmd
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -26,6 +27,9 @@ func (d DiscInfo) Validate() error {
 		if line == "" || strings.ContainsAny(line, "\r\n") {
 			return fmt.Errorf("%q, wanted one line of text", line)
 		}
+	}
+	if d.Discs != nil && len(d.Discs) == 0 {
+		return errors.New("no disc numbers, wanted some, or nil for all")
 	}
 	for _, n := range d.Discs {
 		if n < 1 {

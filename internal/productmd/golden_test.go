@@ -37,6 +37,18 @@ func readFile(t *testing.T, path string) string {
 	return string(data)
 }
 
+// golden compares with a file in testdata.
+func golden(t *testing.T, path, got string) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	sameText(t, path, got, readFile(t, path))
+}
+
 // sameText reports the first line that differs.
 func sameText(t *testing.T, what, got, want string) {
 	t.Helper()

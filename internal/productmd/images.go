@@ -2,6 +2,7 @@ package productmd
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -73,7 +74,7 @@ func (i *Image) Validate() error {
 
 func (i *Image) validate() error {
 	if i.Variant == "" {
-		return fmt.Errorf("no variant")
+		return errors.New("no variant")
 	}
 	if err := ValidateArch(i.TreeArch); err != nil {
 		return err
@@ -91,7 +92,7 @@ func (i *Image) validate() error {
 	case i.Size <= 0:
 		return fmt.Errorf("size %d, wanted more than 0", i.Size)
 	case i.Arch == "":
-		return fmt.Errorf("no arch")
+		return errors.New("no arch")
 	case i.DiscNumber < 1 || i.DiscCount < i.DiscNumber:
 		return fmt.Errorf("disc %d of %d, wanted numbers from 1", i.DiscNumber, i.DiscCount)
 	case i.ImplantedMD5 != "" && !md5Pattern.MatchString(i.ImplantedMD5):
@@ -105,7 +106,7 @@ func (i *Image) validate() error {
 // validateChecksums wants at least one pair of algorithm and lower-case hex.
 func validateChecksums(sums map[string]string) error {
 	if len(sums) == 0 {
-		return fmt.Errorf("no checksums, wanted at least one")
+		return errors.New("no checksums, wanted at least one")
 	}
 	for _, algorithm := range slices.Sorted(maps.Keys(sums)) {
 		if sum := sums[algorithm]; algorithm == "" || sum == "" || strings.Trim(sum, "0123456789abcdef") != "" {

@@ -3,6 +3,7 @@ package productmd
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -38,17 +39,20 @@ func writeDocument(w io.Writer, kind string, payload func(e *encoder)) error {
 	return e.w.Flush()
 }
 
+// envelope is the part of a JSON file that is read first.
+type envelope struct {
+	Header struct {
+		Type    string `json:"type"`
+		Version string `json:"version"`
+	} `json:"header"`
+	Payload json.RawMessage `json:"payload"`
+}
+
 // readDocument decodes a JSON file of a kind into payload, after a look at its
 // header. Versions 1.0 to 1.2 are understood; 1.0 did not record the kind.
 func readDocument(r io.Reader, kind string, payload any) error {
 	limited := &io.LimitedReader{R: r, N: maxDocument + 1}
-	var document struct {
-		Header struct {
-			Type    string `json:"type"`
-			Version string `json:"version"`
-		} `json:"header"`
-		Payload json.RawMessage `json:"payload"`
-	}
+	var document envelope
 	err := json.NewDecoder(limited).Decode(&document)
 	if limited.N <= 0 {
 		return fmt.Errorf("document exceeds %d bytes", maxDocument)
@@ -64,7 +68,7 @@ func readDocument(r io.Reader, kind string, payload any) error {
 		return fmt.Errorf("header type %q, wanted %q", h.Type, "productmd."+kind)
 	}
 	if len(document.Payload) == 0 {
-		return fmt.Errorf("no payload")
+		return errors.New("no payload")
 	}
 	return json.Unmarshal(document.Payload, payload)
 }

@@ -2,6 +2,7 @@ package productmd
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -44,18 +45,18 @@ func (m *Module) Validate() error {
 
 func (m *Module) validate() error {
 	if m.Variant == "" {
-		return fmt.Errorf("no variant")
+		return errors.New("no variant")
 	}
 	if err := ValidateArch(m.Arch); err != nil {
 		return err
 	}
 	for _, part := range []string{m.Name, m.Stream, m.Version, m.Context} {
 		if part == "" || strings.Contains(part, ":") {
-			return fmt.Errorf("wanted four parts without colons: name, stream, version, context")
+			return errors.New("wanted four parts without colons: name, stream, version, context")
 		}
 	}
 	if m.KojiTag == "" {
-		return fmt.Errorf("no Koji tag, wanted one, or \"DUMMY\"")
+		return errors.New("no Koji tag, wanted one, or \"DUMMY\"")
 	}
 	for _, category := range slices.Sorted(maps.Keys(m.Modulemd)) {
 		if err := validateOneOf("category", category, []string{"binary", "debug", "source"}); err != nil {

@@ -2,6 +2,7 @@ package productmd
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -83,29 +84,50 @@ func (t *TreeInfo) Validate() error {
 }
 
 func (t *TreeInfo) validateVariants() error {
-	parents := make(map[string]bool)
+	top := make(map[string]bool)
+	seen := make(map[string]bool)
 	for _, v := range t.Variants {
+		if seen[v.UID] {
+			return fmt.Errorf("variant %q is listed twice", v.UID)
+		}
+		seen[v.UID] = true
 		if v.Parent == "" {
-			parents[v.UID] = true
+			top[v.UID] = true
 		}
 	}
-	if len(parents) == 0 {
-		return fmt.Errorf("no variant, wanted at least one")
+	if len(top) == 0 {
+		return errors.New("no variant, wanted at least one")
 	}
 	for _, v := range t.Variants {
-		if err := ValidateVariantID(v.ID); err != nil {
-			return err
-		}
-		if err := validateOneOf("type", v.Type, []string{"variant", "optional", "addon"}); err != nil {
+		if err := v.validate(); err != nil {
 			return fmt.Errorf("variant %q: %w", v.UID, err)
 		}
-		if v.Parent != "" && !parents[v.Parent] {
+		if v.Parent != "" && !top[v.Parent] {
 			return fmt.Errorf("variant %q: parent %q is not in the tree", v.UID, v.Parent)
 		}
-		for _, dir := range []string{v.Packages, v.Repository} {
-			if !fs.ValidPath(dir) {
-				return fmt.Errorf("variant %q: path %q, wanted a clean relative path", v.UID, dir)
-			}
+	}
+	return nil
+}
+
+func (v *TreeVariant) validate() error {
+	if err := ValidateVariantID(v.ID); err != nil {
+		return err
+	}
+	if strings.TrimSpace(v.Name) == "" {
+		return fmt.Errorf("variant name %q, wanted some text", v.Name)
+	}
+	if err := validateOneOf("type", v.Type, []string{"variant", "optional", "addon"}); err != nil {
+		return err
+	}
+	if addon := v.Type == "addon"; addon != (v.Parent != "") {
+		return fmt.Errorf("type %q with parent %q, wanted a parent for addons and no others", v.Type, v.Parent)
+	}
+	if v.Parent != "" && v.UID != v.Parent+"-"+v.ID {
+		return fmt.Errorf("id %q, wanted the uid to be %q", v.ID, v.Parent+"-"+v.ID)
+	}
+	for _, dir := range []string{v.Packages, v.Repository} {
+		if !fs.ValidPath(dir) {
+			return fmt.Errorf("path %q, wanted a clean relative path", dir)
 		}
 	}
 	return nil
