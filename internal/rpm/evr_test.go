@@ -2,6 +2,7 @@ package rpm
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"math/rand/v2"
 	"os/exec"
@@ -210,8 +211,8 @@ func TestParseEVR(t *testing.T) {
 			if errorText(err) != test.err || got != test.want {
 				t.Fatalf("ParseEVR(%q) = %+v, %v, want %+v, %s", test.in, got, err, test.want, test.err)
 			}
-			if want := test.text; err == nil && got.String() != cmpOr(want, test.in) {
-				t.Errorf("%+v prints %q, want %q", got, got, cmpOr(want, test.in))
+			if want := cmp.Or(test.text, test.in); err == nil && got.String() != want {
+				t.Errorf("%+v prints %q, want %q", got, got, want)
 			}
 		})
 	}
@@ -222,13 +223,6 @@ func errorText(err error) string {
 		return ""
 	}
 	return err.Error()
-}
-
-func cmpOr(s, fallback string) string {
-	if s == "" {
-		return fallback
-	}
-	return s
 }
 
 func TestNEVRA(t *testing.T) {
@@ -318,8 +312,8 @@ func TestParseDependency(t *testing.T) {
 			if errorText(err) != test.err || got != test.want {
 				t.Fatalf("ParseDependency(%q) = %+v, %v, want %+v, %s", test.in, got, err, test.want, test.err)
 			}
-			if err == nil && got.String() != cmpOr(test.text, test.in) {
-				t.Errorf("%+v prints %q, want %q", got, got, cmpOr(test.text, test.in))
+			if want := cmp.Or(test.text, test.in); err == nil && got.String() != want {
+				t.Errorf("%+v prints %q, want %q", got, got, want)
 			}
 		})
 	}

@@ -147,7 +147,7 @@ func (h *header) binary(t tag) string {
 	return h.data[e.offset : e.offset+e.count]
 }
 
-// strings is a cursor over an array of strings.
+// stringCursor walks over an array of strings.
 type stringCursor struct {
 	header *header
 	tag    tag

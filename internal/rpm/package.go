@@ -16,7 +16,7 @@ package rpm
 // Package is what the header of one package says.
 //
 // The fields fall into three groups of different size and use, and records
-// (see Record) keep them apart: what a solver reads for every package, the
+// (see AppendMeta) keep them apart: what a solver reads for every package, the
 // list of files, and the prose that only repodata repeats.
 type Package struct {
 	NEVRA
@@ -27,7 +27,7 @@ type Package struct {
 	// ExclusiveArch and ExcludeArch are what the spec file said, in its order.
 	ExclusiveArch, ExcludeArch []string
 	BuildTime                  int64  // seconds since 1970
-	SigKey                     string // id of the signing key in lowercase hex; "" if unsigned
+	SigKey                     string // id of the signing key, 16 lowercase hex digits; "" if unsigned
 	InstalledSize              int64  // bytes of all files
 	ArchiveSize                int64  // bytes of the unpacked payload
 	HeaderStart, HeaderEnd     int64  // the main header's place in the file, in bytes
@@ -37,7 +37,7 @@ type Package struct {
 	Text Text
 }
 
-// Text is the prose of a package.
+// Text is the prose of a package. It need not be UTF-8 if it was read.
 type Text struct {
 	Summary, Description, License, URL, Group,
 	Vendor, Packager, BuildHost string
@@ -53,7 +53,7 @@ type Change struct {
 
 // File is one entry of a package's file list.
 type File struct {
-	Path  string // absolute, cleaned
+	Path  string // absolute, cleaned; a bare name in source packages
 	Dir   bool
 	Ghost bool // owned, but not in the payload
 }
@@ -109,7 +109,7 @@ type Spec struct {
 
 // Content is one file of a package to write.
 type Content struct {
-	Path    string // absolute
+	Path    string // absolute, cleaned; a bare name in source packages
 	Mode    uint32 // unix mode with its type bits, e.g. 0100644, 040755, 0120777
 	Data    []byte // of a regular file
 	Link    string // target of a symbolic link

@@ -25,7 +25,8 @@ const (
 var windows = sync.Pool{New: func() any { return &window{buf: make([]byte, 0, firstRead)} }}
 
 // Read reads the headers of a package file of size bytes. It stops in front of
-// the payload, and does not verify digests or signatures.
+// the payload, and does not verify digests or signatures. Many goroutines may
+// call it at once.
 //
 // The order of the header is kept everywhere. Requires lacks the rpmlib(...)
 // entries, which rpm itself answers. Strings are as the header has them, which

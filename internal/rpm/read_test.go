@@ -3,8 +3,10 @@ package rpm
 import (
 	"bytes"
 	"encoding/binary"
+	"math/rand/v2"
 	"os"
 	"reflect"
+	"runtime/metrics"
 	"slices"
 	"strings"
 	"testing"
@@ -374,4 +376,43 @@ func medianSpec() *Spec {
 		}
 	}
 	return s
+}
+
+// Damaged headers must neither panic nor make us allocate much more than they have.
+func TestReadDamaged(t *testing.T) {
+	random := rand.New(rand.NewPCG(5, 6))
+	for _, s := range sampleSpecs() {
+		good := mustWrite(t, s)
+		good = good[:mustRead(t, good).HeaderEnd]
+		for range 2000 {
+			b := damaged(random, good)
+			before := allocated()
+			_, _ = Read(bytes.NewReader(b), int64(len(b)))
+			if n := allocated() - before; n > 1<<20 {
+				t.Errorf("%s: %d bytes allocated for a file of %d, want at most a MiB", s.Name, n, len(b))
+			}
+		}
+	}
+}
+
+// damaged changes some bytes, most of them in the index of the main header, and
+// some to small numbers, which get further than random ones.
+func damaged(random *rand.Rand, good []byte) []byte {
+	b := slices.Clone(good)
+	const index = 360 + headerIntro // where the writer puts it
+	for range 1 + random.IntN(4) {
+		at := random.IntN(len(b))
+		if random.IntN(3) > 0 {
+			at = index + random.IntN(min(60*entrySize, len(b)-index))
+		}
+		b[at] = byte(random.IntN(256) >> random.IntN(8))
+	}
+	return b
+}
+
+// allocated is how many bytes this program has allocated so far.
+func allocated() uint64 {
+	sample := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}}
+	metrics.Read(sample)
+	return sample[0].Value.Uint64()
 }

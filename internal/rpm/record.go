@@ -224,6 +224,9 @@ func (d *decoder) dependency(dep *Dependency, own EVR) {
 	dep.Pre = first&depPre != 0
 	dep.Name = d.text()
 	if first&depSameEVR != 0 {
+		if first&(depEpoch|depVersion|depRelease) != 0 {
+			d.fail(fmt.Errorf("dependency %q has the version of its package and another", dep.Name))
+		}
 		dep.EVR = own
 	}
 	if first&depEpoch != 0 {

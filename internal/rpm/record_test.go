@@ -106,6 +106,8 @@ func TestRecordErrors(t *testing.T) {
 		{"epoch", DecodeMeta, "M\x01\x00\x80\x80\x80\x80\x10", `package record: number 4294967296, want at most 4294967295`},
 		{"dependencies", DecodeMeta, "M\x01" + strings.Repeat("\x00", 14) + "\x02\x02" + strings.Repeat("\x00", 7),
 			`package record: 4 dependencies in 1 bytes`},
+		{"two versions", DecodeMeta, "M\x01" + strings.Repeat("\x00", 14) + "\x01" + strings.Repeat("\x00", 7) + "\x90\x01a\x00",
+			`package record: dependency "a" has the version of its package and another`},
 		{"files", DecodeFiles, "F\x01" + huge, `file list record: 18446744073709551615 elements in 0 bytes`},
 		{"shared", DecodeFiles, "F\x01\x02" + "\x00\x00\x01a" + "\x00\x02\x00", `file list record: path shares 2 bytes with one of 1`},
 		{"changelog", DecodeText, "T\x01" + strings.Repeat("\x00", 8) + "\x05abc", `text record: 5 elements in 3 bytes`},

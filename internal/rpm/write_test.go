@@ -114,10 +114,10 @@ func writeFile(t testing.TB, dir string, s *Spec) string {
 // output runs a program and returns its standard output.
 func output(t testing.TB, name string, args ...string) string {
 	t.Helper()
-	return run1(t, exec.Command(name, args...))
+	return runCommand(t, exec.Command(name, args...))
 }
 
-func run1(t testing.TB, cmd *exec.Cmd) string {
+func runCommand(t testing.TB, cmd *exec.Cmd) string {
 	t.Helper()
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
@@ -140,7 +140,7 @@ func asRoot(t testing.TB, name string, args ...string) string {
 			GidMappings: []syscall.SysProcIDMap{{HostID: os.Getgid(), Size: 1}},
 		}
 	}
-	return run1(t, cmd)
+	return runCommand(t, cmd)
 }
 
 // sampleSpecs are packages of all kinds.
