@@ -1,0 +1,99 @@
+package starlark
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"strings"
+
+	"github.com/pungo-build/pungo/cache"
+	"github.com/pungo-build/pungo/rules"
+)
+
+// isLabel reports whether the value of a file attribute names a target.
+func isLabel(s string) bool {
+	return strings.HasPrefix(s, ":") || strings.HasPrefix(s, "//") || strings.HasPrefix(s, "@")
+}
+
+// checkFile checks the form of a path or a label.
+func checkFile(s string) error {
+	if isLabel(s) {
+		_, err := parseReference(s, "")
+		return err
+	}
+	switch {
+	case s == "":
+		return fmt.Errorf("%q is not a path", s)
+	case strings.HasPrefix(s, "/"):
+		return fmt.Errorf("%q is an absolute path, want one below the folder of compose.star", s)
+	case !fs.ValidPath(s) && path.Clean(s) != s || strings.HasPrefix(s, ".."):
+		return fmt.Errorf("%q is not a plain path, without \"..\" and \"//\", below the folder of compose.star", s)
+	case strings.ContainsAny(s, "\x00\n"):
+		return fmt.Errorf("%q is not a path", s)
+	}
+	return nil
+}
+
+// workspaceFile returns the artifact of a path relative to the folder pkg.
+func (a *analysis) workspaceFile(pkg, name string, attr *attribute) (*file, error) {
+	source := rules.Source{Path: path.Join(pkg, name), Suffix: attr.suffix, Sharded: attr.sharded}
+	if f := a.files[source]; f != nil && (f.Kind == cache.DirKind) == attr.directory {
+		return f, nil
+	}
+	info, err := fs.Stat(a.workspace, source.Path)
+	if err != nil {
+		return nil, a.noFile(source.Path, name, err)
+	}
+	switch {
+	case info.IsDir() && !attr.directory:
+		return nil, wrong(name, "%q is a folder, want a file", name)
+	case !info.IsDir() && attr.directory:
+		return nil, wrong(name, "%q is a file, want a folder", name)
+	case !info.IsDir() && !info.Mode().IsRegular():
+		return nil, wrong(name, "%q is neither a file nor a folder", name)
+	}
+	kind := cache.FileKind
+	if info.IsDir() {
+		kind = cache.DirKind
+	}
+	f := &file{&rules.Artifact{Name: path.Base(source.Path), Kind: kind, Source: &source}}
+	a.files[source] = f
+	return f, nil
+}
+
+// noFile says what is wrong with a path, and which similar one there is.
+func (a *analysis) noFile(full, name string, err error) error {
+	if !errors.Is(err, fs.ErrNotExist) {
+		return wrong(name, "%q: %s", name, fileProblem(err))
+	}
+	return wrong(name, "%q: no such file%s", name, a.similarFile(full))
+}
+
+// outputFile returns the one output of an instance that a file attribute means.
+func outputFile(i *instance, attr *attribute) (*file, error) {
+	files := outputFiles(i, attr)
+	if len(files) != 1 {
+		return nil, fmt.Errorf("%s makes %d %s, want one", i.Instance, len(files), kindWord(attr))
+	}
+	return files[0], nil
+}
+
+// outputFiles returns the outputs of an instance that are of the attribute's
+// kind.
+func outputFiles(i *instance, attr *attribute) []*file {
+	var out []*file
+	for _, f := range i.declared {
+		if (f.Kind == cache.DirKind) == attr.directory {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+func kindWord(attr *attribute) string {
+	if attr.directory {
+		return "folders"
+	}
+	return "files"
+}

@@ -1,0 +1,165 @@
+package starlark
+
+import (
+	"fmt"
+	"io/fs"
+	"path"
+	"regexp"
+	"strings"
+
+	"go.starlark.net/starlark"
+	"go.starlark.net/starlarkstruct"
+
+	"github.com/pungo-build/pungo/cache"
+	"github.com/pungo-build/pungo/rules"
+)
+
+// logsPrefix begins the folders of deliveries that are logs.
+const logsPrefix = "{logs}"
+
+// placeholder is a part of a delivered folder that is replaced.
+var placeholder = regexp.MustCompile(`\{[^{}]*\}`)
+
+// treeFolders are the folders of the trees below <variant>/<arch>.
+var treeFolders = map[string]string{rules.OS: "os", rules.Debug: "debug/tree", rules.Src: "tree"}
+
+// deliver is ctx.deliver(dir, tree, images = None).
+func (a *analysis) deliver(i *instance, b *starlark.Builtin, args starlark.Tuple, kwargs []starlark.Tuple) error {
+	var (
+		dir    string
+		tree   *file
+		images starlark.Value = starlark.None
+	)
+	if err := starlark.UnpackArgs(b.Name(), args, kwargs, "dir", &dir, "tree", &tree, "images?", &images); err != nil {
+		return err
+	}
+	expanded, err := i.expandDir(dir)
+	if err != nil {
+		return fmt.Errorf("%s: dir %q: %w", b.Name(), dir, err)
+	}
+	d := rules.Delivery{Owner: i.Analysed, Tree: tree.Artifact}
+	d.Dir, d.Logs = strings.CutPrefix(expanded, logsPrefix+"/")
+	if expanded == logsPrefix {
+		d.Dir, d.Logs = "", true
+	}
+	if d.Dir == "." {
+		d.Dir = ""
+	}
+	if d.Dir != "" && !fs.ValidPath(d.Dir) {
+		return fmt.Errorf("%s: dir %q is not a plain relative path", b.Name(), dir)
+	}
+	if images != starlark.None {
+		described, ok := images.(*file)
+		if !ok || described.Kind != cache.FileKind {
+			return fmt.Errorf("%s: images: got %s, want a file", b.Name(), images.Type())
+		}
+		d.Images = described.Artifact
+		i.images = append(i.images, starlarkstruct.FromStringDict(starlarkstruct.Default, starlark.StringDict{
+			"dir":    starlark.String(d.Dir),
+			"tree":   tree,
+			"images": described,
+		}))
+	}
+	a.graph.Deliveries = append(a.graph.Deliveries, d)
+	return nil
+}
+
+// provideImages makes the provider Image of what was delivered with images.
+func (i *instance) provideImages() error {
+	for _, p := range i.target.rule.provides {
+		if p.name == "Image" {
+			return i.provideOne(&provided{provider: p, fields: starlark.StringDict{"deliveries": frozenList(i.images)}})
+		}
+	}
+	return fmt.Errorf("ctx.deliver has images, and rule %s does not list Image in provides", i.target.rule.name)
+}
+
+// expandDir replaces {variant}, {arch} and {tree}. The parts of the stamp stay,
+// but for the compose id in cells of a layered product, which is put together of
+// the parts that a run decides.
+func (i *instance) expandDir(dir string) (string, error) {
+	arch := i.Cell.Arch
+	if i.Cell.Tree == rules.Src {
+		arch = "source"
+	}
+	values := map[string]string{"{variant}": i.Cell.Variant, "{arch}": arch, "{tree}": treeFolders[i.Cell.Tree]}
+	var mistake error
+	expanded := placeholder.ReplaceAllStringFunc(dir, func(p string) string {
+		v, known := values[p]
+		switch {
+		case v != "":
+			return v
+		case known:
+			mistake = fmt.Errorf("a rule per %q has no %s", i.target.rule.per, p)
+		case !rules.HasStamp(p) && !(p == logsPrefix && strings.HasPrefix(dir, logsPrefix)):
+			mistake = fmt.Errorf("%s is not known%s", p, didYouMean(p, placeholders))
+		}
+		return p
+	})
+	return expanded, mistake
+}
+
+var placeholders = []string{"{variant}", "{arch}", "{tree}", "{compose_id}", "{date}", "{compose_type}", "{respin}", "{label}", logsPrefix}
+
+// layOut makes the action that puts every delivery in its place.
+func (a *analysis) layOut() error {
+	if len(a.graph.Deliveries) == 0 {
+		return nil
+	}
+	if err := a.checkCollisions(); err != nil {
+		return err
+	}
+	out := &rules.Artifact{Name: "compose", Kind: cache.DirKind}
+	layout := &rules.Action{
+		Tool:    rules.LayoutTool,
+		Outputs: []*rules.Artifact{out},
+		Args: []rules.Arg{
+			{{Text: "--output"}, {Artifact: out}},
+			{{Text: "--compose-id"}, {Text: "{compose_id}"}},
+		},
+	}
+	out.Producer = layout
+	for _, d := range a.graph.Deliveries {
+		layout.Args = append(layout.Args, rules.Arg{{Text: "--deliver"}, {Text: folder(d)}, {Artifact: d.Tree}})
+	}
+	a.graph.Layout = layout
+	return nil
+}
+
+// folder is where a delivery lands below the folder of the compose.
+func folder(d rules.Delivery) string {
+	if d.Logs {
+		return path.Join("logs", d.Dir)
+	}
+	return path.Join("compose", d.Dir)
+}
+
+// checkCollisions reports two files on one path, and a file where another
+// delivery needs a folder. What is inside of folders is known to the layout
+// only.
+func (a *analysis) checkCollisions() error {
+	files := map[string]rules.Delivery{}
+	for _, d := range a.graph.Deliveries {
+		if d.Tree.Kind != cache.FileKind {
+			continue
+		}
+		at := path.Join(folder(d), path.Base(d.Tree.Name))
+		if old, ok := files[at]; ok && old.Tree != d.Tree {
+			return a.collision(at, old, d)
+		}
+		files[at] = d
+	}
+	for _, d := range a.graph.Deliveries {
+		for dir := folder(d); dir != "."; dir = path.Dir(dir) {
+			if file, ok := files[dir]; ok {
+				return a.collision(dir, file, d)
+			}
+		}
+	}
+	return nil
+}
+
+func (a *analysis) collision(at string, first, second rules.Delivery) error {
+	t := a.byLabel[second.Owner.Label]
+	return t.mistake(second.Owner.Instance.String(), "", fmt.Errorf("%s is delivered by %s too", at, first.Owner.Instance))
+}
