@@ -84,7 +84,7 @@ func run(ctx context.Context, j *rules.Job) error {
 	if err != nil {
 		return err
 	}
-	j.Output(r.Output, cache.Node{Kind: cache.DirKind, Digest: root})
+	j.Output(r.params.Output, cache.Node{Kind: cache.DirKind, Digest: root})
 	return nil
 }
 

@@ -249,7 +249,7 @@ func (u *universe) decisions(r *solve.Result) ([]byte, error) {
 	for _, t := range trees(r) {
 		for _, s := range t.selected {
 			d := decision{
-				Package: u.name(s.Index), Tree: t.name, Flags: s.Flags.Names(), Step: s.Reason.Step,
+				Package: u.name(s.Index), Tree: t.name, Flags: s.Flags.Names(), Step: string(s.Reason.Step),
 				Wanted: s.Reason.Wanted, For: s.Reason.For, Rule: string(s.Reason.Rule),
 			}
 			if s.Reason.By >= 0 {

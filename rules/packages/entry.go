@@ -49,10 +49,10 @@ func NewEntry(record []byte, file, header cache.Digest) (*Entry, error) {
 		return nil, err
 	}
 	e := &Entry{SHA256: sha, Digest: file, Header: header}
-	if err := e.Package.DecodeMeta(parts[0]); err != nil {
+	if err := rpm.DecodeMeta(parts[0], &e.Package); err != nil {
 		return nil, err
 	}
-	if err := e.Package.DecodeFiles(parts[1]); err != nil {
+	if err := rpm.DecodeFiles(parts[1], &e.Package); err != nil {
 		return nil, err
 	}
 	e.Files = slices.DeleteFunc(e.Files, func(f rpm.File) bool { return !repodata.PrimaryPath(f.Path) })
@@ -89,9 +89,9 @@ func DecodeHeader(b []byte) (*rpm.Package, [32]byte, error) {
 		return nil, sha, err
 	}
 	p := new(rpm.Package)
-	decoders := []func([]byte) error{p.DecodeMeta, p.DecodeFiles, p.DecodeText}
+	decoders := []func([]byte, *rpm.Package) error{rpm.DecodeMeta, rpm.DecodeFiles, rpm.DecodeText}
 	for i, decode := range decoders {
-		if err := decode(parts[i]); err != nil {
+		if err := decode(parts[i], p); err != nil {
 			return nil, sha, err
 		}
 	}
@@ -105,7 +105,7 @@ func DecodeFileList(b []byte) ([]rpm.File, error) {
 		return nil, err
 	}
 	var p rpm.Package
-	err = p.DecodeFiles(parts[1])
+	err = rpm.DecodeFiles(parts[1], &p)
 	return p.Files, err
 }
 
@@ -154,7 +154,7 @@ func decodeShard(b []byte) ([]*Entry, error) {
 		if r.err != nil || m.err != nil {
 			return nil, errRecord
 		}
-		if err := errors.Join(e.Package.DecodeMeta(m.b), e.Package.DecodeFiles(files)); err != nil {
+		if err := errors.Join(rpm.DecodeMeta(m.b, &e.Package), rpm.DecodeFiles(files, &e.Package)); err != nil {
 			return nil, fmt.Errorf("%s: %w", e.File, err)
 		}
 		entries = append(entries, e)

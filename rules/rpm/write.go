@@ -136,7 +136,7 @@ func (p *writeParams) spec() (*format.Spec, error) {
 		s.BuildTime = max(s.BuildTime, change.Time)
 	}
 	for _, f := range p.Files {
-		c, err := content(f[0], f[1], s.BuildTime)
+		c, err := content(f[0], f[1], s)
 		if err != nil {
 			return nil, err
 		}
@@ -145,12 +145,13 @@ func (p *writeParams) spec() (*format.Spec, error) {
 	return s, nil
 }
 
-// content is one entry of attribute files.
-func content(name, text string, modTime int64) (format.Content, error) {
+// content is one entry of attribute files. Source packages hold files by their
+// names alone.
+func content(name, text string, s *format.Spec) (format.Content, error) {
 	clean := path.Clean(name)
-	c := format.Content{Path: clean, ModTime: modTime}
+	c := format.Content{Path: clean, ModTime: s.BuildTime}
 	switch {
-	case !path.IsAbs(name) || (clean != name && clean+"/" != name):
+	case !path.IsAbs(name) && !s.IsSource() || (clean != name && clean+"/" != name):
 		return c, fmt.Errorf("files: %q is not an absolute, clean path", name)
 	case strings.HasSuffix(name, "/"):
 		c.Mode = 0o040755

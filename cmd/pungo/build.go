@@ -1,0 +1,269 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/pungo-build/pungo/cache"
+	"github.com/pungo-build/pungo/cache/materialize"
+	"github.com/pungo-build/pungo/executor"
+	"github.com/pungo-build/pungo/rules"
+)
+
+// buildCmd composes, or builds targets.
+type buildCmd struct {
+	matrixFlags
+	cacheFlags
+	identityFlags
+	targetArgs
+
+	KeepGoing   bool   `help:"After a failure go on with what does not depend on it." short:"k"`
+	New         bool   `help:"Make a new compose even if nothing has changed."`
+	CheckOutput bool   `help:"Compare the files of an unchanged compose with what they should be."`
+	ShowOutput  bool   `help:"With targets: print the path of each artifact."`
+	Events      string `help:"Write what happens to a file, as JSON lines." placeholder:"FILE"`
+}
+
+func (c *buildCmd) Run(ctx context.Context, p process, g *Globals) (err error) {
+	root, pkg, err := findRoot(g.Dir)
+	if err != nil {
+		return err
+	}
+	s, err := openSession(p, root, c.cacheFlags)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	if err := os.MkdirAll(filepath.Join(s.output, stateDir), 0o777); err != nil {
+		return environmentf("output folder: %v", err)
+	}
+	unlock, err := lock(filepath.Join(s.output, stateDir, "lock"))
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	r := &building{session: s, cmd: c, process: p, json: g.JSON}
+	if len(c.Targets) > 0 || len(c.Without) > 0 {
+		return r.targets(ctx, pkg)
+	}
+	return r.compose(ctx)
+}
+
+// building is one run of the command.
+type building struct {
+	*session
+	process
+	cmd  *buildCmd
+	json bool
+
+	graph   *rules.Graph
+	build   *executor.Build
+	console *console
+	events  io.Closer
+	started time.Time
+}
+
+// start makes a Build of the graph, with somebody to watch it, and checks it for
+// what want needs.
+func (r *building) start(ctx context.Context, want []*rules.Artifact) error {
+	r.console = newConsole(r.stderr, consoleFor(r.process, r.cmd.Jobs))
+	sink := rules.Sink(r.console)
+	if r.cmd.Events != "" {
+		f, err := os.Create(r.cmd.Events)
+		if err != nil {
+			return environmentf("events: %v", err)
+		}
+		r.events = f
+		sink = sinks(r.console, jsonLines(f))
+	}
+	build := r.executor(r.graph, sink, r.cmd.KeepGoing)
+	if err := build.Check(ctx, want...); err != nil {
+		r.console.Close()
+		return err
+	}
+	r.build, r.started = build, time.Now()
+	return nil
+}
+
+// stop ends the display: with a card for each failure, and a summary.
+func (r *building) stop(err error) {
+	if r.build == nil {
+		return
+	}
+	report := r.build.Report()
+	r.console.Close()
+	for _, e := range report.Actions {
+		if e.Status == rules.Failed && e.Err != nil {
+			fmt.Fprintln(r.stderr, failureCard(e.Err, e.Action))
+		}
+	}
+	fmt.Fprintln(r.stderr, summary(report, time.Since(r.started)))
+	if r.events != nil {
+		r.events.Close()
+	}
+	if err := saveExplanation(r.output, report); err != nil {
+		fmt.Fprintf(r.stderr, "warning: explanation not kept: %v\n", err)
+	}
+}
+
+// failed returns err as the end of a command whose cards were shown: failures of
+// actions need no further line.
+func failed(err error) error {
+	var action *executor.ActionError
+	if errors.As(err, &action) {
+		return &exit{code: exitFailed}
+	}
+	return err
+}
+
+// place materializes a tree under a temporary name and moves it to dest, where
+// nothing may be. Blobs that turn out to be lost are made again.
+func (r *building) place(ctx context.Context, tree func() (cache.Digest, error), finish func(dir string) error, dest string) (cache.Digest, error) {
+	const attempts = 3
+	for attempt := 1; ; attempt++ {
+		root, err := tree()
+		if err != nil {
+			return cache.Digest{}, err
+		}
+		temporary := filepath.Join(r.output, stateDir, "tmp-"+filepath.Base(dest))
+		if err := materialize.Remove(temporary); err != nil {
+			return cache.Digest{}, err
+		}
+		err = materialize.Tree(ctx, r.trees, root, temporary, materialize.Options{Paths: r.disk, Jobs: r.cmd.Jobs})
+		if err == nil {
+			err = finish(temporary)
+		}
+		if err == nil {
+			err = os.Rename(temporary, dest)
+		}
+		if err == nil {
+			return root, nil
+		}
+		materialize.Remove(temporary)
+		var lost *cache.BlobError
+		if !errors.As(err, &lost) || attempt == attempts {
+			return cache.Digest{}, err
+		}
+		if err := r.build.Heal(ctx, lost); err != nil {
+			return cache.Digest{}, err
+		}
+	}
+}
+
+// targets builds targets: their artifacts appear below <output>/targets.
+func (r *building) targets(ctx context.Context, pkg string) (err error) {
+	if r.graph, err = evaluateRoot(ctx, r.process, r.root, r.cmd.matrixFlags, r.cmd.identityFlags); err != nil {
+		return err
+	}
+	chosen, err := r.cmd.targetArgs.choose(r.graph, pkg)
+	if err != nil {
+		return err
+	}
+	var want []*rules.Artifact
+	for _, a := range chosen {
+		want = append(want, a.Outputs...)
+	}
+	if err := r.start(ctx, want); err != nil {
+		return err
+	}
+	stamp, err := r.stamp()
+	if err != nil {
+		return err
+	}
+	r.build.Stamp(stamp)
+	err = r.build.Run(ctx, want...)
+	r.stop(err)
+	if err != nil {
+		return failed(err)
+	}
+	for _, a := range chosen {
+		if err := r.placeTarget(ctx, a); err != nil {
+			return err
+		}
+	}
+	return r.verdict()
+}
+
+// built is what `build TARGET --show-output --json` says of an artifact.
+type built struct {
+	Label  string       `json:"label"`
+	Cell   string       `json:"cell"`
+	Path   string       `json:"path"`
+	Digest cache.Digest `json:"digest"`
+}
+
+// placeTarget makes the artifacts of an instance appear in the output folder.
+func (r *building) placeTarget(ctx context.Context, a *rules.Analysed) error {
+	dest := filepath.Join(r.output, "targets", a.Label.Package, a.Label.Name, a.Cell.String())
+	made := func() []*rules.Artifact {
+		var list []*rules.Artifact
+		for _, f := range a.Outputs {
+			if n, _ := r.build.Artifact(f); n.Kind != 0 {
+				list = append(list, f)
+			}
+		}
+		return list
+	}
+	if len(made()) == 0 {
+		return nil
+	}
+	tree := func() (cache.Digest, error) {
+		b := r.trees.Builder()
+		for _, f := range made() {
+			n, _ := r.build.Artifact(f)
+			if err := b.Add(f.Name, n); err != nil {
+				return cache.Digest{}, err
+			}
+		}
+		return b.Build(ctx)
+	}
+	if err := os.MkdirAll(filepath.Dir(dest), 0o777); err != nil {
+		return err
+	}
+	replace := func(string) error { return materialize.Remove(dest) }
+	if _, err := r.place(ctx, tree, replace, dest); err != nil {
+		return err
+	}
+	if !r.cmd.ShowOutput && !r.json {
+		return nil
+	}
+	for _, f := range made() {
+		n, _ := r.build.Artifact(f)
+		b := built{a.Label.String(), a.Cell.String(), filepath.Join(dest, f.Name), n.Digest}
+		if !r.json {
+			fmt.Fprintln(r.stdout, b.Path)
+		} else if err := json.NewEncoder(r.stdout).Encode(b); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// verdict is the end of a build whose actions did not fail.
+func (r *building) verdict() error {
+	bad, absent := r.badTests(), r.build.Report().Counts[rules.Absent]
+	switch {
+	case len(bad) > 0:
+		return &exit{code: exitTestFailed}
+	case absent > 0:
+		return &exit{code: exitIncomplete}
+	}
+	return nil
+}
+
+// badTests lists the tests whose failure is fatal.
+func (r *building) badTests() []*rules.Action {
+	var bad []*rules.Action
+	for _, e := range r.build.Report().Actions {
+		if e.Status == rules.TestFailed && e.Action.Strictness == rules.Fatal {
+			bad = append(bad, e.Action)
+		}
+	}
+	return bad
+}

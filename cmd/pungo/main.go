@@ -1,0 +1,144 @@
+// Command pungo makes composes: see README.md, and pungo --help.
+//
+// This package reads flags, environment and settings, wires the others
+// together, and tells the story of a build; it decides nothing that they could.
+// One file per subcommand.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/pungo-build/pungo/cache"
+	"github.com/pungo-build/pungo/executor"
+	"github.com/pungo-build/pungo/rules"
+	"github.com/pungo-build/pungo/starlark"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	os.Exit(run(ctx, process{
+		args: os.Args[1:], env: os.Environ(), stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr,
+	}))
+}
+
+// process is what the operating system gives to a run.
+type process struct {
+	args           []string
+	env            []string
+	stdin          io.Reader
+	stdout, stderr io.Writer
+}
+
+// The exit codes, which scripts rely on.
+const (
+	exitDone        = 0
+	exitFailed      = 1  // an action failed
+	exitUsage       = 2  // usage or definition error
+	exitTestFailed  = 3  // built, a test failed
+	exitIncomplete  = 4  // finished, something optional is absent
+	exitInterrupted = 8  // stopped by a signal
+	exitLocked      = 9  // another pungo is at work
+	exitEnvironment = 36 // program missing, cache full, cache read-only
+	exitBug         = 37 // a bug of ours
+)
+
+// exit ends a command with a code and, if text is not "", a last line.
+type exit struct {
+	code int
+	text string
+}
+
+func (e *exit) Error() string { return e.text }
+
+// usagef is a mistake in how the command was called.
+func usagef(format string, args ...any) error {
+	return &exit{exitUsage, fmt.Sprintf(format, args...)}
+}
+
+// environmentf is a fault of the machine.
+func environmentf(format string, args ...any) error {
+	return &exit{exitEnvironment, fmt.Sprintf(format, args...)}
+}
+
+// run runs one command and returns its exit code.
+func run(ctx context.Context, p process) int {
+	args, err := withSettings(p)
+	if err != nil {
+		return finish(p, err)
+	}
+	var c cli
+	parser, err := newParser(&c, p)
+	if err != nil {
+		return finish(p, err)
+	}
+	parsed, err := parser.Parse(args)
+	if done := (helpShown{}); errors.As(err, &done) {
+		return exitDone
+	}
+	if err != nil {
+		return finish(p, &exit{exitUsage, err.Error()})
+	}
+	return finish(p, parsed.Run(ctx, p, &c.Globals))
+}
+
+// finish prints an error, if there is one to print, and returns its exit code.
+func finish(p process, err error) int {
+	if err == nil {
+		return exitDone
+	}
+	if text := err.Error(); text != "" {
+		fmt.Fprintln(p.stderr, "pungo: "+text)
+	}
+	return exitCode(err)
+}
+
+// exitCode classifies an error by whose turn it is.
+func exitCode(err error) int {
+	var (
+		e           *exit
+		definition  *rules.Error
+		environment *executor.EnvironmentError
+		bug         *executor.BugError
+		starlarkBug *starlark.Bug
+	)
+	switch {
+	case errors.As(err, &e):
+		return e.code
+	case errors.As(err, &definition):
+		return exitUsage
+	case errors.As(err, &bug), errors.As(err, &starlarkBug):
+		return exitBug
+	case errors.Is(err, executor.ErrInterrupted), errors.Is(err, context.Canceled):
+		return exitInterrupted
+	case errors.As(err, &environment), errors.Is(err, cache.ErrFull), errors.Is(err, cache.ErrReadOnly):
+		return exitEnvironment
+	}
+	return exitFailed
+}
+
+// newParser returns the parser of the command line. Help goes to standard
+// output and ends the parsing with helpShown.
+func newParser(c *cli, p process) (*kong.Kong, error) {
+	return kong.New(c,
+		kong.Name("pungo"),
+		kong.Description(description),
+		kong.Writers(p.stdout, p.stderr),
+		kong.Exit(func(int) { panic(helpShown{}) }),
+		kong.UsageOnError(),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
+	)
+}
+
+// helpShown says that help was printed and there is nothing left to do.
+type helpShown struct{}
+
+func (helpShown) Error() string { return "" }

@@ -1,0 +1,98 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/pungo-build/pungo/executor"
+	"github.com/pungo-build/pungo/rules"
+)
+
+// planCmd shows what a build would run.
+type planCmd struct {
+	matrixFlags
+	cacheFlags
+	targetArgs
+
+	All bool `help:"Show what is in the cache too."`
+}
+
+func (c *planCmd) Run(ctx context.Context, p process, g *Globals) (err error) {
+	root, pkg, err := findRoot(g.Dir)
+	if err != nil {
+		return err
+	}
+	graph, err := evaluateRoot(ctx, p, root, c.matrixFlags, identityFlags{})
+	if err != nil {
+		return err
+	}
+	chosen, err := c.targetArgs.choose(graph, pkg)
+	if err != nil {
+		return err
+	}
+	s, err := openSession(p, root, c.cacheFlags)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	var want []*rules.Artifact
+	for _, a := range chosen {
+		want = append(want, a.Outputs...)
+	}
+	if len(c.Targets)+len(c.Without) == 0 && graph.Layout != nil {
+		want = append(want, graph.Layout.Outputs...)
+	}
+	build := s.executor(graph, nil, true)
+	if err := build.Check(ctx, want...); err != nil {
+		if exitCode(err) != exitEnvironment {
+			return err
+		}
+		fmt.Fprintf(p.stderr, "warning: %v\n", err)
+	}
+	steps, err := build.Plan(ctx, want...)
+	if err != nil {
+		return err
+	}
+	return c.print(p, g, steps)
+}
+
+// planned is what `plan --json` says of an action.
+type planned struct {
+	Instance string           `json:"instance"`
+	Mnemonic string           `json:"mnemonic"`
+	Outlook  executor.Outlook `json:"outlook"`
+	Optional bool             `json:"optional,omitempty"`
+	Reason   string           `json:"reason,omitempty"`
+}
+
+func (c *planCmd) print(p process, g *Globals, steps []executor.Step) error {
+	counts := map[executor.Outlook]int{}
+	for _, s := range steps {
+		counts[s.Outlook]++
+		if s.Outlook == executor.WillHit && !c.All {
+			continue
+		}
+		line := planned{s.Action.String(), s.Action.Mnemonic(), s.Outlook, s.Action.Optional, s.Reason}
+		if g.JSON {
+			if err := json.NewEncoder(p.stdout).Encode(line); err != nil {
+				return err
+			}
+			continue
+		}
+		optional := ""
+		if line.Optional {
+			optional = ", may be absent"
+		}
+		fmt.Fprintf(p.stdout, "%-7s %s (%s%s)\n", line.Outlook, line.Instance, line.Mnemonic, optional)
+		if line.Reason != "" {
+			fmt.Fprintf(p.stdout, "        %s\n", line.Reason)
+		}
+	}
+	if !g.JSON {
+		fmt.Fprintf(p.stdout, "%d actions: %d in the cache, %d to run, %d to be seen when others have run, %d absent, %d blocked\n",
+			len(steps), counts[executor.WillHit], counts[executor.WillRun], counts[executor.After], counts[executor.WillBeGone], counts[executor.Unavailable])
+	}
+	return nil
+}

@@ -1,0 +1,161 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/pungo-build/pungo/cache"
+	"github.com/pungo-build/pungo/cache/disk"
+	"github.com/pungo-build/pungo/executor"
+	"github.com/pungo-build/pungo/executor/local"
+	"github.com/pungo-build/pungo/executor/workspace"
+	"github.com/pungo-build/pungo/rules"
+	"github.com/pungo-build/pungo/rules/catalogue"
+	"github.com/pungo-build/pungo/starlark"
+)
+
+// workspaceGraph is an evaluated definition.
+type workspaceGraph struct {
+	root  string // absolute path of the workspace
+	pkg   string // package of the folder that the command was called in
+	graph *rules.Graph
+}
+
+// evaluate evaluates the definition of the workspace that g.Dir is in.
+func evaluate(ctx context.Context, p process, g *Globals, m matrixFlags, id identityFlags) (*workspaceGraph, error) {
+	root, pkg, err := findRoot(g.Dir)
+	if err != nil {
+		return nil, err
+	}
+	graph, err := evaluateRoot(ctx, p, root, m, id)
+	return &workspaceGraph{root: root, pkg: pkg, graph: graph}, err
+}
+
+func evaluateRoot(ctx context.Context, p process, root string, m matrixFlags, id identityFlags) (*rules.Graph, error) {
+	dir, err := os.OpenRoot(root)
+	if err != nil {
+		return nil, environmentf("workspace: %v", err)
+	}
+	defer dir.Close()
+	var phases []starlark.Phase
+	for _, phase := range catalogue.Phases() {
+		phases = append(phases, starlark.Phase{Name: phase.Name, Source: phase.Star})
+	}
+	return starlark.Evaluate(ctx, dir.FS(), starlark.Options{
+		Defines: m.Define, Variants: m.Variant, Arches: m.Arch, Type: id.Type, Label: id.Label, Phases: phases,
+		Print: func(at rules.Position, text string) { p.stderr.Write([]byte(at.String() + ": " + text + "\n")) },
+	})
+}
+
+// session is a workspace with its cache: what actions are looked up and run
+// with.
+type session struct {
+	root    string
+	output  string // absolute path of the output folder
+	flags   cacheFlags
+	disk    *disk.Cache
+	store   cache.Store
+	trees   *cache.Trees
+	sources *workspace.Workspace
+}
+
+// openSession opens the cache and the sources of the workspace in root.
+func openSession(p process, root string, flags cacheFlags) (*session, error) {
+	fn, err := cache.ParseFunction(flags.DigestFunction)
+	if err != nil {
+		return nil, usagef("%v", err)
+	}
+	dir, err := cacheDir(p, flags.Cache)
+	if err != nil {
+		return nil, err
+	}
+	s := &session{root: root, flags: flags, output: filepath.Join(root, "pungo-out")}
+	if flags.Output != "" {
+		if s.output, err = filepath.Abs(flags.Output); err != nil {
+			return nil, err
+		}
+	}
+	if s.disk, err = disk.Open(dir, disk.Options{Function: fn}); err != nil {
+		return nil, err
+	}
+	s.store = cache.Verified(s.disk)
+	s.trees = cache.NewTrees(s.store)
+	var exclude []string
+	if rel, err := filepath.Rel(root, s.output); err == nil && filepath.IsLocal(rel) {
+		exclude = append(exclude, filepath.ToSlash(rel))
+	}
+	name := sha256.Sum256([]byte(root))
+	index := filepath.Join(dir, "workspaces", hex.EncodeToString(name[:16]))
+	s.sources, err = workspace.Open(root, index, s.trees, workspace.Options{Jobs: flags.Jobs, Exclude: exclude})
+	if err != nil {
+		s.disk.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// cacheDir is the folder of the cache: as told, else in the user's cache
+// folder.
+func cacheDir(p process, flag string) (string, error) {
+	if flag != "" {
+		return filepath.Abs(flag)
+	}
+	if dir := getenv(p, "XDG_CACHE_HOME"); filepath.IsAbs(dir) {
+		return filepath.Join(dir, "pungo"), nil
+	}
+	if home := getenv(p, "HOME"); home != "" {
+		return filepath.Join(home, ".cache", "pungo"), nil
+	}
+	return "", environmentf("no place for the cache: HOME is not set\n  hint: name a folder with --cache")
+}
+
+func getenv(p process, name string) string {
+	for _, v := range p.env {
+		if value, ok := strings.CutPrefix(v, name+"="); ok {
+			return value
+		}
+	}
+	return ""
+}
+
+// Close writes what is not yet on disk.
+func (s *session) Close() error {
+	err := s.sources.Save()
+	if closeErr := s.disk.Close(); err == nil {
+		err = closeErr
+	}
+	return err
+}
+
+// executor returns a build of the graph with everything that this machine has.
+func (s *session) executor(graph *rules.Graph, sink rules.Sink, keepGoing bool) *executor.Build {
+	return executor.New(graph, executor.Options{
+		Tools:      catalogue.Tools(),
+		Store:      s.store,
+		Actions:    cache.Complete(s.disk, s.store),
+		Sources:    s.sources,
+		Strategies: []executor.Strategy{local.New(s.trees, local.Options{Paths: s.disk})},
+		Sink:       sink,
+		Jobs:       s.flags.Jobs,
+		KeepGoing:  keepGoing,
+	})
+}
+
+// sourcesOf lists the distinct sources of a graph, in its order.
+func sourcesOf(graph *rules.Graph) []*rules.Source {
+	var sources []*rules.Source
+	seen := map[rules.Source]bool{}
+	for _, a := range graph.Actions {
+		for _, f := range a.Inputs() {
+			if f.Source != nil && !seen[*f.Source] {
+				seen[*f.Source] = true
+				sources = append(sources, f.Source)
+			}
+		}
+	}
+	return sources
+}
