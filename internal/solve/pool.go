@@ -457,6 +457,17 @@ func (p *Pool) addGivenFiles(given map[string][]int) {
 	}
 }
 
+// WhatProvides lists the indexes of the binary and debug packages that satisfy a
+// plain dependency, sorted by NEVRA. Of files it knows those that any package of
+// the pool requires.
+func (p *Pool) WhatProvides(d rpm.Dependency) []int {
+	var indexes []int
+	for _, id := range p.providersOf(&d) {
+		indexes = append(indexes, p.index[id])
+	}
+	return indexes
+}
+
 // spans is a list of lists in one piece of memory.
 type spans[T any] struct {
 	end    []int32 // of each list while it fills; where it ends when full

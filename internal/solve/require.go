@@ -254,21 +254,31 @@ func (s *solver) fail(d demand, why string) {
 
 // whyNone says why a set has no candidate.
 func (s *solver) whyNone(e *expr) string {
-	why := "nothing provides it"
-	if e.op != opLeaf {
-		why = "nothing provides " + e.String()
+	providers := s.providersOf(e)
+	if len(providers) == 0 {
+		return s.whyUnknown(e)
 	}
-	for _, id := range s.providersOf(e) {
+	why := "only packages of other arches provide it"
+	for _, id := range providers {
 		switch t := s.traits[id]; {
 		case t&excluded != 0:
 			return "all providers are excluded"
 		case t&present != 0:
 			why = "only packages of older versions, or of other kinds, provide it"
-		case why == "nothing provides it":
-			why = "only packages of other arches provide it"
 		}
 	}
 	return why
+}
+
+// whyUnknown says why no package at all satisfies a set.
+func (s *solver) whyUnknown(e *expr) string {
+	switch {
+	case e.op != opLeaf:
+		return "no package provides " + e.String()
+	case len(s.providersOf(provided(e.dep.Name))) > 0:
+		return "no package provides that version"
+	}
+	return "no package provides it"
 }
 
 // richRequires looks again at the requirements whose condition was not met. First

@@ -339,7 +339,7 @@ cron-4-1.src: source of cron-4-1.x86_64`
 func TestUnresolved(t *testing.T) {
 	_, packages, r := solveText(t, `
 		a-1-1.x86_64; requires b
-		b-1-1.x86_64; requires c, old = 1, far
+		b-1-1.x86_64; requires c, old = 1, far, gone, c > 5, (c with old)
 		c-1-1.x86_64
 		old-1-1.x86_64
 		old-2-1.x86_64
@@ -354,14 +354,18 @@ func TestUnresolved(t *testing.T) {
 	}
 	want := `c: all providers are excluded: b a
 old = 1: only packages of older versions, or of other kinds, provide it: b a
-far: only packages of other arches provide it: b a`
+far: only packages of other arches provide it: b a
+gone: no package provides it: b a
+c > 5: no package provides that version: b a
+(c with old): no package provides (c with old): b a`
 	if got := strings.Join(got, "\n"); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 }
 
 func TestUnmatched(t *testing.T) {
-	_, _, r := solveText(t, "a-1-1.x86_64\n b-1-1.aarch64\n c-1-1.src\n d-1-1.x86_64", "x b c d -d", func(r *Request) {
+	_, _, r := solveText(t, "m-1-1.i686\n m-1-1.x86_64\n a-1-1.x86_64\n b-1-1.aarch64\n c-1-1.src\n d-1-1.x86_64", "x b c d -d m m.i686", func(r *Request) {
+		r.Conditionals = []Conditional{{"m", "n", "group g"}}
 		r.Prepopulate = []Input{{"a", "the file"}, {"a.i686", "the file"}}
 	})
 	want := []Unmatched{
@@ -371,6 +375,7 @@ func TestUnmatched(t *testing.T) {
 		{Input{"d", "the test"}, "all packages of that name are excluded"},
 		{Input{"a", "the file"}, "the pattern has no arch, want name.arch"},
 		{Input{"a.i686", "the file"}, "only packages of other arches or kinds have that name"},
+		{Input{"n", "group g"}, "no package has that name"},
 	}
 	if !slices.Equal(r.Unmatched, want) {
 		t.Errorf("got  %q\nwant %q", r.Unmatched, want)
@@ -399,6 +404,31 @@ func TestFileProvides(t *testing.T) {
 	}
 	if got := unresolved(r); got != "" {
 		t.Errorf("unresolved %s", got)
+	}
+}
+
+func TestWhatProvides(t *testing.T) {
+	packages := universe(t, `
+		c-1-1.x86_64; requires /x; provides cap = 3
+		b-1-1.x86_64; provides cap = 2; files /x
+		a-1-1.i686; provides cap = 1`)
+	pool := NewPool(packages, PoolOptions{})
+	for _, test := range []struct {
+		dependency string
+		want       []int
+	}{
+		{"cap", []int{2, 1, 0}},
+		{"cap >= 2", []int{1, 0}},
+		{"/x", []int{1}},
+		{"x", nil},
+	} {
+		d, err := rpm.ParseDependency(test.dependency)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := pool.WhatProvides(d); !slices.Equal(got, test.want) {
+			t.Errorf("%s: got %d, want %d", d, got, test.want)
+		}
 	}
 }
 

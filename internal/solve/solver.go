@@ -170,10 +170,17 @@ func (s *solver) takeInput(in Input) {
 	}
 	groups, missing := s.find(parsePattern(in.Pattern))
 	if len(groups) == 0 {
-		s.missed = append(s.missed, Unmatched{in, missing})
+		s.miss(in, missing)
 	}
 	for _, group := range groups {
 		s.take(s.choose(group, false), FlagInput, why)
+	}
+}
+
+// miss notes, once, that an input selects nothing.
+func (s *solver) miss(in Input, why string) {
+	if u := (Unmatched{in, why}); !slices.Contains(s.missed, u) {
+		s.missed = append(s.missed, u)
 	}
 }
 
@@ -189,7 +196,7 @@ func (s *solver) takePrepopulated() {
 			if len(groups) > 0 {
 				missing = "the pattern has no arch, want name.arch"
 			}
-			s.missed = append(s.missed, Unmatched{in, missing})
+			s.miss(in, missing)
 			continue
 		}
 		why := reason{step: StepPrepopulate, by: nobody, wanted: in.Pattern, whose: in.Reason}

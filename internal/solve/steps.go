@@ -63,7 +63,7 @@ func (s *solver) conditional(id int32) {
 	for _, c := range s.triggers[s.name(id)] {
 		groups, missing := s.find(parsePattern(c.Install))
 		if len(groups) == 0 {
-			s.missed = append(s.missed, Unmatched{Input{c.Install, c.Reason}, missing})
+			s.miss(Input{c.Install, c.Reason}, missing)
 		}
 		for _, group := range groups {
 			why := reason{step: StepConditional, by: id, wanted: c.Install, whose: c.Reason}
