@@ -1,0 +1,221 @@
+package catalogue_test
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/fstest"
+
+	"github.com/pungo-build/pungo/cache"
+	"github.com/pungo-build/pungo/executor"
+	"github.com/pungo-build/pungo/executor/workspace"
+	"github.com/pungo-build/pungo/rules"
+	"github.com/pungo-build/pungo/rules/catalogue"
+	"github.com/pungo-build/pungo/starlark"
+)
+
+var update = flag.Bool("update", false, "rewrite golden files")
+
+func phases() []starlark.Phase {
+	var list []starlark.Phase
+	for _, p := range catalogue.Phases() {
+		list = append(list, starlark.Phase{Name: p.Name, Source: p.Star})
+	}
+	return list
+}
+
+// recorder notes which tool each action ran.
+type recorder struct {
+	mu    sync.Mutex
+	tools map[string]string // key to tool
+}
+
+func (r *recorder) Event(e rules.Event) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if e.Kind == rules.ActionFinished {
+		r.tools[e.Key] = e.Mnemonic
+	}
+}
+
+// results is an action cache that can list what it was given.
+type results struct {
+	*cache.Memory
+	mu       sync.Mutex
+	recorded map[string]cache.Result // by key
+}
+
+func (r *results) Record(ctx context.Context, key cache.Digest, result cache.Result) error {
+	r.mu.Lock()
+	r.recorded[key.String()] = result
+	r.mu.Unlock()
+	return r.Memory.Record(ctx, key, result)
+}
+
+// composed is what came of a whole compose.
+type composed struct {
+	tree    cache.Digest
+	keys    map[string]cache.Digest // of top-level actions, by instance and tool
+	tools   map[string]string       // by key, nested actions too
+	results map[string]cache.Result // by key
+}
+
+// compose evaluates and builds a definition with everything in memory. Sources
+// come from the folder dir.
+func compose(t *testing.T, definition fs.FS, dir string, phases []starlark.Phase) composed {
+	t.Helper()
+	ctx := t.Context()
+	graph, err := starlark.Evaluate(ctx, definition, starlark.Options{Phases: phases})
+	if err != nil {
+		t.Fatal(err)
+	}
+	memory := cache.NewMemory(cache.BLAKE3)
+	actions := &results{Memory: memory, recorded: map[string]cache.Result{}}
+	trees := cache.NewTrees(memory)
+	sources, err := workspace.Open(dir, t.TempDir()+"/index", trees, workspace.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sink := &recorder{tools: map[string]string{}}
+	b := executor.New(graph, executor.Options{
+		Tools: catalogue.Tools(), Store: memory, Actions: actions, Sources: sources, Sink: sink,
+	})
+	if err := b.Check(ctx, graph.Layout.Outputs...); err != nil {
+		t.Fatal(err)
+	}
+	b.Stamp(rules.Stamp{Release: graph.Compose.Release, Date: "20261122", Type: graph.Compose.Type, ID: "Test-20261122.t.0"})
+	if err := b.Run(ctx, graph.Layout.Outputs...); err != nil {
+		t.Fatal(err)
+	}
+	root, _ := b.Artifact(graph.Layout.Outputs[0])
+	c := composed{tree: root.Digest, keys: map[string]cache.Digest{}, tools: sink.tools, results: actions.recorded}
+	for i, e := range b.Report().Actions {
+		c.keys[fmt.Sprint(e.Instance, " ", e.Mnemonic, " ", i)] = e.Key
+	}
+	return c
+}
+
+const tiny = "../../examples/tiny"
+
+// TestToolVersions holds the bytes that every tool makes of examples/tiny
+// against a golden. Other bytes under the same version would be taken from
+// caches for years.
+func TestToolVersions(t *testing.T) {
+	c := compose(t, os.DirFS(tiny), tiny, phases())
+	outputs := map[string][]string{}
+	for key, tool := range c.tools {
+		for _, n := range c.results[key].Outputs {
+			outputs[tool] = append(outputs[tool], n.Name+" "+n.Digest.String())
+		}
+	}
+	var got strings.Builder
+	tools := catalogue.Tools()
+	for _, name := range slices.Sorted(maps.Keys(outputs)) {
+		slices.Sort(outputs[name])
+		all := cache.BLAKE3.Sum([]byte(strings.Join(outputs[name], "\n")))
+		fmt.Fprintf(&got, "%s %d %s\n", name, tools[name].Version, all.Short())
+	}
+	const golden = "testdata/tools.golden"
+	if *update {
+		if err := os.WriteFile(golden, []byte(got.String()), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.String() != string(want) {
+		t.Errorf("tools made other bytes of examples/tiny than before: raise the version of those that changed, then run with -update\ngot:\n%swant:\n%s", got.String(), want)
+	}
+}
+
+// TestEveryToolIsUsed: a tool that examples/tiny does not call is not in the
+// golden above.
+func TestEveryToolIsUsed(t *testing.T) {
+	c := compose(t, os.DirFS(tiny), tiny, phases())
+	used := slices.Collect(maps.Values(c.tools))
+	// The language calls these where a definition says so, and sums other than
+	// SHA-256 are asked for by attribute.
+	elsewhere := []string{rules.WriteTool, rules.MergeTool, "rpm_checksum"}
+	for name := range catalogue.Tools() {
+		if !slices.Contains(used, name) && !slices.Contains(elsewhere, name) {
+			t.Errorf("examples/tiny does not use tool %s", name)
+		}
+	}
+}
+
+// TestNoPrivateDoors copies the rules that ship with pungo into a workspace,
+// under other names, and hides the predeclared ones. A definition that loads the
+// copies must come to the same actions, keys and compose: so whatever our rules
+// can do, a user's rules can do.
+func TestNoPrivateDoors(t *testing.T) {
+	ours := compose(t, os.DirFS(tiny), tiny, phases())
+	theirs := compose(t, withOwnRules(t, tiny), tiny, nil)
+	if ours.tree != theirs.tree {
+		t.Errorf("compose tree: got %s, want %s", theirs.tree, ours.tree)
+	}
+	if !maps.Equal(ours.keys, theirs.keys) {
+		t.Errorf("keys differ: got %v, want %v", theirs.keys, ours.keys)
+	}
+}
+
+// public finds what a .star file declares at its top level for others.
+var public = regexp.MustCompile(`(?m)^(?:def )?([A-Za-z][A-Za-z0-9_]*)(?: = |\()`)
+
+// rule finds the rules among them.
+var rule = regexp.MustCompile(`(?m)^([a-z][a-z0-9_]*) = rule\(`)
+
+// withOwnRules is the workspace dir with copies of all phases in phases/, whose
+// rules are called copy_of_NAME there. Its .star files load what they need.
+func withOwnRules(t *testing.T, dir string) fs.FS {
+	t.Helper()
+	workspace := fstest.MapFS{}
+	var loads strings.Builder
+	for _, p := range catalogue.Phases() {
+		text := string(p.Star)
+		renamed := map[string]string{}
+		for _, m := range rule.FindAllStringSubmatch(text, -1) {
+			renamed[m[1]] = "copy_of_" + m[1]
+			call := regexp.MustCompile(`\b` + m[1] + `( = rule)?\(`)
+			text = call.ReplaceAllString(text, "copy_of_"+m[1]+"$1(")
+		}
+		workspace["phases/"+p.Name+".star"] = &fstest.MapFile{Data: []byte(text)}
+		fmt.Fprintf(&loads, "load(\"//phases/%s.star\"", p.Name)
+		for _, m := range public.FindAllStringSubmatch(string(p.Star), -1) {
+			if m[1] == "load" {
+				continue
+			}
+			name := m[1]
+			if other := renamed[name]; other != "" {
+				name = other
+			}
+			fmt.Fprintf(&loads, ", %s = %q", m[1], name)
+		}
+		loads.WriteString(")\n")
+	}
+	err := fs.WalkDir(os.DirFS(dir), ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		data, err := os.ReadFile(path.Join(dir, name))
+		if strings.HasSuffix(name, ".star") {
+			data = append([]byte(loads.String()), data...)
+		}
+		workspace[name] = &fstest.MapFile{Data: data}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return workspace
+}
