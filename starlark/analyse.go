@@ -395,7 +395,7 @@ func (a *analysis) implement(i *instance) error {
 	defer stop()
 	result, err := starlark.Call(thread, i.target.rule.implementation, starlark.Tuple{ctx}, nil)
 	if err == nil {
-		err = i.provide(result)
+		err = i.provide(result, a.image)
 	}
 	if err == nil {
 		err = i.checkMade()
@@ -426,9 +426,9 @@ func (a *analysis) inImplementation(i *instance, err error) error {
 
 // provide takes what an implementation returned: a list of provider instances,
 // or None.
-func (i *instance) provide(result starlark.Value) error {
+func (i *instance) provide(result starlark.Value, image *provider) error {
 	if len(i.images) > 0 {
-		if err := i.provideImages(); err != nil {
+		if err := i.provideImages(image); err != nil {
 			return err
 		}
 	}

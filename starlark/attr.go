@@ -321,7 +321,9 @@ func (as *attributes) bind(subject string, s *site, args starlark.Tuple, kwargs 
 		name := string(kwarg[0].(starlark.String))
 		a := as.byName[name]
 		if a == nil {
-			return nil, s.mistake(subject, name, wrong("", "attribute %q is not known%s", name, didYouMean(name, as.names)))
+			m := wrong("", "attribute %q is not known%s", name, didYouMean(name, as.names))
+			m.name = true
+			return nil, s.mistake(subject, name, m)
 		}
 		set, err := a.set(kwarg[1])
 		if err != nil {

@@ -78,7 +78,7 @@ func textsOf(v starlark.Value) []string {
 }
 
 // apiNames are predeclared in every file, phases included.
-func apiNames() starlark.StringDict {
+func apiNames(image *provider) starlark.StringDict {
 	return starlark.StringDict{
 		"attr":      attrModule(),
 		"rule":      starlark.NewBuiltin("rule", makeRule),
@@ -89,7 +89,7 @@ func apiNames() starlark.StringDict {
 		"struct":    starlark.NewBuiltin("struct", starlarkstruct.Make),
 		"fail":      starlark.NewBuiltin("fail", fail),
 		"json":      json.Module,
-		"Image":     imageProvider(),
+		"Image":     image,
 	}
 }
 

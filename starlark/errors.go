@@ -18,6 +18,8 @@ import (
 type mistake struct {
 	msg, hint string
 	literal   string
+	// name: the error is about the name of the attribute, not about its value.
+	name bool
 }
 
 func (m *mistake) Error() string { return m.msg }
@@ -50,20 +52,19 @@ func (s *site) mistake(subject, attr string, err error) *rules.Error {
 	if subject != "" {
 		e.Msg = subject + ": " + e.Msg
 	}
-	literal := ""
-	var m *mistake
+	m := new(mistake)
 	if errors.As(err, &m) {
-		literal, e.Hint = m.literal, m.hint
+		e.Hint = m.hint
 	}
-	if pos, ok := find(s.call, attr, literal); ok {
+	if pos, ok := find(s.call, attr, m); ok {
 		e.Pos = rules.Position{File: s.pos.File, Line: int(pos.Line), Col: int(pos.Col)}
 	}
 	return e
 }
 
-// find returns where literal stands in the value of the keyword argument attr,
-// or where that value starts.
-func find(call *syntax.CallExpr, attr, literal string) (pos syntax.Position, ok bool) {
+// find returns where the text that is wrong stands in the value of the keyword
+// argument attr, or where that value starts.
+func find(call *syntax.CallExpr, attr string, m *mistake) (pos syntax.Position, ok bool) {
 	if call == nil {
 		return pos, false
 	}
@@ -72,11 +73,14 @@ func find(call *syntax.CallExpr, attr, literal string) (pos syntax.Position, ok 
 		if name == nil || name.Name != attr {
 			continue
 		}
+		if m.name {
+			return name.NamePos, true
+		}
 		pos, ok = syntax.Start(value), true
 		found := false
 		syntax.Walk(value, func(n syntax.Node) bool {
 			l, isLiteral := n.(*syntax.Literal)
-			if isLiteral && !found && literal != "" && l.Value == any(literal) {
+			if isLiteral && !found && m.literal != "" && l.Value == any(m.literal) {
 				pos, found = l.TokenPos, true
 			}
 			return !found

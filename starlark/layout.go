@@ -5,6 +5,8 @@ import (
 	"io/fs"
 	"path"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 
 	"go.starlark.net/starlark"
@@ -33,7 +35,7 @@ func (a *analysis) deliver(i *instance, b *starlark.Builtin, args starlark.Tuple
 	if err := starlark.UnpackArgs(b.Name(), args, kwargs, "dir", &dir, "tree", &tree, "images?", &images); err != nil {
 		return err
 	}
-	expanded, err := i.expandDir(dir)
+	expanded, err := a.expandDir(i, dir)
 	if err != nil {
 		return fmt.Errorf("%s: dir %q: %w", b.Name(), dir, err)
 	}
@@ -65,24 +67,25 @@ func (a *analysis) deliver(i *instance, b *starlark.Builtin, args starlark.Tuple
 }
 
 // provideImages makes the provider Image of what was delivered with images.
-func (i *instance) provideImages() error {
-	for _, p := range i.target.rule.provides {
-		if p.name == "Image" {
-			return i.provideOne(&provided{provider: p, fields: starlark.StringDict{"deliveries": frozenList(i.images)}})
-		}
+func (i *instance) provideImages(image *provider) error {
+	if !slices.Contains(i.target.rule.provides, image) {
+		return fmt.Errorf("ctx.deliver has images, and rule %s does not list Image in provides", i.target.rule.name)
 	}
-	return fmt.Errorf("ctx.deliver has images, and rule %s does not list Image in provides", i.target.rule.name)
+	return i.provideOne(&provided{provider: image, fields: starlark.StringDict{"deliveries": frozenList(i.images)}})
 }
 
 // expandDir replaces {variant}, {arch} and {tree}. The parts of the stamp stay,
 // but for the compose id in cells of a layered product, which is put together of
 // the parts that a run decides.
-func (i *instance) expandDir(dir string) (string, error) {
+func (a *analysis) expandDir(i *instance, dir string) (string, error) {
 	arch := i.Cell.Arch
 	if i.Cell.Tree == rules.Src {
 		arch = "source"
 	}
 	values := map[string]string{"{variant}": i.Cell.Variant, "{arch}": arch, "{tree}": treeFolders[i.Cell.Tree]}
+	if i.action.product != nil {
+		values["{compose_id}"] = productID(a.compose, i.action.product)
+	}
 	var mistake error
 	expanded := placeholder.ReplaceAllStringFunc(dir, func(p string) string {
 		v, known := values[p]
@@ -97,6 +100,14 @@ func (i *instance) expandDir(dir string) (string, error) {
 		return p
 	})
 	return expanded, mistake
+}
+
+// productID is the compose id of a layered product, without the parts that a run
+// decides.
+func productID(c *rules.Compose, product *rules.Release) string {
+	const respin = 0
+	s := rules.Stamp{Release: c.Release, Type: c.Type, Date: "{date}", Respin: respin}
+	return strings.TrimSuffix(s.Expand("{compose_id}", product), strconv.Itoa(respin)) + "{respin}"
 }
 
 var placeholders = []string{"{variant}", "{arch}", "{tree}", "{compose_id}", "{date}", "{compose_type}", "{respin}", "{label}", logsPrefix}

@@ -213,19 +213,19 @@ func (m *matrix) restrict(options Options) error {
 			}
 		}
 	}
-	if options.Variants == nil && options.Arches == nil {
+	if len(options.Variants) == 0 && len(options.Arches) == 0 {
 		return nil
 	}
 	keep := func(arches []string) []string {
 		return slices.DeleteFunc(slices.Clone(arches), func(a string) bool {
-			return options.Arches != nil && !slices.Contains(options.Arches, a)
+			return len(options.Arches) > 0 && !slices.Contains(options.Arches, a)
 		})
 	}
 	kept.Arches, kept.Variants = keep(kept.Arches), nil
 	for _, v := range m.compose.Variants {
 		k := *v
 		k.Arches = keep(v.Arches)
-		if len(k.Arches) > 0 && (options.Variants == nil || slices.Contains(options.Variants, k.UID)) {
+		if len(k.Arches) > 0 && (len(options.Variants) == 0 || slices.Contains(options.Variants, k.UID)) {
 			kept.Variants = append(kept.Variants, &k)
 		}
 	}

@@ -40,6 +40,7 @@ type loader struct {
 	phases        map[string][]byte // source by file name, "@pungo//gather.star"
 	sources       map[string]*source
 	modules       map[string]*module
+	image         *provider
 	chain         []string // of modules being loaded, outermost first
 }
 
@@ -115,7 +116,8 @@ func newLoader(ctx context.Context, workspace fs.FS, options Options) *loader {
 		sources:   map[string]*source{},
 		modules:   map[string]*module{},
 	}
-	l.api = apiNames()
+	l.image = imageProvider()
+	l.api = apiNames(l.image)
 	l.language = maps.Clone(l.api)
 	maps.Copy(l.language, languageNames())
 	return l
@@ -265,8 +267,8 @@ func (l *loader) loadFrom(thread *starlark.Thread, name string) (starlark.String
 func (l *loader) fileOf(name, from string) (string, error) {
 	if strings.HasPrefix(from, phasePrefix) {
 		file := phasePrefix + strings.TrimPrefix(name, ":")
-		if l.phases[file] == nil {
-			return "", fmt.Errorf("load %q: no such phase%s", name, didYouMean(file, slices.Collect(maps.Keys(l.phases))))
+		if _, ok := l.phases[file]; !ok {
+			return "", fmt.Errorf("load %q: no such phase", name)
 		}
 		return file, nil
 	}

@@ -147,14 +147,14 @@ func (d dependency) Get(key starlark.Value) (starlark.Value, bool, error) {
 	return nil, false, fmt.Errorf("%s does not provide %s, but %s", d, p.name, strings.Join(names, ", "))
 }
 
-// nameValues gives rules, providers and toolchains that were made by functions
-// the name of the global that holds them.
+// nameValues gives rules and providers that were made by functions the name of
+// the global that holds them.
 func nameValues(globals starlark.StringDict) {
 	for _, name := range slices.Sorted(maps.Keys(globals)) {
 		switch v := globals[name].(type) {
 		case *rule:
 			if v.name == "" {
-				v.name = name
+				v.name = ruleName(name)
 			}
 		case *provider:
 			if v.name == "" {

@@ -48,12 +48,15 @@ func labelValue(l rules.Label) starlark.Value {
 	})
 }
 
+// releaseRecord is ctx.compose.base_product and variant.release. Its type has the
+// name that ctx.compose gives it too, so that one function can take both.
 func releaseRecord(r rules.Release) starlark.Value {
 	return newRecord("release", r.Short+"-"+r.Version, starlark.StringDict{
-		"name":    starlark.String(r.Name),
-		"short":   starlark.String(r.Short),
-		"version": starlark.String(r.Version),
-		"type":    starlark.String(r.Type),
+		"name":         starlark.String(r.Name),
+		"short":        starlark.String(r.Short),
+		"version":      starlark.String(r.Version),
+		"type":         starlark.String(r.Type),
+		"release_type": starlark.String(r.Type),
 	})
 }
 

@@ -116,9 +116,13 @@ func makeRule(thread *starlark.Thread, b *starlark.Builtin, args starlark.Tuple,
 	if r.doc == "" && strings.HasPrefix(s.file, phasePrefix) {
 		return nil, fmt.Errorf("rule: doc is missing")
 	}
-	r.name = s.nameOfCall(thread)
+	r.name = ruleName(s.nameOfCall(thread))
 	return r, nil
 }
+
+// ruleName is how people know the rule of a global: a private rule is that of the
+// macro in front of it, _tree_metadata of tree_metadata.
+func ruleName(global string) string { return strings.TrimLeft(global, "_") }
 
 // setCells checks per, and which cells targets have by default.
 func (r *rule) setCells(trees, types *starlark.List) (err error) {

@@ -4,9 +4,9 @@
 // rules.Graph.
 //
 // Evaluation is hermetic. A definition sees the files of its workspace by their
-// names only, and no clock, network, environment or randomness; loops and
-// memory are bounded by a limit of steps. Equal files and equal --define values
-// yield equal graphs.
+// names only, and no clock, network, environment or randomness; a loop that does
+// not end meets a limit of steps. Equal files and equal --define values yield
+// equal graphs.
 //
 // The stages are files of this package: modules.go loads, declare.go and rule.go
 // take declarations, matrix.go knows the cells, select.go and depend.go resolve
@@ -34,7 +34,7 @@ type Options struct {
 	// Phases are the .star files that ship with pungo. Their public names are
 	// predeclared in definitions.
 	Phases []Phase
-	// Variants (uids) and Arches restrict the matrix; nil leaves it whole. What is
+	// Variants (uids) and Arches restrict the matrix; none leave it whole. What is
 	// left out has no cells, so nothing depends on it: a source tree is then the
 	// union over the arches that are left.
 	Variants, Arches []string
