@@ -93,12 +93,9 @@ type Pool struct {
 
 // provide is one line of a package's provides.
 type provide struct {
-	id    int32
-	entry int32 // in Package.Provides; implicit for the package's own name
+	id int32
+	is *rpm.Dependency // straight to the line: the way through the package misses the processor's cache twice
 }
-
-// implicit is the entry of a package that does not list its own name and version.
-const implicit = -1
 
 // build is what one source package became: everything with the same SourceRPM.
 type build struct {
@@ -239,12 +236,12 @@ func nameOfNVR(nvr string) string {
 func (p *Pool) indexProvides() {
 	p.symbols = make(map[string]int32, 2*len(p.packages))
 	var symbols []int32 // of each provide, in the order of eachProvide
-	p.eachProvide(func(name string, _ provide) {
-		symbols = append(symbols, p.symbol(name))
+	p.eachProvide(func(v provide) {
+		symbols = append(symbols, p.symbol(v.is.Name))
 	})
 	p.providers = newSpans[provide](len(p.symbols), symbols)
 	next := 0
-	p.eachProvide(func(_ string, v provide) {
+	p.eachProvide(func(v provide) {
 		p.providers.add(symbols[next], v)
 		next++
 	})
@@ -262,35 +259,20 @@ func (p *Pool) symbol(name string) int32 {
 
 // eachProvide walks over what binary and debug packages provide. That a package
 // provides its own name and version is so even if it does not say so.
-func (p *Pool) eachProvide(visit func(name string, v provide)) {
+func (p *Pool) eachProvide(visit func(provide)) {
 	for id := range p.packages {
 		if p.kind[id] == Source || p.hidden[id] {
 			continue
 		}
 		pkg := p.packages[id].Package
 		own := rpm.Dependency{Name: pkg.Name, Sense: rpm.Equal, EVR: pkg.EVR}
-		stated := false
-		for entry := range pkg.Provides {
-			stated = stated || pkg.Provides[entry] == own
-			visit(pkg.Provides[entry].Name, provide{int32(id), int32(entry)})
+		for i := range pkg.Provides {
+			visit(provide{int32(id), &pkg.Provides[i]})
 		}
-		if !stated {
-			visit(pkg.Name, provide{int32(id), implicit})
+		if !slices.Contains(pkg.Provides, own) {
+			visit(provide{int32(id), &rpm.Dependency{Name: own.Name, Sense: own.Sense, EVR: own.EVR}})
 		}
 	}
-}
-
-// provides tells whether v satisfies d. As for rpm and dnf, a provide without a
-// version satisfies a requirement of any version.
-func (p *Pool) provides(v provide, d *rpm.Dependency) bool {
-	if d.Sense == 0 {
-		return true // before touching the package: it is not in the processor's cache
-	}
-	pkg := p.packages[v.id].Package
-	if v.entry == implicit {
-		return d.Overlaps(rpm.Dependency{Name: pkg.Name, Sense: rpm.Equal, EVR: pkg.EVR})
-	}
-	return d.Overlaps(pkg.Provides[v.entry])
 }
 
 func (p *Pool) indexRequires() {

@@ -221,13 +221,16 @@ func (s *solver) providersOf(e *expr) []int32 {
 	return ids
 }
 
-// providersOf lists the packages that satisfy a plain dependency, in order. The
+// providersOf lists the packages that satisfy a plain dependency, in order: for
+// rpm and dnf alike, a provide without a version satisfies every version. The
 // list belongs to the caller.
 func (p *Pool) providersOf(d *rpm.Dependency) []int32 {
 	var ids []int32
 	if symbol, ok := p.symbols[d.Name]; ok {
 		for _, v := range p.providers.at(symbol) {
-			if p.provides(v, d) && (len(ids) == 0 || ids[len(ids)-1] != v.id) {
+			asked := *d
+			asked.Name = v.is.Name // equal text; of one string, it need not be compared byte by byte
+			if (d.Sense == 0 || asked.Overlaps(*v.is)) && (len(ids) == 0 || ids[len(ids)-1] != v.id) {
 				ids = append(ids, v.id)
 			}
 		}
