@@ -24,7 +24,21 @@ func newStore(t testing.TB) *blobFiles {
 	return &blobFiles{Memory: cache.NewMemory(cache.BLAKE3), dir: t.TempDir()}
 }
 
-func (s *blobFiles) Path(d cache.Digest) (string, bool) { return filepath.Join(s.dir, d.Hex()), true }
+// Path looks whether the file is there, as a store does that many use.
+func (s *blobFiles) Path(d cache.Digest) (string, bool) {
+	name := s.name(d)
+	_, err := os.Stat(name)
+	return name, err == nil
+}
+
+func (s *blobFiles) name(d cache.Digest) string {
+	return filepath.Join(s.dir, d.Hex()[:2], d.Hex())
+}
+
+// guessedPaths names files without looking whether they are there.
+type guessedPaths struct{ *blobFiles }
+
+func (s guessedPaths) Path(d cache.Digest) (string, bool) { return s.name(d), true }
 
 // file stores a file of content and returns its node.
 func (s *blobFiles) file(t testing.TB, content string) cache.Node {
@@ -33,9 +47,13 @@ func (s *blobFiles) file(t testing.TB, content string) cache.Node {
 	if err != nil {
 		t.Fatal(err)
 	}
-	name, _ := s.Path(d)
-	if err := os.WriteFile(name, []byte(content), 0o444); err != nil && !os.IsPermission(err) {
+	if err := os.MkdirAll(filepath.Dir(s.name(d)), 0o755); err != nil {
 		t.Fatal(err)
+	}
+	if _, ok := s.Path(d); !ok {
+		if err := os.WriteFile(s.name(d), []byte(content), 0o444); err != nil {
+			t.Fatal(err)
+		}
 	}
 	return cache.Node{Kind: cache.FileKind, Digest: d}
 }
@@ -100,6 +118,7 @@ func TestTree(t *testing.T) {
 		opts   Options
 		change func(*placer)
 		noPath bool
+		noFile bool // where Path says
 		linked bool // files are hard links of the blobs
 	}{
 		{name: "hard links", change: refuse(unix.EOPNOTSUPP, nil), linked: true},
@@ -107,6 +126,7 @@ func TestTree(t *testing.T) {
 		{name: "one job", opts: Options{Jobs: 1}, change: refuse(unix.EXDEV, nil), linked: true},
 		{name: "private", opts: Options{Private: true}},
 		{name: "store without files", noPath: true},
+		{name: "files are gone", noFile: true, change: refuse(unix.EOPNOTSUPP, nil)},
 		{name: "other file system", change: refuse(unix.EXDEV, unix.EXDEV)},
 		{name: "too many links", change: refuse(unix.EOPNOTSUPP, unix.EMLINK)},
 		{name: "links not permitted", change: refuse(unix.EPERM, unix.EPERM)},
@@ -118,7 +138,7 @@ func TestTree(t *testing.T) {
 			store := newStore(t)
 			trees := cache.NewTrees(store)
 			if !tt.noPath {
-				tt.opts.Paths = store
+				tt.opts.Paths = guessedPaths{store}
 			}
 			root := build(t, trees, map[string]cache.Node{
 				"a/b/file":  at(store.file(t, "text"), 1000),
@@ -129,6 +149,11 @@ func TestTree(t *testing.T) {
 				"a/up":      link("../a/./new"),
 				"none":      {Kind: cache.DirKind, Digest: trees.Empty()},
 			})
+			if tt.noFile {
+				if err := os.RemoveAll(store.dir); err != nil {
+					t.Fatal(err)
+				}
+			}
 			dest := filepath.Join(t.TempDir(), "dest")
 			w := newWriter(trees, tt.opts)
 			if tt.change != nil {
@@ -209,7 +234,7 @@ func TestTreeSharesBlobs(t *testing.T) {
 	store := newStore(t)
 	trees := cache.NewTrees(store)
 	n := store.file(t, "shared")
-	blob, _ := store.Path(n.Digest)
+	blob := store.name(n.Digest)
 	dir := t.TempDir()
 	write := func(name string, n cache.Node) unix.Stat_t {
 		t.Helper()
@@ -255,8 +280,7 @@ func TestTreeErrors(t *testing.T) {
 	store := newStore(t)
 	trees := cache.NewTrees(store)
 	n := store.file(t, "content")
-	blob, _ := store.Path(n.Digest)
-	absent, _ := store.Memory.Put(context.Background(), []byte("never a file"))
+	blob := store.name(n.Digest)
 	unknown := cache.BLAKE3.Sum([]byte("nobody stored it"))
 	truncate := func(t *testing.T) {
 		if err := os.Remove(blob); err != nil {
@@ -276,10 +300,12 @@ func TestTreeErrors(t *testing.T) {
 		blob    cache.Digest // of the BlobError; zero: none
 	}{
 		{name: "no tree", root: unknown, want: cache.ErrNotFound, blob: unknown},
-		{name: "no blob to link", root: build(t, trees, map[string]cache.Node{"d/f": {Kind: cache.FileKind, Digest: absent}}),
-			change: noReflink, want: cache.ErrNotFound, blob: absent},
-		{name: "no blob to copy", root: build(t, trees, map[string]cache.Node{"d/f": {Kind: cache.FileKind, Digest: absent}}),
-			change: noLink, want: cache.ErrNotFound, blob: absent},
+		{name: "no blob to clone", root: build(t, trees, map[string]cache.Node{"d/f": {Kind: cache.FileKind, Digest: unknown}}),
+			want: cache.ErrNotFound, blob: unknown},
+		{name: "no blob to link", root: build(t, trees, map[string]cache.Node{"d/f": {Kind: cache.FileKind, Digest: unknown}}),
+			change: noReflink, want: cache.ErrNotFound, blob: unknown},
+		{name: "no blob to copy", root: build(t, trees, map[string]cache.Node{"d/f": {Kind: cache.FileKind, Digest: unknown}}),
+			change: noLink, want: cache.ErrNotFound, blob: unknown},
 		{name: "short blob linked", root: build(t, trees, map[string]cache.Node{"d/e/f": n}),
 			prepare: truncate, change: noReflink, want: cache.ErrCorrupt, blob: n.Digest},
 		{name: "short blob copied", root: build(t, trees, map[string]cache.Node{"d/e/f": n}),
@@ -292,7 +318,7 @@ func TestTreeErrors(t *testing.T) {
 			if tt.prepare != nil {
 				tt.prepare(t)
 			}
-			w := newWriter(trees, Options{Paths: store})
+			w := newWriter(trees, Options{Paths: guessedPaths{store}})
 			if tt.change != nil {
 				tt.change(&w.placer)
 			}

@@ -45,13 +45,20 @@ func (p *placer) place(ctx context.Context, dir int, n *cache.Node) error {
 		// of links that a file can have (65,000 on ext4) before any other.
 		return create(dir, n, func(*os.File) error { return nil })
 	}
-	blob, ok := "", false
 	if p.paths != nil {
-		blob, ok = p.paths.Path(n.Digest)
+		if blob, ok := p.paths.Path(n.Digest); ok {
+			err := p.placeFile(dir, n, blob)
+			if !errors.Is(err, unix.ENOENT) {
+				return err
+			}
+		}
 	}
-	if !ok {
-		return p.fetch(ctx, dir, n)
-	}
+	return p.fetch(ctx, dir, n)
+}
+
+// placeFile makes n of the file blob. If there is no such file, the error is
+// ENOENT, and nothing is made.
+func (p *placer) placeFile(dir int, n *cache.Node, blob string) error {
 	if !p.noClone.Load() {
 		if done, err := p.reflink(dir, n, blob); done {
 			return err
@@ -91,13 +98,10 @@ func (p *placer) hardlink(dir int, n *cache.Node, blob string) error {
 	lock := &adoption[hash[0]%uint8(len(adoption))]
 	lock.Lock()
 	defer lock.Unlock()
-	err := p.link(blob, dir, n.Name)
-	switch {
-	case isAny(err, unix.EXDEV, unix.EMLINK, unix.EPERM, unix.EOPNOTSUPP, unix.ENOSYS):
-		return copyFile(dir, n, blob)
-	case errors.Is(err, unix.ENOENT):
-		return &cache.BlobError{Digest: n.Digest, Err: cache.ErrNotFound}
-	case err != nil:
+	if err := p.link(blob, dir, n.Name); err != nil {
+		if isAny(err, unix.EXDEV, unix.EMLINK, unix.EPERM, unix.EOPNOTSUPP, unix.ENOSYS) {
+			return copyFile(dir, n, blob)
+		}
 		return err
 	}
 	var st unix.Stat_t
@@ -107,17 +111,19 @@ func (p *placer) hardlink(dir int, n *cache.Node, blob string) error {
 	if err := checkSize(n, &st); err != nil {
 		return err
 	}
-	if st.Nlink != 2 && !fits(n, &st) {
-		if err := unix.Unlinkat(dir, n.Name, 0); err != nil {
+	if fitsMode(n, &st) && fitsTime(n, &st) {
+		return nil
+	}
+	if st.Nlink == 2 {
+		// In a cache that users share the blob may be somebody else's.
+		if err := adopt(dir, n, &st); !errors.Is(err, unix.EPERM) {
 			return err
 		}
-		return copyFile(dir, n, blob)
 	}
-	return adopt(dir, n, &st)
-}
-
-func fits(n *cache.Node, st *unix.Stat_t) bool {
-	return fitsMode(n, st) && fitsTime(n, st)
+	if err := unix.Unlinkat(dir, n.Name, 0); err != nil {
+		return err
+	}
+	return copyFile(dir, n, blob)
 }
 
 func fitsMode(n *cache.Node, st *unix.Stat_t) bool { return st.Mode&0o7777 == mode(n) }
@@ -176,9 +182,6 @@ func copyFile(dir int, n *cache.Node, blob string) error {
 // createFrom creates n and has it filled from the file blob.
 func createFrom(dir int, n *cache.Node, blob string, fill func(dst, src *os.File) error) error {
 	src, err := os.Open(blob)
-	if errors.Is(err, unix.ENOENT) {
-		return &cache.BlobError{Digest: n.Digest, Err: cache.ErrNotFound}
-	}
 	if err != nil {
 		return err
 	}

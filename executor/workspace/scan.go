@@ -79,7 +79,7 @@ func (w *Workspace) follow(p string) (real string, st unix.Stat_t, err error) {
 	if err != nil {
 		return "", st, fmt.Errorf("%s: %w", what, bare(err))
 	}
-	if real != w.root && !strings.HasPrefix(real, w.root+"/") {
+	if real != w.root && !strings.HasPrefix(real, strings.TrimSuffix(w.root, "/")+"/") {
 		return "", st, fmt.Errorf("%s, which is outside of the workspace", what)
 	}
 	switch st.Mode & unix.S_IFMT {
