@@ -16,7 +16,10 @@ import (
 type world struct {
 	*cache.Memory
 	files map[string]cache.Node // of the workspace
-	tools map[string]*rules.Tool
+	// again stores a file or folder of the workspace anew, once it was forgotten.
+	again     map[string]func()
+	forgotten map[string]bool
+	tools     map[string]*rules.Tool
 
 	mu       sync.Mutex
 	ran      []string // first arguments of runs, in order
@@ -25,7 +28,7 @@ type world struct {
 }
 
 func newWorld() *world {
-	w := &world{Memory: cache.NewMemory(cache.BLAKE3), files: map[string]cache.Node{}, tools: map[string]*rules.Tool{}}
+	w := &world{Memory: cache.NewMemory(cache.BLAKE3), files: map[string]cache.Node{}, again: map[string]func(){}, forgotten: map[string]bool{}, tools: map[string]*rules.Tool{}}
 	w.add("concat", w.concat)
 	w.add("fail", func(context.Context, *rules.Job, params) error { return errors.New("it is broken") })
 	w.add("panic", func(context.Context, *rules.Job, params) error { panic("no such thing") })
@@ -76,7 +79,7 @@ func (w *world) concat(ctx context.Context, j *rules.Job, p params) error {
 	return j.Write(ctx, p.Output, out)
 }
 
-// read writes the content of all files of a folder, by Open rather than by Call.
+// read writes the content of all files below a folder.
 func (w *world) read(ctx context.Context, j *rules.Job, p params) error {
 	var out []byte
 	for _, path := range p.In {
@@ -85,7 +88,10 @@ func (w *world) read(ctx context.Context, j *rules.Job, p params) error {
 			return err
 		}
 		err = j.Trees.Walk(ctx, n.Digest, func(_ string, n cache.Node) error {
-			b, err := w.Get(ctx, n.Digest)
+			if n.Kind != cache.FileKind {
+				return nil
+			}
+			b, err := j.Trees.Store().Get(ctx, n.Digest)
 			out = append(out, b...)
 			return err
 		})
@@ -131,12 +137,18 @@ func (w *world) Resolve(_ context.Context, s *rules.Source) (cache.Node, error) 
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.resolved++
+	if w.forgotten[s.Path] {
+		w.again[s.Path]()
+	}
 	n, ok := w.files[s.Path]
 	if !ok {
 		return cache.Node{}, fmt.Errorf("%q: no such file", s.Path)
 	}
 	return n, nil
 }
+
+// Forget implements Forgetter.
+func (w *world) Forget(s *rules.Source) { w.forgotten[s.Path] = true }
 
 // Event implements rules.Sink.
 func (w *world) Event(e rules.Event) { w.events = append(w.events, e) }
@@ -164,6 +176,7 @@ func (w *world) folder(t *testing.T, path string, n int, content func(i int) str
 		t.Fatal(err)
 	}
 	w.files[path] = cache.Node{Kind: cache.DirKind, Digest: d}
+	w.again[path] = func() { w.folder(t, path, n, content) }
 }
 
 func (w *world) build(g *rules.Graph, change ...func(*Options)) *Build {

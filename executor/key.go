@@ -299,31 +299,46 @@ func (k *keyed) Fact(f Fact) {
 	}
 }
 
+// messages are what a key is made of, in stored form.
+type messages struct {
+	action, command []byte
+	root            cache.Digest
+	dirs            [][]byte // the directories of the input root
+}
+
+// messages returns what the walk came to.
+func (k *keyed) messages() (m messages, err error) {
+	if m.root, m.dirs, err = inputRoot(k.fn, k.inputs); err != nil {
+		return m, err
+	}
+	m.command = k.command
+	if len(k.platform) > 0 {
+		m.command = appendMessage(m.command, 5, k.platform)
+	}
+	m.command = append(m.command, k.outputs...)
+	m.action = make([]byte, 0, 256)
+	m.action = appendMessage(m.action, 1, digestMessage(k.fn.Sum(m.command)))
+	m.action = appendMessage(m.action, 2, digestMessage(m.root))
+	if len(k.timeout) > 0 {
+		m.action = appendMessage(m.action, 6, k.timeout)
+	}
+	if len(k.salt) > 0 {
+		m.action = appendMessage(m.action, 9, k.salt)
+	}
+	if len(k.platform) > 0 {
+		m.action = appendMessage(m.action, 10, k.platform)
+	}
+	return m, nil
+}
+
 // key returns the digest of the Action, that of its input root, and the
 // directories the root is made of.
 func (k *keyed) key() (key, root cache.Digest, dirs [][]byte, err error) {
-	root, dirs, err = inputRoot(k.fn, k.inputs)
+	m, err := k.messages()
 	if err != nil {
 		return cache.Digest{}, cache.Digest{}, nil, err
 	}
-	command := k.command
-	if len(k.platform) > 0 {
-		command = appendMessage(command, 5, k.platform)
-	}
-	command = append(command, k.outputs...)
-	action := make([]byte, 0, 256)
-	action = appendMessage(action, 1, digestMessage(k.fn.Sum(command)))
-	action = appendMessage(action, 2, digestMessage(root))
-	if len(k.timeout) > 0 {
-		action = appendMessage(action, 6, k.timeout)
-	}
-	if len(k.salt) > 0 {
-		action = appendMessage(action, 9, k.salt)
-	}
-	if len(k.platform) > 0 {
-		action = appendMessage(action, 10, k.platform)
-	}
-	return k.fn.Sum(action), root, dirs, nil
+	return k.fn.Sum(m.action), m.root, m.dirs, nil
 }
 
 // inputRoot returns the root of a tree of nodes whose names are paths, and the

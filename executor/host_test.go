@@ -1,0 +1,404 @@
+package executor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/pungo-build/pungo/cache"
+	"github.com/pungo-build/pungo/rules"
+)
+
+// fanGraph is a folder of packages and an action that calls one per package.
+func fanGraph() (*graph, *rules.Action) {
+	g := newGraph()
+	a := g.action("fan", "fan", source("packages", cache.DirKind))
+	a.Outputs[0].Kind = cache.DirKind
+	return g, a
+}
+
+func nested(events []rules.Event) []string {
+	var all []string
+	for _, e := range events {
+		if e.Nested {
+			all = append(all, e.Label+" "+e.Mnemonic+" "+string(e.Status))
+		}
+	}
+	return all
+}
+
+func TestOneNewPackageCostsOnePackage(t *testing.T) {
+	const n = 10000
+	w := newWorld()
+	w.folder(t, "packages", n, strconv.Itoa)
+	g, fan := fanGraph()
+	b := w.build(&g.Graph)
+	if err := b.Run(t.Context(), out(fan)); err != nil {
+		t.Fatal(err)
+	}
+	if r := b.Report(); r.NestedRuns != n || r.NestedHits != 0 {
+		t.Errorf("%d runs and %d hits, want %d and 0", r.NestedRuns, r.NestedHits, n)
+	}
+	w.folder(t, "packages", n, func(i int) string {
+		if i == n/2 {
+			return "new"
+		}
+		return strconv.Itoa(i)
+	})
+	b = w.build(&g.Graph)
+	if err := b.Run(t.Context(), out(fan)); err != nil {
+		t.Fatal(err)
+	}
+	if r := b.Report(); r.NestedRuns != 1 || r.NestedHits != n-1 {
+		t.Errorf("%d runs and %d hits, want 1 and %d", r.NestedRuns, r.NestedHits, n-1)
+	}
+	if got, want := nested(w.events), []string{"//:fan concat run"}; !slices.Equal(got, want) {
+		t.Errorf("nested events are %q, want %q", got, want)
+	}
+}
+
+// Forty actions with one key are one run, and so are the nested ones in them.
+func TestEqualKeysRunOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		slow := w.tools["concat"].Run
+		w.tools["concat"].Run = func(ctx context.Context, j *rules.Job) error {
+			time.Sleep(time.Second)
+			return slow(ctx, j)
+		}
+		w.folder(t, "packages", 3, strconv.Itoa)
+		g := newGraph()
+		var want []*rules.Artifact
+		for i := range 40 {
+			a := g.action("a"+strconv.Itoa(i), "fan", source("packages", cache.DirKind))
+			a.Outputs[0].Name, a.Outputs[0].Kind = "made", cache.DirKind
+			if i%2 == 0 {
+				text(a, "other")
+			}
+			want = append(want, out(a))
+		}
+		b := w.build(&g.Graph)
+		if err := b.Run(t.Context(), want...); err != nil {
+			t.Fatal(err)
+		}
+		if len(w.ran) != 2+3 {
+			t.Errorf("%d runs, want 5: %q", len(w.ran), w.ran)
+		}
+		if r := b.Report(); r.Counts[rules.Ran] != 2 || r.Counts[rules.Hit] != 38 {
+			t.Errorf("counts are %v, want 2 runs and 38 hits", r.Counts)
+		}
+	})
+}
+
+func TestNestedFailures(t *testing.T) {
+	call := func(tool string, args ...string) func(context.Context, *rules.Job, params) error {
+		return func(ctx context.Context, j *rules.Job, p params) error {
+			_, err := j.Call(ctx, rules.Call{Tool: tool, Args: args})
+			return err
+		}
+	}
+	tests := []struct {
+		name string
+		run  func(context.Context, *rules.Job, params) error
+		want string
+	}{
+		{"failure", call("fail"), "//:a: it is broken"},
+		{"panic", call("panic"), "//:a: a bug of pungo: no such thing"},
+		{"unknown", call("nothing"), `//:a: a bug of pungo: tool "nothing" is not known`},
+		{"arguments", call("concat", "--odd"), `//:a: argument "--odd" is not known`},
+		{"itself", call("top"), "//:a: a bug of pungo: tool top waits for itself"},
+		{
+			"panic in each", func(ctx context.Context, j *rules.Job, p params) error {
+				return j.Each(ctx, 5, func(_ context.Context, i int) error {
+					if i == 2 {
+						panic("two")
+					}
+					return nil
+				})
+			}, "//:a: a bug of pungo: two",
+		},
+		{
+			"bad path", func(ctx context.Context, j *rules.Job, p params) error {
+				return j.Write(ctx, "/etc/passwd", nil)
+			}, `//:a: a bug of pungo: tool top: output: path "/etc/passwd": name of 0 bytes, want 1 to 255`,
+		},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			w := newWorld()
+			w.add("top", test.run)
+			g := newGraph()
+			a := g.action("a", "top")
+			if err := w.build(&g.Graph).Run(t.Context(), out(a)); errorText(err) != test.want {
+				t.Errorf("got %q, want %q", errorText(err), test.want)
+			}
+		})
+	}
+}
+
+func TestWarningsComeAgain(t *testing.T) {
+	w := newWorld()
+	w.add("warn", func(ctx context.Context, j *rules.Job, p params) error {
+		for _, text := range p.Text {
+			if text != "own" {
+				if _, err := j.Call(ctx, rules.Call{Tool: "warn", Args: []string{"--text", "own", "--output", text}}); err != nil {
+					return err
+				}
+				continue
+			}
+			j.Warnf("own warning of %s", p.Output)
+		}
+		return j.Write(ctx, p.Output, nil)
+	})
+	g := newGraph()
+	a := text(text(text(g.action("a", "warn"), "z"), "own"), "b")
+	want := []string{"own warning of out/a.txt", "own warning of b", "own warning of z"}
+	for _, round := range []string{"run", "hit"} {
+		b := w.build(&g.Graph)
+		if err := b.Run(t.Context(), out(a)); err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, e := range w.events {
+			if e.Kind == rules.Warned {
+				got = append(got, e.Text)
+			}
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: got %q, want %q", round, got, want)
+		}
+	}
+}
+
+// Two calls that wait for each other are an error, not a hang.
+func TestCircleOfCalls(t *testing.T) {
+	w := newWorld()
+	var both sync.WaitGroup
+	both.Add(2)
+	meet := func(other string) func(context.Context, *rules.Job, params) error {
+		return func(ctx context.Context, j *rules.Job, p params) error {
+			both.Done()
+			both.Wait()
+			_, err := j.Call(ctx, rules.Call{Tool: other})
+			return err
+		}
+	}
+	w.add("left", meet("right"))
+	w.add("right", meet("left"))
+	w.add("top", func(ctx context.Context, j *rules.Job, p params) error {
+		return j.Each(ctx, 2, func(ctx context.Context, i int) error {
+			_, err := j.Call(ctx, rules.Call{Tool: []string{"left", "right"}[i]})
+			return err
+		})
+	})
+	g := newGraph()
+	a := g.action("a", "top")
+	err := w.build(&g.Graph).Run(t.Context(), out(a))
+	if text := errorText(err); !strings.Contains(text, "waits for itself") {
+		t.Errorf("got %q", text)
+	}
+}
+
+func TestEach(t *testing.T) {
+	for _, cpus := range []int{1, 2, 8} {
+		t.Run(strconv.Itoa(cpus), func(t *testing.T) {
+			s := newSlots(cpus, 0)
+			s.acquire(rules.Resources{})
+			var busy, most, sum atomic.Int64
+			var deep func(ctx context.Context, level int) error
+			deep = func(ctx context.Context, level int) error {
+				return s.each(ctx, 7, func(ctx context.Context, i int) error {
+					if level > 0 {
+						return deep(ctx, level-1)
+					}
+					most.Store(max(most.Load(), busy.Add(1)))
+					defer busy.Add(-1)
+					sum.Add(int64(i))
+					time.Sleep(time.Microsecond)
+					return nil
+				})
+			}
+			if err := deep(t.Context(), 2); err != nil {
+				t.Fatal(err)
+			}
+			if got, want := sum.Load(), int64(7*7*21); got != want {
+				t.Errorf("sum is %d, want %d", got, want)
+			}
+			if most.Load() > int64(cpus) {
+				t.Errorf("%d at a time, want at most %d", most.Load(), cpus)
+			}
+			if s.freeCPUs != cpus-1 {
+				t.Errorf("%d slots are free, want %d", s.freeCPUs, cpus-1)
+			}
+		})
+	}
+}
+
+func TestEachReturnsTheFirstError(t *testing.T) {
+	for range 50 {
+		s := newSlots(8, 0)
+		s.acquire(rules.Resources{})
+		err := s.each(t.Context(), 100, func(ctx context.Context, i int) error {
+			if i >= 10 && i%2 == 0 {
+				return fmt.Errorf("error %d", i)
+			}
+			return nil
+		})
+		if got, want := errorText(err), "error 10"; got != want {
+			t.Fatalf("got %q, want %q", got, want)
+		}
+	}
+}
+
+// Parts of an action give way to an action that wants their slots.
+func TestPartsGiveWay(t *testing.T) {
+	s := newSlots(2, 0)
+	s.acquire(rules.Resources{})
+	if !s.borrow() {
+		t.Fatal("a free slot was not lent")
+	}
+	if s.acquire(rules.Resources{CPU: 1}) {
+		t.Fatal("a slot was given that is not free")
+	}
+	if !s.giveWay() || s.borrow() {
+		t.Error("parts do not give way")
+	}
+	s.give(1, 0)
+	select {
+	case <-s.freed:
+	default:
+		t.Error("nobody was told that a slot is free")
+	}
+	if !s.acquire(rules.Resources{CPU: 1}) || s.giveWay() {
+		t.Error("the slot was not given to the action")
+	}
+}
+
+// More than there is means all there is.
+func TestSlotsClamp(t *testing.T) {
+	s := newSlots(4, 1000)
+	if !s.acquire(rules.Resources{CPU: 64, Memory: 1 << 20}) {
+		t.Fatal("an action that wants more than there is never runs")
+	}
+	if s.acquire(rules.Resources{}) {
+		t.Error("it does not run alone")
+	}
+	s.release(rules.Resources{CPU: 64, Memory: 1 << 20})
+	if s.freeCPUs != 4 || s.freeMemory != 1000 {
+		t.Errorf("free are %d and %d, want 4 and 1000", s.freeCPUs, s.freeMemory)
+	}
+}
+
+func TestDecoded(t *testing.T) {
+	m := cache.NewMemory(cache.BLAKE3)
+	put := func(text string) cache.Digest {
+		d, err := m.Put(t.Context(), []byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d
+	}
+	c := newDecodedBlobs(m, 10)
+	decoded := 0
+	get := func(text, kind string) string {
+		v, err := c.get(t.Context(), decodedKey{put(text), kind}, func(b []byte) (any, error) {
+			decoded++
+			if kind == "bad" {
+				return nil, errors.New("bad")
+			}
+			return kind + " " + string(b), nil
+		})
+		if err != nil {
+			return err.Error()
+		}
+		return v.(string)
+	}
+	steps := []struct {
+		text, kind, want string
+		decoded          int // so far
+	}{
+		{"1234", "a", "a 1234", 1},
+		{"1234", "a", "a 1234", 1},
+		{"1234", "b", "b 1234", 2},
+		{"1234", "bad", "bad", 3},
+		{"1234", "bad", "bad", 4},
+		{"1234", "a", "a 1234", 4},
+		{"5678", "a", "a 5678", 5}, // b 1234 has to go
+		{"1234", "a", "a 1234", 5},
+		{"1234", "b", "b 1234", 6},
+		{"much too long", "a", "a much too long", 7},
+		{"much too long", "a", "a much too long", 8},
+	}
+	for i, step := range steps {
+		if got := get(step.text, step.kind); got != step.want || decoded != step.decoded {
+			t.Errorf("step %d: got %q after %d, want %q after %d", i, got, decoded, step.want, step.decoded)
+		}
+	}
+}
+
+func TestFlightsRetryForTheLiving(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var g flights[string, int]
+		first, cancel := context.WithCancel(t.Context())
+		works := 0
+		work := func(ctx context.Context) (int, error) {
+			works++
+			select {
+			case <-ctx.Done():
+				return 0, ctx.Err()
+			case <-time.After(time.Second):
+				return works, nil
+			}
+		}
+		go g.do(first, "k", work)
+		synctest.Wait()
+		go func() {
+			if v, err := g.do(t.Context(), "k", work); v != 2 || err != nil {
+				t.Errorf("got %d, %v, want 2", v, err)
+			}
+		}()
+		synctest.Wait()
+		cancel()
+		time.Sleep(2 * time.Second)
+	})
+}
+
+func BenchmarkCallHit(b *testing.B) {
+	const n = 60000
+	w := newWorld()
+	w.tools["concat"].Run = func(ctx context.Context, j *rules.Job) error { return j.Write(ctx, "made", []byte("x")) }
+	build := w.build(&rules.Graph{})
+	calls := make([]rules.Call, n)
+	for i := range calls {
+		d, _ := w.Put(b.Context(), []byte(strconv.Itoa(i)))
+		calls[i] = rules.Call{
+			Tool: "concat", Args: []string{"--in", "package.rpm", "--output", "made"},
+			Inputs: []cache.Node{{Name: "package.rpm", Kind: cache.FileKind, Digest: d}},
+		}
+	}
+	h := &host{b: build, slots: newSlots(1, 0), parts: &parts{}, action: &rules.Action{}}
+	for _, c := range calls {
+		if _, err := h.Call(b.Context(), c); err != nil {
+			b.Fatal(err)
+		}
+	}
+	h.parts = &parts{}
+	i := 0
+	for b.Loop() {
+		if _, err := h.Call(b.Context(), calls[i%n]); err != nil {
+			b.Fatal(err)
+		}
+		i++
+	}
+	if hits, _ := h.parts.counts(); hits != i {
+		b.Errorf("%d hits of %d", hits, i)
+	}
+}
