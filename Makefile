@@ -27,3 +27,9 @@ test: deps build
 	$(GO) vet ./...
 	$(GO) test ./...
 
+
+docs:
+	$(GO) run ./internal/docgen > docs/rules.md
+
+bench: build
+	$(GO) run ./internal/bench -scale $(SCALE)
