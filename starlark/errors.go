@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"go.starlark.net/resolve"
@@ -163,9 +164,19 @@ func (l *loader) asError(err error) *rules.Error {
 	case errors.As(err, &syntaxed):
 		return &rules.Error{Pos: position(syntaxed.Pos), Msg: reworded(syntaxed.Msg)}
 	case errors.As(err, &resolved):
-		return &rules.Error{Pos: position(resolved[0].Pos), Msg: reworded(resolved[0].Msg)}
+		return &rules.Error{Pos: position(resolved[0].Pos), Msg: l.unresolved(resolved[0].Msg)}
 	}
 	return &rules.Error{Msg: err.Error()}
+}
+
+// unresolved adds a proposal to the message about a name that is not defined. The
+// interpreter proposes names of the file only.
+func (l *loader) unresolved(msg string) string {
+	name, ok := strings.CutPrefix(msg, "undefined: ")
+	if !ok || strings.Contains(name, " ") {
+		return reworded(msg)
+	}
+	return reworded(msg) + didYouMean(name, slices.Concat(l.language.Keys(), starlark.Universe.Keys()))
 }
 
 // inPhase names the line of a phase in which Starlark itself failed; errors that
