@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"sync/atomic"
 	"testing"
 
@@ -572,5 +573,87 @@ func TestRemove(t *testing.T) {
 	}
 	if err := Remove(outside); err != nil {
 		t.Errorf("a file: %v", err)
+	}
+}
+
+// Folders without write permission, as a user whom that stops.
+func TestRemoveReadOnlyFolders(t *testing.T) {
+	dir := t.TempDir()
+	for path, mode := range map[string]os.FileMode{"top/a": 0o555, "top/b": 0o111, "top/c": 0} {
+		path = filepath.Join(dir, path)
+		if err := os.MkdirAll(path, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path+"/file", nil, 0o444); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chmod(path, mode); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Chmod(dir+"/top", 0o555); err != nil {
+		t.Fatal(err)
+	}
+	fd, err := openDir(unix.AT_FDCWD, dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fd)
+	err = asUser(t, dir, func() error { return remover{newCrew(1)}.remove(fd, "top", "top") })
+	if err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Lstat(dir + "/top"); !os.IsNotExist(err) {
+		t.Errorf("error %v, want that it is gone", err)
+	}
+}
+
+// asUser runs fn as somebody whom permissions bind and who owns everything in
+// dir: nobody, if we are root. Only the thread that runs fn becomes nobody; it
+// ends with its goroutine.
+func asUser(t *testing.T, dir string, fn func() error) error {
+	const nobody = 65534
+	if os.Geteuid() != 0 {
+		return fn()
+	}
+	err := filepath.WalkDir(dir, func(path string, _ os.DirEntry, err error) error {
+		return errors.Join(err, os.Lchown(path, nobody, nobody))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error)
+	go func() {
+		runtime.LockOSThread()
+		_, err := unix.SetfsuidRetUid(nobody)
+		done <- errors.Join(err, fn())
+	}()
+	return <-done
+}
+
+// In a cache that users share, a blob may be one whose attributes we cannot set.
+func TestPlaceBlobOfOtherUser(t *testing.T) {
+	store := newStore(t)
+	n := at(store.file(t, "text"), 1000)
+	if err := os.Chmod(filepath.Dir(store.dir), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(filepath.Dir(store.dir), "dest")
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	fd, err := openDir(unix.AT_FDCWD, dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fd)
+	n.Name = "file"
+	p := newPlacer(store, Options{Paths: store})
+	err = asUser(t, dir, func() error { return p.place(context.Background(), fd, &n) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if st := stat(t, dir+"/file"); st.Mtim.Sec != 1000 || st.Size != 4 || st.Mode&0o777 != 0o444 {
+		t.Errorf("time %d, %d bytes, mode %o, want 1000, 4, 444", st.Mtim.Sec, st.Size, st.Mode&0o777)
 	}
 }

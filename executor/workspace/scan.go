@@ -129,14 +129,6 @@ type folder struct {
 	above      *folder
 }
 
-// child returns the path of an entry.
-func (f *folder) child(name string) string {
-	if f.path == "." {
-		return name
-	}
-	return f.path + "/" + name
-}
-
 // listing returns what was found, or the error with the smallest path: scanning
 // goes on after an error, so it is always the same one.
 func (s *scanner) listing(ctx context.Context) (*listing, error) {
@@ -203,9 +195,13 @@ func (s *scanner) scanDir(ctx context.Context, dir *folder) {
 func (s *scanner) look(ctx context.Context, dir *folder, fd int, entries []byte) {
 	files := make([]file, 0, len(entries)/64)
 	var dirs []*folder
-	eachEntry(entries, func(kind byte, name string) {
-		p := dir.child(name)
-		f, sub, err := s.entry(dir, fd, kind, name, p)
+	prefix := ""
+	if dir.path != "." {
+		prefix = dir.path + "/"
+	}
+	eachEntry(entries, func(kind byte, name []byte) {
+		p := prefix + string(name)
+		f, sub, err := s.entry(dir, fd, kind, p[len(prefix):], p)
 		switch {
 		case err != nil:
 			s.fault(p, err)
@@ -292,7 +288,7 @@ func checkName(name, p string) error {
 //	inode 8 | offset 8 | length of the entry 2 | kind 1 | name, NUL, padding
 //
 // except "." and "..".
-func eachEntry(buf []byte, fn func(kind byte, name string)) {
+func eachEntry(buf []byte, fn func(kind byte, name []byte)) {
 	const header = 8 + 8 + 2 + 1
 	for len(buf) > header {
 		size := int(binary.NativeEndian.Uint16(buf[16:]))
@@ -304,7 +300,7 @@ func eachEntry(buf []byte, fn func(kind byte, name string)) {
 			name = name[:end]
 		}
 		if string(name) != "." && string(name) != ".." {
-			fn(buf[18], string(name))
+			fn(buf[18], name)
 		}
 		buf = buf[size:]
 	}
