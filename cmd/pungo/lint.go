@@ -1,0 +1,216 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/bazelbuild/buildtools/build"
+
+	"github.com/pungo-build/pungo/rules"
+)
+
+// lintCmd reports what is questionable in definitions, though it works: what does
+// not is an error of every command.
+type lintCmd struct {
+	Files []string `arg:"" optional:"" help:"Files or folders; by default every .star file of the workspace, and its targets."`
+	Fix   bool     `help:"Correct what can be corrected, and report the rest."`
+}
+
+// finding is something questionable, and the check that found it.
+type finding struct {
+	File    string `json:"file"`
+	Line    int    `json:"line"`
+	Col     int    `json:"column"`
+	Check   string `json:"check"`
+	Message string `json:"message"`
+	Fixable bool   `json:"fixable"`
+}
+
+func (f finding) String() string {
+	return fmt.Sprintf("%s:%d:%d: %s (%s)", f.File, f.Line, f.Col, f.Message, f.Check)
+}
+
+// Run prints a line for each finding to standard output; exit code 1 if there is
+// any. A definition that cannot be evaluated ends with its error, exit code 2,
+// after the findings of its files.
+func (c *lintCmd) Run(ctx context.Context, p process, g *Globals) error {
+	files, err := definitionFiles(g.Dir, c.Files)
+	if err != nil {
+		return err
+	}
+	findings := []finding{}
+	for _, path := range files {
+		found, err := c.file(path)
+		if err != nil {
+			return err
+		}
+		findings = append(findings, found...)
+	}
+	var broken error
+	if len(c.Files) == 0 {
+		var found []finding
+		found, broken = lintGraph(ctx, p, g)
+		findings = append(findings, found...)
+	}
+	if err := printFindings(p, g, findings); err != nil {
+		return err
+	}
+	switch {
+	case broken != nil:
+		return broken
+	case len(findings) > 0:
+		return &exit{code: exitFailed}
+	}
+	return nil
+}
+
+func printFindings(p process, g *Globals, findings []finding) error {
+	if g.JSON {
+		return printJSON(p.stdout, findings)
+	}
+	for _, f := range findings {
+		if _, err := fmt.Fprintln(p.stdout, f); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// file returns the findings in a file. With --fix it first corrects those that
+// can be, and returns the rest.
+func (c *lintCmd) file(path string) ([]finding, error) {
+	source, err := os.ReadFile(path)
+	if err != nil {
+		return nil, environmentf("definition: %v", err)
+	}
+	found, err := lintSource(path, source)
+	if err != nil || !c.Fix || !slices.ContainsFunc(found, func(f finding) bool { return f.Fixable }) {
+		return found, err
+	}
+	fixed, err := withoutLoads(path, source, found)
+	if err != nil {
+		return nil, err
+	}
+	if err := replace(path, fixed); err != nil {
+		return nil, err
+	}
+	return lintSource(path, fixed)
+}
+
+// withoutLoads removes the names that findings say are loaded and not used, and
+// formats the file.
+func withoutLoads(path string, source []byte, found []finding) ([]byte, error) {
+	f, err := parseForEdit(path, source)
+	if err != nil {
+		return nil, err
+	}
+	unused := func(id *build.Ident) bool {
+		return slices.ContainsFunc(found, func(f finding) bool {
+			return f.Check == unusedLoad && f.Line == id.NamePos.Line && f.Col == id.NamePos.LineRune
+		})
+	}
+	f.Stmt = slices.DeleteFunc(f.Stmt, func(stmt build.Expr) bool {
+		load, ok := stmt.(*build.LoadStmt)
+		if !ok {
+			return false
+		}
+		var from, to []*build.Ident
+		for i, id := range load.To {
+			if !unused(id) {
+				from, to = append(from, load.From[i]), append(to, id)
+			}
+		}
+		load.From, load.To = from, to
+		return len(to) == 0
+	})
+	return build.Format(f), nil
+}
+
+// lintGraph evaluates the definition and returns what only its graph shows.
+func lintGraph(ctx context.Context, p process, g *Globals) ([]finding, error) {
+	w, err := evaluate(ctx, p, g, matrixFlags{}, identityFlags{})
+	if err != nil {
+		return nil, err
+	}
+	var findings []finding
+	sources := map[string]suppressions{}
+	for _, t := range unneeded(w.graph) {
+		path := shownPath(filepath.Join(w.root, t.Pos.File))
+		if _, known := sources[path]; !known {
+			source, err := os.ReadFile(path)
+			if err != nil {
+				return nil, environmentf("definition: %v", err)
+			}
+			sources[path] = suppressed(source)
+		}
+		if !sources[path].has(t.Pos.Line, undelivered) {
+			findings = append(findings, finding{
+				File: path, Line: t.Pos.Line, Col: t.Pos.Col, Check: undelivered,
+				Message: fmt.Sprintf("target %s: nothing of it is delivered, and nothing uses it", t.Label),
+			})
+		}
+	}
+	return findings, nil
+}
+
+// unneeded lists the targets that do not matter for a compose: they deliver
+// nothing, test nothing, and no other target uses them. The tag "manual" says that
+// this is meant.
+func unneeded(g *rules.Graph) []*rules.Target {
+	needed := map[rules.Label]bool{}
+	for _, d := range g.Deliveries {
+		needed[d.Owner.Label] = true
+	}
+	for _, t := range g.Targets {
+		if t.Test || slices.Contains(t.Tags, "manual") {
+			needed[t.Label] = true
+		}
+		for _, a := range t.Instances {
+			for _, d := range a.Deps {
+				if d.Label != t.Label {
+					needed[d.Label] = true
+				}
+			}
+		}
+	}
+	var list []*rules.Target
+	for _, t := range g.Targets {
+		if !needed[t.Label] {
+			list = append(list, t)
+		}
+	}
+	return list
+}
+
+// suppressions has the checks that comments switch off, by line.
+type suppressions map[int][]string
+
+// suppressed reads the comments "# pungo: disable=check,check". One at the end of
+// a line holds for that line, one on a line of its own for the next that is not a
+// comment.
+func suppressed(source []byte) suppressions {
+	s := suppressions{}
+	var pending []string
+	for i, line := range strings.Split(string(source), "\n") {
+		code, comment, _ := strings.Cut(line, "#")
+		_, names, found := strings.Cut(comment, "pungo: disable=")
+		var checks []string
+		if found {
+			names, _, _ = strings.Cut(strings.TrimSpace(names), " ")
+			checks = strings.Split(names, ",")
+		}
+		if strings.TrimSpace(code) == "" {
+			pending = append(pending, checks...)
+			continue
+		}
+		s[i+1] = append(checks, pending...)
+		pending = nil
+	}
+	return s
+}
+
+func (s suppressions) has(line int, check string) bool { return slices.Contains(s[line], check) }
