@@ -3,6 +3,8 @@ package disk
 import (
 	"context"
 	"io/fs"
+	"maps"
+	"slices"
 
 	"github.com/pungo-build/pungo/cache"
 )
@@ -43,6 +45,16 @@ func (b *batch) add(key recordKey, payload []byte) {
 	if key.kind == resultRecord && !again {
 		b.results++
 	}
+}
+
+// writeTo adds the records to a pack, in the order of their keys.
+func (b *batch) writeTo(w *packWriter) error {
+	for _, key := range slices.SortedFunc(maps.Keys(b.records), recordKey.compareTo) {
+		if err := w.add(key, b.records[key]); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (b *batch) removeBlob(d cache.Digest) {

@@ -61,14 +61,7 @@ func (c *Cache) flush() error {
 	p := c.newPack(packName(generation), generation)
 	err := c.syncBlobs(unsynced)
 	if err == nil {
-		err = c.writePack(p.name, func(w *packWriter) error {
-			for _, key := range slices.SortedFunc(maps.Keys(b.records), recordKey.compareTo) {
-				if err := w.add(key, b.records[key]); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
+		err = c.writePack(p.name, len(b.records), b.writeTo)
 	}
 	err = c.explain(err)
 	c.settle(b, unsynced, p, err)
@@ -154,14 +147,15 @@ func (c *Cache) syncFile(path string) error {
 	return f.Sync()
 }
 
-// writePack makes a durable pack of what fill adds.
-func (c *Cache) writePack(name string, fill func(*packWriter) error) error {
+// writePack makes a durable pack of what fill adds, about as many records as
+// given.
+func (c *Cache) writePack(name string, records int, fill func(*packWriter) error) error {
 	t, err := c.createTemp()
 	if err != nil {
 		return err
 	}
 	defer t.remove()
-	w, err := newPackWriter(t)
+	w, err := newPackWriter(t, records)
 	if err != nil {
 		return err
 	}

@@ -51,10 +51,16 @@ func (c *Cache) prepare() error {
 // makeRoot makes the folder and those in it. What is above it has the mode that
 // the umask gives; what is in it is as open to others as the folder itself.
 func (c *Cache) makeRoot() error {
-	if err := c.fs.MkdirAll(c.dir); err != nil {
-		return err
-	}
 	info, err := c.fs.Stat(c.dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err := c.fs.MkdirAll(c.dir); err != nil {
+			return err
+		}
+		// Where the folder above cannot even be opened, a crash may cost the cache
+		// all it has, but not its soundness.
+		_ = c.fs.SyncDir(filepath.Dir(c.dir))
+		info, err = c.fs.Stat(c.dir)
+	}
 	if err != nil {
 		return err
 	}
@@ -91,6 +97,10 @@ func (c *Cache) checkFormat() error {
 	text, err := io.ReadAll(io.LimitReader(f, 64))
 	if err != nil {
 		return err
+	}
+	if len(text) == 0 {
+		// Disks that lie about syncs leave an empty file after a crash.
+		return fs.ErrNotExist
 	}
 	rest, ok := strings.CutPrefix(string(text), formatWord)
 	version, err := strconv.Atoi(strings.TrimSpace(rest))

@@ -36,33 +36,29 @@ func mergeable(sizes []int64) int {
 // merge makes one pack of several where that is due. It is no more than tidying
 // up: whatever goes wrong, the packs stay as they are. The caller holds flushMu.
 func (c *Cache) merge() {
-	old, generation := c.toMerge()
+	old := c.toMerge()
 	if len(old) == 0 {
 		return
 	}
-	name := packName(generation)
-	err := c.writePack(name, func(w *packWriter) error { return copyRecords(w, old) })
-	for _, p := range old {
-		p.close()
-	}
-	if err != nil {
+	merged := c.newPack(packName(old[0].generation), old[0].generation)
+	if err := c.writeMerged(merged.name, old); err != nil {
 		return
 	}
 	// The new pack is durable and known here before the old ones go. Another
 	// process notices that they went, and reads the folder again.
-	c.replace(old, c.newPack(name, generation))
+	c.replace(old, merged)
 	for _, p := range old {
 		c.fs.Remove(p.path)
 	}
 }
 
-// toMerge returns the packs that are to be merged, newest first, opened anew, so
-// that nobody closes them meanwhile; and the generation for the new one.
-func (c *Cache) toMerge() (old []*pack, generation uint64) {
+// toMerge returns the packs that are to be merged, newest first, as new values,
+// so that nobody closes their files meanwhile.
+func (c *Cache) toMerge() (old []*pack) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.packs) < mergeWidth || c.sticky {
-		return nil, 0
+		return nil
 	}
 	c.rescan()
 	var sizes []int64
@@ -76,37 +72,50 @@ func (c *Cache) toMerge() (old []*pack, generation uint64) {
 	for _, p := range c.packs[:mergeable(sizes)] {
 		old = append(old, c.newPack(p.name, p.generation))
 	}
-	if len(old) > 0 {
-		generation = old[0].generation
-	}
-	return old, generation
+	return old
 }
 
-// copyRecords copies what is sound of packs, which are given newest first; of
-// records under one key the newest.
-func copyRecords(w *packWriter, packs []*pack) error {
-	taken := map[recordKey]bool{}
-	for _, p := range packs {
-		entries, err := p.entries()
+// writeMerged writes a pack of all sound records in old, which are given newest
+// first; of records under one key the newest.
+func (c *Cache) writeMerged(name string, old []*pack) error {
+	entries := make([][]entry, len(old))
+	total := 0
+	for i, p := range old {
+		defer p.close()
+		var err error
+		if entries[i], err = p.entries(); err != nil {
+			return err
+		}
+		total += len(entries[i])
+	}
+	return c.writePack(name, total, func(w *packWriter) error {
+		taken := make(map[recordKey]bool, total)
+		for i, p := range old {
+			if err := copyRecords(w, p, entries[i], taken); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// copyRecords copies the sound records of a pack whose keys are not taken yet.
+func copyRecords(w *packWriter, p *pack, entries []entry, taken map[recordKey]bool) error {
+	slices.SortFunc(entries, func(a, b entry) int { return cmp.Compare(a.offset, b.offset) })
+	for _, e := range entries {
+		if taken[e.key] {
+			continue
+		}
+		payload, err := p.read(e)
+		if errors.Is(err, cache.ErrCorrupt) {
+			continue
+		}
 		if err != nil {
 			return err
 		}
-		slices.SortFunc(entries, func(a, b entry) int { return cmp.Compare(a.offset, b.offset) })
-		for _, e := range entries {
-			if taken[e.key] {
-				continue
-			}
-			payload, err := p.read(e)
-			if errors.Is(err, cache.ErrCorrupt) {
-				continue
-			}
-			if err != nil {
-				return err
-			}
-			taken[e.key] = true
-			if err := w.add(e.key, payload); err != nil {
-				return err
-			}
+		taken[e.key] = true
+		if err := w.add(e.key, payload); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -97,8 +97,12 @@ type packWriter struct {
 	entries []entry
 }
 
-func newPackWriter(w io.Writer) (*packWriter, error) {
-	pw := &packWriter{w: bufio.NewWriterSize(w, piece), offset: uint64(len(packMagic))}
+func newPackWriter(w io.Writer, records int) (*packWriter, error) {
+	pw := &packWriter{
+		w:       bufio.NewWriterSize(w, piece),
+		offset:  uint64(len(packMagic)),
+		entries: make([]entry, 0, records),
+	}
 	_, err := pw.w.WriteString(packMagic)
 	return pw, err
 }
@@ -271,9 +275,10 @@ func (p *pack) bucket(first byte) ([]byte, error) {
 // file.
 func (p *pack) search(key recordKey) (e entry, ok bool, err error) {
 	b, err := p.bucket(key.hash[0])
+	want := append(key.hash[:], byte(key.kind)) // as an entry begins
 	n := len(b) / entrySize
 	i := sort.Search(n, func(i int) bool {
-		return parseEntry(b[i*entrySize:]).key.compareTo(key) >= 0
+		return bytes.Compare(b[i*entrySize:][:len(want)], want) >= 0
 	})
 	if err != nil || i == n {
 		return entry{}, false, err
