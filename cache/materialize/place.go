@@ -80,7 +80,8 @@ func (p *placer) reflink(dir int, n *cache.Node, blob string) (done bool, err er
 		return true, err
 	}
 	p.noClone.Store(true)
-	return false, unix.Unlinkat(dir, n.Name, 0)
+	err = unix.Unlinkat(dir, n.Name, 0)
+	return err != nil, err
 }
 
 // adoption guards the attributes of blobs between link and stat, see hardlink. A

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -42,17 +43,20 @@ func (w *Workspace) digests(ctx context.Context, files []file) ([]cache.Digest, 
 
 // gone returns those of digests that the store does not hold.
 func (w *Workspace) gone(ctx context.Context, digests []cache.Digest) (map[cache.Digest]bool, error) {
-	known := make([]cache.Digest, 0, len(digests))
-	for _, d := range digests {
-		if !d.IsZero() {
-			known = append(known, d)
-		}
-	}
-	missing, err := w.trees.Store().Missing(ctx, known)
+	known := slices.DeleteFunc(slices.Clone(digests), cache.Digest.IsZero)
+	// A store on disk looks for every single file, which is worth sharing out.
+	chunks := slices.Collect(slices.Chunk(known, 1000))
+	var mu sync.Mutex
 	gone := map[cache.Digest]bool{}
-	for _, d := range missing {
-		gone[d] = true
-	}
+	err := w.parallel(ctx, len(chunks), func(ctx context.Context, i int) error {
+		missing, err := w.trees.Store().Missing(ctx, chunks[i])
+		mu.Lock()
+		defer mu.Unlock()
+		for _, d := range missing {
+			gone[d] = true
+		}
+		return err
+	})
 	return gone, err
 }
 
