@@ -208,7 +208,7 @@ func (a *analysis) find(asker *instance, attr *attribute, text string) ([]*insta
 	}
 	found := q.answers()
 	if len(found) == 0 && attr.mandatory {
-		return nil, a.noneFound(asker, q, text)
+		return nil, noneFound(q, text)
 	}
 	if attr.expand || attr.kind == labelsKind || len(found) < 2 {
 		return found, nil
@@ -242,8 +242,8 @@ func providerNames(providers []*provider) string {
 }
 
 // noneFound tells which instance was missed, and which there are.
-func (a *analysis) noneFound(asker *instance, q *question, text string) error {
-	m := wrong(text, "%s asks for %s, which does not exist", asker.Instance, q.wanted())
+func noneFound(q *question, text string) error {
+	m := wrong(text, "asks for %s, which does not exist", q.wanted())
 	if slices.ContainsFunc(q.target.cells, q.agrees) {
 		m.hint = "--variant or --arch leaves it out"
 	} else {

@@ -160,7 +160,7 @@ func (l *loader) asError(err error) *rules.Error {
 		return known
 	case isEval:
 		s := l.site(eval.CallStack)
-		return &rules.Error{Pos: s.pos, Stack: s.stack, Msg: reworded(eval.Msg) + inPhase(eval.CallStack)}
+		return &rules.Error{Pos: s.pos, Stack: s.stack, Msg: reworded(eval.Msg) + inPhase(s, eval.CallStack)}
 	case errors.As(err, &syntaxed):
 		return &rules.Error{Pos: position(syntaxed.Pos), Msg: reworded(syntaxed.Msg)}
 	case errors.As(err, &resolved):
@@ -179,9 +179,12 @@ func (l *loader) unresolved(msg string) string {
 	return reworded(msg) + didYouMean(name, slices.Concat(l.language.Keys(), starlark.Universe.Keys()))
 }
 
-// inPhase names the line of a phase in which Starlark itself failed; errors that
-// a phase states by fail() do not need it.
-func inPhase(stack starlark.CallStack) string {
+// inPhase names the line of a phase in which Starlark itself failed, if the error
+// stands elsewhere; errors that a phase states by fail() do not need it.
+func inPhase(s *site, stack starlark.CallStack) string {
+	if strings.HasPrefix(s.pos.File, phasePrefix) {
+		return ""
+	}
 	for i := len(stack) - 1; i >= 0; i-- {
 		if strings.HasPrefix(stack[i].Pos.Filename(), phasePrefix) {
 			return " (in " + position(stack[i].Pos).String() + ")"
