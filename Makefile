@@ -11,7 +11,7 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 # What the tests run besides pungo: the programs that read what it writes.
 TEST_PACKAGES = bubblewrap createrepo-c dnf dnf-plugins-core ninja-build python3 python3-rpm rpm zstd
 
-.PHONY: build demo test check bench golden fuzz docs deps
+.PHONY: build demo test check bench golden fuzz docs deps debs
 
 build:
 	$(GO) build -o bin/pungo ./cmd/pungo
@@ -23,7 +23,24 @@ deps:
 	$(SUDO) apt-get update -qq
 	DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get install -y -qq --no-install-recommends $(TEST_PACKAGES) >/dev/null
 
-test: deps build
+# Debian's packages that tests turn into RPMs: these and all they depend on, as
+# apt would install them where nothing is. The folder appears when it is complete.
+DEBS = .testdata/debs
+DEB_ROOTS = bash coreutils python3-minimal
+DEBS_MAX_MB = 150
+APT_NOTHING = apt-get -qq -o Dir::State::status=/dev/null -o APT::Sandbox::User=root
+
+debs: $(DEBS)
+
+$(DEBS):
+	-$(SUDO) apt-get update -qq
+	rm -rf $@.part && mkdir -p $@.part
+	cd $@.part && $(APT_NOTHING) download $$($(APT_NOTHING) -s --no-install-recommends install $(DEB_ROOTS) | sed -n 's/^Inst \([^ ]*\).*/\1/p')
+	for root in $(DEB_ROOTS); do ls $@.part/$${root}_*.deb || exit 1; done >/dev/null
+	[ "$$(du -sm $@.part | cut -f1)" -le $(DEBS_MAX_MB) ]
+	mv $@.part $@
+
+test: deps build debs
 	$(GO) vet ./...
 	$(GO) test ./...
 
