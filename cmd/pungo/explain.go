@@ -44,8 +44,6 @@ type explained struct {
 	First   bool              `json:"first,omitempty"`
 	Changes []executor.Change `json:"changes,omitempty"`
 	Outputs []cache.Node      `json:"outputs,omitempty"`
-	// Same is set if the action made what it had made before: early cut-off.
-	Same bool `json:"same,omitempty"`
 }
 
 // id tells actions apart: an instance may have several.
@@ -78,7 +76,6 @@ func saveExplanation(output string, report executor.Report) error {
 		e.First = !known
 		if known {
 			e.Changes = executor.Changes(old.Fields, e.Fields)
-			e.Same = slices.Equal(old.Outputs, e.Outputs)
 		}
 		delete(before, e.id())
 		now.Actions = append(now.Actions, e)
@@ -194,45 +191,54 @@ func (x *explainer) explain(ctx context.Context, e *explained) {
 	case len(e.Changes) == 0:
 		fmt.Fprintln(x.stdout, "  nothing it depends on changed, but its result was not in the cache")
 	}
-	x.changes(ctx, e, "  ", map[string]bool{e.id(): true})
+	for _, cause := range x.changes(ctx, e, "  ", map[string]bool{e.id(): true}) {
+		fmt.Fprintf(x.stdout, "  root cause: %s\n", cause)
+	}
 }
 
-// cutOff names the inputs that were made anew and came out the same.
+// cutOff names the inputs whose makers ran again and made the same.
 func (x *explainer) cutOff(e *explained) {
-	for _, f := range e.Fields {
-		for i := range x.known.Actions {
-			maker := &x.known.Actions[i]
-			if maker.Instance == f.From && maker.Same && len(maker.Changes) > 0 {
-				fmt.Fprintf(x.stdout, "  %s (%s) ran again, and made the same\n", maker.Instance, maker.Mnemonic)
+	for i := range e.Fields {
+		f := &e.Fields[i]
+		for _, maker := range x.makers(f) {
+			if len(maker.Changes) > 0 {
+				fmt.Fprintf(x.stdout, "  %s was made again by %s, and is the same\n", strings.TrimPrefix(f.Name, "input "), maker.Instance)
 			}
 		}
 	}
 }
 
 // changes prints what changed for an action, and below each changed input why
-// that changed, down to files of the workspace.
-func (x *explainer) changes(ctx context.Context, e *explained, indent string, seen map[string]bool) {
+// that changed, down to files of the workspace. It returns the root causes: what
+// changed and is made by no action.
+func (x *explainer) changes(ctx context.Context, e *explained, indent string, seen map[string]bool) []string {
+	var causes []string
 	for _, c := range e.Changes {
 		fmt.Fprintf(x.stdout, "%s%s\n", indent, changeText(c))
-		if c.Before == nil || c.After == nil || c.After.From == "" {
-			continue
-		}
 		makers := x.makers(c.After)
 		for _, maker := range makers {
 			if !seen[maker.id()] {
 				seen[maker.id()] = true
-				x.changes(ctx, maker, indent+"  ", seen)
+				causes = append(causes, x.changes(ctx, maker, indent+"  ", seen)...)
 			}
 		}
-		if len(makers) == 0 {
-			x.files(ctx, c, indent+"  ")
+		switch {
+		case len(makers) > 0:
+		case c.Before != nil && c.After != nil && c.After.From != "":
+			causes = append(causes, x.files(ctx, c)...)
+		default:
+			causes = append(causes, e.Instance+" "+changeText(c))
 		}
 	}
+	return causes
 }
 
 // makers are the actions whose output a changed input is.
 func (x *explainer) makers(f *executor.Field) []*explained {
 	var makers []*explained
+	if f == nil || f.From == "" {
+		return nil
+	}
 	for i := range x.known.Actions {
 		e := &x.known.Actions[i]
 		if e.Instance == f.From && slices.ContainsFunc(e.Outputs, func(n cache.Node) bool { return n.Digest == f.Digest }) {
@@ -254,19 +260,24 @@ func changeText(c executor.Change) string {
 	return fmt.Sprintf("changed: %s, was %q, is %q", c.After.Name, c.Before.Value, c.After.Value)
 }
 
-// files prints which files of a changed folder differ.
-func (x *explainer) files(ctx context.Context, c executor.Change, indent string) {
+// files tells which files of a changed source differ.
+func (x *explainer) files(ctx context.Context, c executor.Change) []string {
 	const most = 20
+	var files []string
 	n := 0
-	x.trees.Diff(ctx, c.Before.Digest, c.After.Digest, func(d cache.Change) error {
+	err := x.trees.Diff(ctx, c.Before.Digest, c.After.Digest, func(d cache.Change) error {
 		if n++; n <= most {
-			fmt.Fprintf(x.stdout, "%s%s\n", indent, fileText(c.After.From, d))
+			files = append(files, fileText(c.After.From, d))
 		}
 		return nil
 	})
-	if n > most {
-		fmt.Fprintf(x.stdout, "%sand %d more\n", indent, n-most)
+	if err != nil || n == 0 {
+		return []string{c.After.From + " changed"}
 	}
+	if n > most {
+		files = append(files, fmt.Sprintf("and %d more", n-most))
+	}
+	return files
 }
 
 func fileText(source string, d cache.Change) string {
@@ -276,7 +287,7 @@ func fileText(source string, d cache.Change) string {
 	} else if d.New == nil {
 		verb = "removed"
 	}
-	return verb + " " + source + "/" + unsharded(d.Path)
+	return source + "/" + unsharded(d.Path) + " " + verb
 }
 
 // unsharded is the path of a file in its folder: the shard is how we keep it.

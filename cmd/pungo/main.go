@@ -80,14 +80,29 @@ func run(ctx context.Context, p process) int {
 	if err != nil {
 		return finish(p, err)
 	}
-	parsed, err := parser.Parse(args)
-	if done := (helpShown{}); errors.As(err, &done) {
-		return exitDone
-	}
+	parsed, err := parse(parser, args)
 	if err != nil {
 		return finish(p, &exit{exitUsage, err.Error()})
 	}
-	return finish(p, parsed.Run(ctx, p, &c.Globals))
+	if parsed == nil {
+		return exitDone
+	}
+	parsed.BindTo(ctx, (*context.Context)(nil))
+	return finish(p, parsed.Run(p, &c.Globals))
+}
+
+// parse parses a command line. It returns nil if there is nothing to run, since
+// help was asked for and given.
+func parse(parser *kong.Kong, args []string) (parsed *kong.Context, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			if _, ok := r.(helpShown); !ok {
+				panic(r)
+			}
+			parsed, err = nil, nil
+		}
+	}()
+	return parser.Parse(args)
 }
 
 // finish prints an error, if there is one to print, and returns its exit code.
@@ -133,12 +148,9 @@ func newParser(c *cli, p process) (*kong.Kong, error) {
 		kong.Description(description),
 		kong.Writers(p.stdout, p.stderr),
 		kong.Exit(func(int) { panic(helpShown{}) }),
-		kong.UsageOnError(),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
 	)
 }
 
-// helpShown says that help was printed and there is nothing left to do.
+// helpShown ends the parsing of a command line after its help was printed.
 type helpShown struct{}
-
-func (helpShown) Error() string { return "" }
