@@ -138,10 +138,25 @@ func (s *scanner) listing(ctx context.Context) (*listing, error) {
 	if len(s.faults) > 0 {
 		return nil, slices.MinFunc(s.faults, func(a, b fault) int { return strings.Compare(a.path, b.path) }).err
 	}
-	l := &listing{folder: true, files: slices.Concat(s.files...), dirs: s.dirs}
-	slices.SortFunc(l.files, func(a, b file) int { return strings.Compare(a.path, b.path) })
-	slices.Sort(l.dirs)
-	return l, nil
+	slices.Sort(s.dirs)
+	return &listing{folder: true, files: sorted(s.files), dirs: s.dirs}, nil
+}
+
+// sorted returns all files of batches by path. It sorts pointers, since moving
+// files takes longer than comparing them.
+func sorted(batches [][]file) []file {
+	var refs []*file
+	for _, batch := range batches {
+		for i := range batch {
+			refs = append(refs, &batch[i])
+		}
+	}
+	slices.SortFunc(refs, func(a, b *file) int { return strings.Compare(a.path, b.path) })
+	files := make([]file, len(refs))
+	for i, f := range refs {
+		files[i] = *f
+	}
+	return files
 }
 
 func (s *scanner) fault(p string, err error) {
