@@ -83,13 +83,15 @@ type Command struct {
 	Program *rules.Toolchain
 	Arch    string // "" if any will do
 	Args    []string
-	// Env is the whole environment. SOURCE_DATE_EPOCH is the newest modification
-	// time in the input root, or 315532800 (1980, the first that FAT and zip can
-	// write) if no file has one.
+	// Env is the whole environment.
 	Env []string
 	// Root is the input root, in the store. The program starts in it; it can write
 	// there, but not to the inputs.
 	Root cache.Digest
+	// Epoch is the newest modification time in the input root, or 315532800 (1980,
+	// the first that FAT and zip can write) if no file has one. It stands for every
+	// time that is left open, and it is SOURCE_DATE_EPOCH in Env.
+	Epoch int64
 	// Outputs are declared, by Name and Kind. Their parents exist.
 	Outputs []cache.Node
 }

@@ -16,7 +16,7 @@ import (
 // host is what a running tool has of the executor.
 type host struct {
 	b     *Build
-	slots *slots
+	share *share
 	// parts and action are those of the action at the top.
 	parts  *parts
 	action *rules.Action
@@ -33,7 +33,7 @@ func (p *parts) counts() (hits, runs int) { return int(p.hits.Load()), int(p.run
 
 // Each implements rules.Host.
 func (h *host) Each(ctx context.Context, n int, fn func(context.Context, int) error) error {
-	return h.slots.each(ctx, n, fn)
+	return h.share.each(ctx, n, fn)
 }
 
 // Decoded implements rules.Host.
@@ -78,7 +78,7 @@ func (h *host) Call(ctx context.Context, c rules.Call) (cache.Result, error) {
 // run runs a nested action, records its result and tells so.
 func (h *host) run(ctx context.Context, t *rules.Tool, key cache.Digest, job func(*host) (cache.Result, error)) (cache.Result, error) {
 	begin := h.b.opts.Now()
-	r, err := job(&host{b: h.b, slots: h.slots, parts: h.parts, action: h.action})
+	r, err := job(&host{b: h.b, share: h.share, parts: h.parts, action: h.action})
 	if err == nil {
 		err = h.b.opts.Actions.Record(context.WithoutCancel(ctx), key, r)
 	}

@@ -36,6 +36,7 @@ type looked struct {
 	prepared *prepared // nil if the key could not be made
 	result   cache.Result
 	hit      bool
+	log      string // of a test that failed
 	took     time.Duration
 	err      error
 }
@@ -57,6 +58,9 @@ func (b *Build) look(ctx context.Context, a *rules.Action, g Given, again bool) 
 	}
 	l.result, l.hit, l.err = b.lookup(ctx, l.prepared.key)
 	l.hit = l.hit && fits(a, l.result) == nil
+	if l.hit && l.result.ExitCode != 0 {
+		l.log = b.tail(ctx, l.result)
+	}
 	return l
 }
 
@@ -164,7 +168,7 @@ func (b *Build) perform(ctx context.Context, s *slots, p *prepared) (o outcome) 
 		if p.action.Program != nil {
 			return b.runProgram(ctx, p)
 		}
-		return b.runTool(ctx, p, &host{b: b, slots: s, parts: parts, action: p.action})
+		return b.runTool(ctx, p, &host{b: b, share: newShare(s, p.action.Resources), parts: parts, action: p.action})
 	})
 	o.hits, o.runs = parts.counts()
 	if o.err == nil && o.result.ExitCode != 0 {
@@ -271,7 +275,7 @@ func (b *Build) runProgram(ctx context.Context, p *prepared) (r cache.Result, er
 	if err != nil {
 		return r, err
 	}
-	c := &Command{Program: a.Program, Arch: a.Arch, Args: p.args, Root: p.root}
+	c := &Command{Program: a.Program, Arch: a.Arch, Args: p.args, Root: p.root, Epoch: epoch}
 	c.Env = append(variables(a), "SOURCE_DATE_EPOCH="+strconv.FormatInt(epoch, 10))
 	for _, f := range a.Outputs {
 		c.Outputs = append(c.Outputs, cache.Node{Name: outputPath(f), Kind: f.Kind})

@@ -43,6 +43,8 @@ type Entry struct {
 	Duration time.Duration
 	// Err says why an action failed, or is absent or blocked.
 	Err error
+	// Log is the end of what a host program printed that failed.
+	Log string
 	// NestedHits and NestedRuns count the actions that the tool called.
 	NestedHits, NestedRuns int
 }

@@ -173,7 +173,7 @@ func (r *run) takeLooked(i int, l *looked) {
 	case l.err != nil:
 		r.fail(i, l.err, "")
 	case l.hit:
-		r.done(i, l.result, rules.Hit, "")
+		r.done(i, l.result, rules.Hit, l.log)
 	case r.opts.RequireCached:
 		r.fail(i, errNotCached, "")
 	case r.stopping:
@@ -207,7 +207,7 @@ func (r *run) done(i int, result cache.Result, status rules.Status, log string) 
 // finish tells how a step ended.
 func (r *run) finish(i int, status rules.Status, log string) {
 	s := r.steps[i]
-	s.entry.Status = status
+	s.entry.Status, s.entry.Log = status, log
 	e := event(rules.ActionFinished, s.action)
 	e.Status, e.Log, e.Seconds = status, log, s.entry.Duration.Seconds()
 	if !s.entry.Key.IsZero() {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 
 	"github.com/pungo-build/pungo/rules"
 )
@@ -83,13 +84,48 @@ func (s *slots) giveWay() bool {
 	return s.wanted
 }
 
-// each runs fn for 0 … n-1, in the goroutine of the caller, who holds a slot, and
-// in as many more as there are free slots, now or later. It starts in order and
-// starts nothing after an error, so the error of the smallest i is the same
+// share is what an action has of the slots, for its parts to work in: cores that
+// it holds and does not use itself, and whatever is free.
+type share struct {
+	slots *slots
+	spare atomic.Int64
+}
+
+// newShare returns the share of an action that acquired r.
+func newShare(s *slots, r rules.Resources) *share {
+	h := &share{slots: s}
+	cpus, _ := s.clamp(r)
+	h.spare.Store(int64(cpus - 1))
+	return h
+}
+
+// borrow takes one core. It returns whether it is one of the action's own, which
+// it need not give up for anybody.
+func (h *share) borrow() (own, ok bool) {
+	for n := h.spare.Load(); n > 0; n = h.spare.Load() {
+		if h.spare.CompareAndSwap(n, n-1) {
+			return true, true
+		}
+	}
+	return false, h.slots.borrow()
+}
+
+func (h *share) giveBack(own bool) {
+	if own {
+		h.spare.Add(1)
+	} else {
+		h.slots.give(1, 0)
+	}
+}
+
+// each runs fn for 0 … n-1, in the goroutine of the caller, who holds a core, and
+// in as many more as there are cores to borrow, now or later. It starts in order
+// and starts nothing after an error, so the error of the smallest i is the same
 // however many take part.
-func (s *slots) each(ctx context.Context, n int, fn func(context.Context, int) error) error {
-	e := &each{slots: s, ctx: ctx, n: n, fn: fn, failed: n}
-	e.work(false)
+func (h *share) each(ctx context.Context, n int, fn func(context.Context, int) error) error {
+	e := &each{share: h, ctx: ctx, n: n, fn: fn, failed: n}
+	for e.one() {
+	}
 	e.helpers.Wait()
 	if e.failed < n {
 		return e.err
@@ -98,7 +134,7 @@ func (s *slots) each(ctx context.Context, n int, fn func(context.Context, int) e
 }
 
 type each struct {
-	slots   *slots
+	share   *share
 	ctx     context.Context
 	n       int
 	fn      func(context.Context, int) error
@@ -110,25 +146,31 @@ type each struct {
 	err    error
 }
 
-// work takes one i after the other. A helper works in a borrowed slot.
-func (e *each) work(helper bool) {
-	for {
-		i, more := e.take()
-		if i < 0 {
-			break
-		}
-		if more && e.slots.borrow() {
-			e.helpers.Go(func() { e.work(true) })
-		}
-		if err := e.call(i); err != nil {
-			e.fail(i, err)
-		}
-		if helper && e.slots.giveWay() {
-			break
+// one takes the next i, after it asked for help with the others. It reports
+// whether there was one.
+func (e *each) one() bool {
+	i, more := e.take()
+	if i < 0 {
+		return false
+	}
+	if more {
+		if own, ok := e.share.borrow(); ok {
+			e.helpers.Go(func() { e.help(own) })
 		}
 	}
-	if helper {
-		e.slots.give(1, 0)
+	if err := e.call(i); err != nil {
+		e.fail(i, err)
+	}
+	return true
+}
+
+// help works in a borrowed core until nothing is left to do, or somebody wants it.
+func (e *each) help(own bool) {
+	defer e.share.giveBack(own)
+	for e.one() {
+		if !own && e.share.slots.giveWay() {
+			return
+		}
 	}
 }
 

@@ -90,6 +90,9 @@ func (b *Build) fill(ctx context.Context, a *rules.Action, g *Given) (err error)
 	}
 	for i, in := range g.Inputs {
 		if in.Artifact.Source == nil {
+			if _, ok := b.producer(in.Artifact); !ok {
+				return &BugError{Value: fmt.Sprintf("input %q has no producer", in.Artifact.Name)}
+			}
 			continue
 		}
 		if g.Inputs[i].Node, err = b.source(ctx, in.Artifact); err != nil {
