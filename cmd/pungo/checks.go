@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -9,8 +8,6 @@ import (
 
 	"go.starlark.net/resolve"
 	"go.starlark.net/syntax"
-
-	"github.com/pungo-build/pungo/rules"
 )
 
 // The checks of lint. Two targets of one name, unknown names and the like are not
@@ -43,12 +40,7 @@ const (
 // lintSource returns the findings in one file, in the order of lines. A syntax
 // error is a *rules.Error.
 func lintSource(path string, source []byte) ([]finding, error) {
-	options := &syntax.FileOptions{}
-	f, err := options.Parse(path, source, 0)
-	var mistake syntax.Error
-	if errors.As(err, &mistake) {
-		return nil, &rules.Error{Pos: rules.Position{File: path, Line: int(mistake.Pos.Line), Col: int(mistake.Pos.Col)}, Msg: mistake.Msg}
-	}
+	f, err := parseStar(path, source)
 	if err != nil {
 		return nil, err
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/bazelbuild/buildtools/build"
 	"github.com/google/renameio/v2"
 	"github.com/rogpeppe/go-internal/diff"
+	"go.starlark.net/syntax"
 
 	"github.com/pungo-build/pungo/rules"
 )
@@ -127,12 +128,26 @@ func (c *fmtCmd) stdin(p process) error {
 func parseForEdit(path string, source []byte) (*build.File, error) {
 	// Not build.Parse: it knows files by Bazel's names, and sorts what is in them.
 	f, err := build.ParseDefault(path, source)
-	var syntax build.ParseError
-	if errors.As(err, &syntax) {
-		return nil, &rules.Error{
-			Pos: rules.Position{File: path, Line: syntax.Pos.Line, Col: syntax.Pos.LineRune},
-			Msg: syntax.Message,
-		}
+	var mistake build.ParseError
+	if !errors.As(err, &mistake) {
+		return f, err
+	}
+	// The parser that evaluates says it better, and as every other command does.
+	if _, err := parseStar(path, source); err != nil {
+		return nil, err
+	}
+	return nil, &rules.Error{
+		Pos: rules.Position{File: path, Line: mistake.Pos.Line, Col: mistake.Pos.LineRune},
+		Msg: mistake.Message,
+	}
+}
+
+// parseStar parses a file as evaluation does. A syntax error is a *rules.Error.
+func parseStar(path string, source []byte) (*syntax.File, error) {
+	f, err := (&syntax.FileOptions{}).Parse(path, source, 0)
+	var mistake syntax.Error
+	if errors.As(err, &mistake) {
+		return nil, &rules.Error{Pos: rules.Position{File: path, Line: int(mistake.Pos.Line), Col: int(mistake.Pos.Col)}, Msg: mistake.Msg}
 	}
 	return f, err
 }

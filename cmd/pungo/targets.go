@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -267,7 +266,7 @@ var lineOfCompose = regexp.MustCompile(`(?m)^compose\s*\(`)
 
 // callsCompose reports whether source calls compose() at the top level.
 func callsCompose(file string, source []byte) bool {
-	f, err := (&syntax.FileOptions{TopLevelControl: true}).Parse(path.Base(file), source, 0)
+	f, err := parseStar(file, source)
 	if err != nil {
 		return lineOfCompose.Match(source)
 	}
