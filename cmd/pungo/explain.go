@@ -260,34 +260,53 @@ func changeText(c executor.Change) string {
 	return fmt.Sprintf("changed: %s, was %q, is %q", c.After.Name, c.Before.Value, c.After.Value)
 }
 
-// files tells which files of a changed source differ.
+// files tells which files of a changed source differ. A file whose content
+// changed may have moved to another shard, so files are paired by their paths in
+// the workspace.
 func (x *explainer) files(ctx context.Context, c executor.Change) []string {
-	const most = 20
-	var files []string
-	n := 0
+	before, after := map[string]bool{}, map[string]bool{}
 	err := x.trees.Diff(ctx, c.Before.Digest, c.After.Digest, func(d cache.Change) error {
-		if n++; n <= most {
-			files = append(files, fileText(c.After.From, d))
-		}
-		return nil
+		return errors.Join(x.note(ctx, before, d.Path, d.Old), x.note(ctx, after, d.Path, d.New))
 	})
-	if err != nil || n == 0 {
+	if err != nil || len(before)+len(after) == 0 {
 		return []string{c.After.From + " changed"}
 	}
-	if n > most {
-		files = append(files, fmt.Sprintf("and %d more", n-most))
+	const most = 20
+	var files []string
+	for path := range before {
+		if after[path] {
+			files = append(files, c.After.From+"/"+path+" changed")
+		} else {
+			files = append(files, c.After.From+"/"+path+" removed")
+		}
+	}
+	for path := range after {
+		if !before[path] {
+			files = append(files, c.After.From+"/"+path+" added")
+		}
+	}
+	slices.Sort(files)
+	if len(files) > most {
+		files = append(files[:most], fmt.Sprintf("and %d more files of %s", len(files)-most, c.After.From))
 	}
 	return files
 }
 
-func fileText(source string, d cache.Change) string {
-	verb := "changed"
-	if d.Old == nil {
-		verb = "added"
-	} else if d.New == nil {
-		verb = "removed"
+// note adds the files at or below a node of a tree.
+func (x *explainer) note(ctx context.Context, paths map[string]bool, path string, n *cache.Node) error {
+	switch {
+	case n == nil:
+		return nil
+	case n.Kind != cache.DirKind:
+		paths[unsharded(path)] = true
+		return nil
 	}
-	return source + "/" + unsharded(d.Path) + " " + verb
+	return x.trees.Walk(ctx, n.Digest, func(below string, n cache.Node) error {
+		if n.Kind != cache.DirKind {
+			paths[unsharded(path+"/"+below)] = true
+		}
+		return nil
+	})
 }
 
 // unsharded is the path of a file in its folder: the shard is how we keep it.
