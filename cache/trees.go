@@ -35,6 +35,9 @@ func NewTrees(store Store) *Trees {
 	return &Trees{store: store, young: map[Digest]Directory{}}
 }
 
+// Store returns the store that the trees are in.
+func (t *Trees) Store() Store { return t.store }
+
 // Empty returns the tree without entries, which every store holds.
 func (t *Trees) Empty() Digest { return t.store.Function().Sum(nil) }
 

@@ -507,7 +507,7 @@ func testCancelled(t *testing.T, store cache.Store, actions cache.ActionCache) {
 
 // testConcurrent has many goroutines do everything to the same few blobs.
 func testConcurrent(t *testing.T, store cache.Store, actions cache.ActionCache) {
-	const workers, rounds, shared = 8, 60, 7
+	const workers, rounds, shared = 8, 9, 6
 	var all sync.WaitGroup
 	for worker := range workers {
 		all.Go(func() {
