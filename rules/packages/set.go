@@ -81,7 +81,7 @@ func compare(a, b *Entry) int {
 }
 
 // Write stores the set of entries and returns its tree, the same for any order
-// of entries.
+// of entries. A package that is there twice is taken once.
 func Write(ctx context.Context, trees *cache.Trees, entries []*Entry) (cache.Node, error) {
 	sorted := slices.SortedFunc(slices.Values(entries), func(a, b *Entry) int {
 		if c := strings.Compare(a.Shard(), b.Shard()); c != 0 {
@@ -89,6 +89,10 @@ func Write(ctx context.Context, trees *cache.Trees, entries []*Entry) (cache.Nod
 		}
 		return compare(a, b)
 	})
+	sorted = slices.CompactFunc(sorted, func(a, b *Entry) bool { return a.File == b.File && a.Digest == b.Digest })
+	if err := CheckUnique(sorted); err != nil {
+		return cache.Node{}, err
+	}
 	var root cache.Directory
 	for len(sorted) > 0 {
 		name := sorted[0].Shard()
@@ -148,12 +152,11 @@ func (e *Entry) Node() cache.Node {
 type Duplicate struct{ A, B *Entry }
 
 func (d *Duplicate) Error() string {
-	return fmt.Sprintf("two packages are named %s: one has sha256 %x, built %d, the other %x, built %d",
-		d.A.File, d.A.SHA256, d.A.BuildTime, d.B.SHA256, d.B.BuildTime)
+	return "two packages, and not the same, are named " + d.A.File
 }
 
-// CheckUnique returns a *Duplicate if two of entries, which are sorted by file
-// name, have one file name.
+// CheckUnique returns a *Duplicate if two neighbours in entries have one file
+// name.
 func CheckUnique(entries []*Entry) error {
 	for i := 1; i < len(entries); i++ {
 		if entries[i-1].File == entries[i].File {

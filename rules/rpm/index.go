@@ -11,6 +11,7 @@ import (
 	"context"
 	"crypto/sha256"
 	_ "embed"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -65,7 +66,7 @@ func index(ctx context.Context, j *rules.Job) error {
 			Inputs: []cache.Node{{Name: "rpms", Kind: cache.DirKind, Digest: shards[i].Digest}},
 		})
 		if err != nil {
-			return err
+			return locate(ctx, j.Trees, in.Digest, err)
 		}
 		indexed[i] = r.Outputs[0]
 		return nil
@@ -86,7 +87,32 @@ func index(ctx context.Context, j *rules.Job) error {
 	if err != nil {
 		return err
 	}
-	return packages.CheckUnique(entries)
+	return locate(ctx, j.Trees, in.Digest, packages.CheckUnique(entries))
+}
+
+// locate tells of two packages with one name where they are.
+func locate(ctx context.Context, trees *cache.Trees, root cache.Digest, err error) error {
+	var d *packages.Duplicate
+	if !errors.As(err, &d) {
+		return err
+	}
+	var places []string
+	walkErr := trees.Walk(ctx, root, func(path string, n cache.Node) error {
+		if n.Kind == cache.FileKind && (n.Digest == d.A.Digest || n.Digest == d.B.Digest) {
+			places = append(places, unsharded(path))
+		}
+		return nil
+	})
+	return errors.Join(fmt.Errorf("%w: %s", err, strings.Join(places, " and ")), walkErr)
+}
+
+// unsharded is the path of a file in the folder it came from: shards are how
+// folders are kept, and nothing that people know.
+func unsharded(path string) string {
+	if len(path) > 3 && path[2] == '/' {
+		return path[3:]
+	}
+	return path
 }
 
 // shardsOf returns the shards of a folder: its subfolders, and what further
