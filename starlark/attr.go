@@ -45,8 +45,8 @@ type attribute struct {
 	def starlark.Value
 	// values that strings are limited to; nil for any.
 	values []string
-	// pattern that whole strings match; nil for any.
-	pattern *regexp.Regexp
+	// valid reports what is wrong with a string; nil for any string.
+	valid func(string) error
 	// least and most bound integers.
 	least, most int
 	// fixed attributes take no select().
@@ -142,8 +142,10 @@ func (a *attribute) checkString(v starlark.Value) (starlark.Value, error) {
 	if a.values != nil && !slices.Contains(a.values, s) {
 		return nil, wrong(s, "%q is not one of %s%s", s, quoted(a.values), didYouMean(s, a.values))
 	}
-	if a.pattern != nil && a.pattern.FindString(s) != s {
-		return nil, wrong(s, "%q does not match %s", s, a.pattern)
+	if a.valid != nil {
+		if err := a.valid(s); err != nil {
+			return nil, wrong(s, "%v", err)
+		}
 	}
 	switch a.kind {
 	case labelKind, labelsKind:
@@ -435,7 +437,7 @@ func (a *attribute) complete(s *scope, def, one starlark.Value, several, values,
 		a.providers = []*provider{p}
 	}
 	if pattern != "" {
-		if a.pattern, err = regexp.Compile("^(?:" + pattern + ")$"); err != nil {
+		if a.valid, err = matches(pattern); err != nil {
 			return fmt.Errorf("pattern: %w", err)
 		}
 	}
@@ -452,6 +454,20 @@ func (a *attribute) complete(s *scope, def, one starlark.Value, several, values,
 		}
 	}
 	return nil
+}
+
+// matches returns a function that wants the whole of a string to match.
+func matches(pattern string) (func(string) error, error) {
+	re, err := regexp.Compile("^(?:" + pattern + ")$")
+	if err != nil {
+		return nil, err
+	}
+	return func(s string) error {
+		if !re.MatchString(s) {
+			return fmt.Errorf("%q does not match %s", s, pattern)
+		}
+		return nil
+	}, nil
 }
 
 // stringsOf returns the strings of a list, which may be nil.

@@ -5,11 +5,14 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+	"strings"
+	"unicode"
 
 	"go.starlark.net/lib/json"
 	"go.starlark.net/starlark"
 	"go.starlark.net/starlarkstruct"
 
+	"github.com/pungo-build/pungo/internal/productmd"
 	"github.com/pungo-build/pungo/rules"
 )
 
@@ -135,16 +138,20 @@ func (s *scope) nameOfCall(thread *starlark.Thread) string {
 	return src.assigned(src.callAt(pos))
 }
 
-// oneLine is what identifies something: no control characters.
-var oneLine = regexp.MustCompile(`^(?:[^\x00-\x1f\x7f]+)$`)
-
-// text is an attribute that takes a string of a pattern.
-func text(doc string, pattern *regexp.Regexp) *attribute {
-	return &attribute{kind: stringKind, doc: doc, pattern: pattern, def: starlark.String(""), fixed: true}
+// text is an attribute that takes a string that is valid.
+func text(doc string, valid func(string) error) *attribute {
+	return &attribute{kind: stringKind, doc: doc, valid: valid, def: starlark.String(""), fixed: true}
 }
 
 func needed(a *attribute) *attribute {
 	a.mandatory = true
+	return a
+}
+
+// unset takes the default away, where not to be given means something else than
+// any value.
+func unset(a *attribute) *attribute {
+	a.def = starlark.None
 	return a
 }
 
@@ -164,34 +171,63 @@ func product(doc string) *attribute {
 	return &attribute{kind: releaseKind, doc: doc, def: starlark.None, fixed: true}
 }
 
-// Facts from productmd: how versions look, which types and milestones exist.
+// What productmd accepts, so that no compose fails when it writes its metadata.
 var (
-	shortPattern   = regexp.MustCompile(`^(?:[A-Za-z0-9][A-Za-z0-9._+]*(?:-[A-Za-z0-9._+]+)*)$`)
-	versionPattern = regexp.MustCompile(`^(?:[0-9]+(?:\.[0-9]+)*|[A-Za-z_+~][A-Za-z0-9_+~.]*)$`)
-	labelPattern   = regexp.MustCompile(`^(?:(?:EA|DevelPhaseExit|InternalAlpha|Alpha|InternalSnapshot|Beta|Snapshot|RC|Update|SecurityFix)-[0-9]+\.[0-9]+)$`)
-	archPattern    = regexp.MustCompile(`^(?:[a-z][a-z0-9_]*)$`)
-	idPattern      = regexp.MustCompile(`^(?:[A-Za-z0-9]+(?:-[A-Za-z0-9]+)*)$`)
-
-	releaseTypes = []string{"fast", "ga", "updates", "updates-testing", "eus", "aus", "els", "tus", "e4s"}
+	composeTypes = []string{
+		string(productmd.Production), string(productmd.Nightly), string(productmd.Test), string(productmd.CI), string(productmd.Development),
+	}
+	// variantTypes are in the order in which siblings come before one another.
 	variantTypes = []string{"variant", "addon", "layered-product", "optional"}
-	composeTypes = []string{"production", "nightly", "test", "ci", "development"}
 )
+
+func validTitle(s string) error {
+	if strings.TrimSpace(s) == "" || strings.ContainsFunc(s, unicode.IsControl) {
+		return fmt.Errorf("%q is not a line of text", s)
+	}
+	return nil
+}
+
+func validShort(s string) error { return productmd.ReleaseID{Short: s, Version: "1"}.Validate() }
+
+func validVersion(s string) error { return productmd.ReleaseID{Short: "s", Version: s}.Validate() }
+
+func validLabel(s string) error {
+	_, err := productmd.ParseLabel(s)
+	return err
+}
+
+// validArch also keeps the words apart that a cell is written with.
+func validArch(s string) error {
+	if slices.Contains(reserved, s) {
+		return fmt.Errorf("%q is not an arch: the word is taken", s)
+	}
+	return productmd.ValidateArch(s)
+}
+
+func validVariant(s string) error {
+	for _, word := range strings.Split(s, "-") {
+		if productmd.ValidateVariantID(word) != nil {
+			return fmt.Errorf("%q is not the name of a variant, want letters and digits, in words separated by dashes", s)
+		}
+	}
+	return nil
+}
 
 // productAttributes are those of compose().
 var productAttributes = func() *attributes {
 	as := new(attributes)
-	as.add("name", needed(text("Name of the product, e.g. \"Tiny Linux\".", oneLine)))
-	as.add("short", needed(text("Short name, which begins the compose id.", shortPattern)))
-	as.add("version", needed(text("Version: dotted numbers, or a word that does not begin with a digit.", versionPattern)))
+	as.add("name", needed(text("Name of the product, e.g. \"Tiny Linux\".", validTitle)))
+	as.add("short", needed(text("Short name, which begins the compose id.", validShort)))
+	as.add("version", needed(text("Version: dotted numbers, or a word that does not begin with a digit.", validVersion)))
 	as.add("type", oneOf("Type of the compose.", "production", composeTypes...))
 	arches := needed(texts("Tree arches of the compose."))
-	arches.pattern = archPattern
+	arches.valid = validArch
 	as.add("arches", arches)
 	checksums := texts("Checksums of images.", "sha256")
 	checksums.values = []string{"md5", "sha1", "sha224", "sha256", "sha384", "sha512"}
 	as.add("checksums", checksums)
-	as.add("release_type", oneOf("Type of the release.", "ga", releaseTypes...))
-	as.add("label", text("Milestone, e.g. \"Beta-1.2\".", labelPattern))
+	as.add("release_type", oneOf("Type of the release.", "ga", productmd.ReleaseTypes()...))
+	as.add("label", text("Milestone, e.g. \"Beta-1.2\".", validLabel))
 	as.add("final", flag("Whether the compose is supported. It is if its milestone is RC, Update or SecurityFix."))
 	as.add("internal", flag("Whether the product is internal."))
 	as.add("base_product", product("The product that this one is layered on: a dict or struct of name, short, version and type."))
@@ -201,11 +237,11 @@ var productAttributes = func() *attributes {
 // variantAttributes are those of variant().
 var variantAttributes = func() *attributes {
 	as := new(attributes)
-	as.add("name", needed(text("Id of the variant. Its uid, by which cells and attributes call it, is parent-name for one with a parent.", idPattern)))
+	as.add("name", needed(text("Id of the variant. Its uid, by which cells and attributes call it, is parent-name for one with a parent.", validVariant)))
 	as.add("parent", text("Uid of the variant that this one belongs to.", nil))
 	as.add("type", oneOf("Type of the variant. All but \"variant\" have a parent.", "variant", variantTypes...))
-	as.add("title", text("Name of the variant for people; its uid if empty.", oneLine))
-	as.add("arches", texts("Arches of the variant; its parent's, or the compose's, if not given."))
+	as.add("title", text("Name of the variant for people; its uid if empty.", validTitle))
+	as.add("arches", unset(texts("Arches of the variant; its parent's, or the compose's, if not given.")))
 	as.add("is_empty", flag("Whether the variant has no packages, only images or the like."))
 	as.add("release", product("The product in a variant of type \"layered-product\": a dict or struct of name, short, version and type."))
 	as.add("comps_groups", texts("Ids of the comps groups of the variant; shell patterns match several."))

@@ -7,6 +7,7 @@ import (
 
 	"go.starlark.net/starlark"
 
+	"github.com/pungo-build/pungo/internal/productmd"
 	"github.com/pungo-build/pungo/rules"
 )
 
@@ -66,8 +67,7 @@ func (d *declared) composed(options Options) (*rules.Compose, error) {
 		}
 		c.Label = options.Label
 	}
-	milestone, _, _ := strings.Cut(c.Label, "-")
-	c.Final = p.flag("final") || slices.Contains(supportedMilestones, milestone)
+	c.Final = p.flag("final") || supported(c.Label)
 	if err := checkArches(p, c.Arches); err != nil {
 		return nil, err
 	}
@@ -86,19 +86,17 @@ func (d *declared) composed(options Options) (*rules.Compose, error) {
 	return c, nil
 }
 
-// supportedMilestones are those whose composes are supported: Pungi's list.
-var supportedMilestones = []string{"RC", "Update", "SecurityFix"}
+// supported reports whether composes of a milestone are supported.
+func supported(label string) bool {
+	l, err := productmd.ParseLabel(label)
+	return err == nil && l.Supported()
+}
 
-// checkArches makes sure that the words of a cell cannot be mistaken for one
-// another.
 func checkArches(p *declaration, arches []string) error {
 	if len(arches) == 0 {
-		return p.site.mistake("compose", "arches", wrong("", "attribute \"arches\" is empty"))
+		return p.site.mistake("compose", "arches", wrong("", "no arches"))
 	}
 	for i, a := range arches {
-		if slices.Contains(reserved, a) {
-			return p.site.mistake("compose", "arches", wrong(a, "%q is not an arch: the word is taken", a))
-		}
 		if slices.Contains(arches[:i], a) {
 			return p.site.mistake("compose", "arches", wrong("", "arch %q is listed twice", a))
 		}
@@ -178,6 +176,8 @@ func checkFamily(d *declaration, v *rules.Variant, c *rules.Compose) error {
 		return d.mistake(v, "parent", wrong("", "parent %q is of type %q, want \"variant\"", v.Parent, parent.Type))
 	case v.Type == "variant":
 		return d.mistake(v, "type", wrong("", "a variant with a parent has type %s", quoted(variantTypes[1:])))
+	case strings.Contains(v.ID, "-"): // the uid of productmd has one dash for each level
+		return d.mistake(v, "name", wrong("", "%q has a dash, which the name of a variant with a parent has not", v.ID))
 	case v.ID == parent.ID:
 		return d.mistake(v, "name", wrong("", "the name is its parent's"))
 	case !d.given("arches"):

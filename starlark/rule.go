@@ -45,11 +45,17 @@ func hasVariant(per string) bool { return per == perVariant || per == perVariant
 func hasArch(per string) bool    { return per == perArch || per == perVariantArch || per == perTree }
 func hasTree(per string) bool    { return per == perTree }
 
-// targetPattern is what rules.ParseLabel takes for a name.
-var targetPattern = regexp.MustCompile(`^(?:[A-Za-z0-9_+.~-]*[A-Za-z0-9_+~-][A-Za-z0-9_+.~-]*)$`)
+func validTarget(s string) error {
+	if l, err := rules.ParseLabel(":"+s, ""); err != nil || l.Name != s {
+		return fmt.Errorf("%q is not a name, want letters, digits and any of _-+.~", s)
+	}
+	return nil
+}
 
-// timeoutPattern: hours, minutes, seconds as time.ParseDuration reads them.
-var timeoutPattern = regexp.MustCompile(`^(?:(?:[0-9]{1,5}h)?(?:[0-9]{1,5}m)?(?:[0-9]{1,5}s)?)$`)
+func validTimeout(s string) error {
+	_, err := timeoutOf(s)
+	return err
+}
 
 // strictness is the attribute that test rules have besides the common ones.
 const strictness = "strictness"
@@ -57,16 +63,16 @@ const strictness = "strictness"
 // commonAttributes are those of every rule.
 func commonAttributes(test bool) *attributes {
 	as := new(attributes)
-	as.add("name", needed(text("Name of the target. With its folder it is the label, //folder:name.", targetPattern)))
-	as.add("variants", texts("Uids of the variants the target has instances in, instead of those the rule takes."))
-	as.add("arches", texts("Arches the target has instances for, instead of all. Source trees are not touched."))
-	trees := texts("Trees the target has instances for, instead of those the rule takes.")
+	as.add("name", needed(text("Name of the target. With its folder it is the label, //folder:name.", validTarget)))
+	as.add("variants", unset(texts("Uids of the variants the target has instances in, instead of those the rule takes.")))
+	as.add("arches", unset(texts("Arches the target has instances for, instead of all. Source trees are not touched.")))
+	trees := unset(texts("Trees the target has instances for, instead of those the rule takes."))
 	trees.values = allTrees
 	as.add("trees", trees)
 	optional := flag("Whether the compose may do without what fails or cannot run here. Who asks for exactly such an instance is optional too.")
 	optional.fixed = false
 	as.add("optional", optional)
-	as.add("timeout", &attribute{kind: stringKind, doc: "How long each action may run, e.g. \"90m\" or \"2h30m\"; no limit if empty.", pattern: timeoutPattern, def: starlark.String("")})
+	as.add("timeout", &attribute{kind: stringKind, doc: "How long each action may run, e.g. \"90m\" or \"2h30m\"; no limit if empty.", valid: validTimeout, def: starlark.String("")})
 	as.add("resources", &attribute{kind: intDictKind, doc: "What each action occupies while it runs: cpu in cores, memory in MiB.", least: 1, most: math.MaxInt32, def: (&attribute{kind: intDictKind}).zero()})
 	exec := oneOf("Where actions run: on any machine, or on one of the instance's arch.", "any", "any", "arch")
 	exec.fixed = false
@@ -250,12 +256,16 @@ func (t *target) mistake(who, attr string, err error) *rules.Error {
 	return t.site.mistake(subject, attr, err)
 }
 
-// timeoutOf reads the attribute timeout, which matches timeoutPattern.
+// timeoutOf reads the attribute timeout; 0 is none.
 func timeoutOf(s string) (time.Duration, error) {
 	if s == "" {
 		return 0, nil
 	}
-	return time.ParseDuration(s)
+	d, err := time.ParseDuration(s)
+	if err != nil || d <= 0 {
+		return 0, fmt.Errorf("%q is not a time, want one like \"90m\" or \"2h30m\"", s)
+	}
+	return d, nil
 }
 
 // resourcesOf reads the attribute resources.
