@@ -1,6 +1,7 @@
 package executor
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -27,6 +28,8 @@ type prepared struct {
 	dirs   [][]byte // of the input root
 	args   []string
 	fields []Field
+	// origins tells for the path of each input where it comes from.
+	origins map[string]string
 	// again keeps the recorded result from being looked at.
 	again bool
 }
@@ -68,7 +71,10 @@ func (b *Build) prepare(a *rules.Action, g Given) (*prepared, error) {
 	k, e := newKeyed(b.opts.Store.Function(), leading(a)), &explained{}
 	Describe(a, g, k)
 	Describe(a, g, e)
-	p := &prepared{action: a, fields: e.fields}
+	p := &prepared{action: a, fields: e.fields, origins: map[string]string{}}
+	for f, path := range pathsOf(a, g.Inputs) {
+		p.origins[path] = origin(f)
+	}
 	var err error
 	if p.key, p.root, p.dirs, err = k.key(); err != nil {
 		return p, err
@@ -187,9 +193,23 @@ func (b *Build) runTool(ctx context.Context, p *prepared, h *host) (cache.Result
 	}
 	r, err := b.runJob(ctx, tool, p.action.Timeout, p.args, p.root, p.dirs, h)
 	if err != nil {
-		return r, err
+		return r, p.named(err)
 	}
 	return r, b.record(ctx, p, r)
+}
+
+// named puts names for people in place of the paths by which a tool knows its
+// inputs.
+func (p *prepared) named(err error) error {
+	var c *rules.Collision
+	if !errors.As(err, &c) {
+		return err
+	}
+	named := &rules.Collision{Path: c.Path}
+	for _, path := range c.Inputs {
+		named.Inputs = append(named.Inputs, cmp.Or(p.origins[path], path))
+	}
+	return named
 }
 
 // runJob runs a tool, of an action or of a call.
@@ -208,7 +228,7 @@ func (b *Build) runJob(ctx context.Context, t *rules.Tool, limit time.Duration, 
 	}
 	r = job.Result()
 	r.Outputs = slices.Clone(r.Outputs)
-	slices.SortFunc(r.Outputs, func(a, b cache.Node) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortFunc(r.Outputs, byName)
 	r.Warnings = append(slices.Clone(r.Warnings), h.warned()...)
 	r.Duration = b.opts.Now().Sub(begin)
 	if err := r.Check(); err != nil {
