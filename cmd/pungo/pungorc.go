@@ -38,9 +38,6 @@ type rcReader struct {
 // file reads the lines of a file. If it is not there, that is an error unless it
 // is optional.
 func (r *rcReader) file(path string, optional bool) error {
-	if slices.Contains(r.open, path) {
-		return usagef("settings %s: imports itself: %s", path, strings.Join(append(r.open, path), " → "))
-	}
 	if slices.Contains(r.read, path) {
 		return nil // HOME may well be the workspace
 	}
@@ -118,7 +115,11 @@ func (r *rcReader) imported(at string, words []string) error {
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) && !optional {
 		return usagef("%s: import %q: there is no such file\n  hint: try-import does without", at, words[1])
 	}
-	return r.file(filepath.Clean(path), optional)
+	if path = filepath.Clean(path); slices.Contains(r.open, path) {
+		chain := append(slices.Clone(r.open), path)
+		return usagef("%s: %s %q goes in a circle: %s", at, words[0], words[1], strings.Join(chain, " → "))
+	}
+	return r.file(path, optional)
 }
 
 // shellWords splits a line at blanks, as a shell does: 'single' and "double"

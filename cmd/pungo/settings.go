@@ -15,8 +15,8 @@ import (
 // withSettings returns the command line with everything else that sets flags put
 // before what the user typed, so that the last one wins:
 //
-//  1. /etc/pungorc, $HOME/.pungorc and .pungorc in the root of the workspace: of
-//     each, first the lines for every command, then those for this one
+//  1. /etc/pungorc, $HOME/.pungorc and .pungorc in the root of the workspace:
+//     first the lines for every command in all of them, then those for this one
 //  2. the environment: PUNGO_JOBS=4 is --jobs=4 of a command that has the flag
 //  3. the lines of every --config NAME that was typed
 //  4. what was typed
@@ -247,11 +247,11 @@ func (s *settings) parseFlag(line rcLine, words []string) (one setting, used int
 	}
 	f := s.table.find(line.command, name)
 	if f == nil {
-		whose := line.command
-		if whose == common {
-			whose = "no command"
+		lacks := line.command + " has no"
+		if line.command == common {
+			lacks = "no command has the"
 		}
-		return one, 0, usagef("%s: %s has no flag %q%s", line.at, whose, words[0], didYouMean("--"+name, s.table.names(line.command)))
+		return one, 0, usagef("%s: %s flag %q%s", line.at, lacks, words[0], didYouMean("--"+name, s.table.names(line.command)))
 	}
 	one, used = setting{at: line.at, name: f.Name}, 1
 	switch {

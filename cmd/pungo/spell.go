@@ -3,11 +3,13 @@ package main
 import "strings"
 
 // didYouMean returns `; did you mean "x"?` for the candidate x that is most like
-// s, or "" if none is like it.
+// s, or "" if every one differs in more than a third of it. Capitals and the
+// dashes of a flag do not count.
 func didYouMean(s string, candidates []string) string {
-	best, limit := "", len(s)/3+1
+	typed := bare(s)
+	best, limit := "", len(typed)/3+1
 	for _, c := range candidates {
-		if d := distance(strings.ToLower(s), strings.ToLower(c)); d < limit || d == limit && best == "" {
+		if d := distance(typed, bare(c)); d < limit || d == limit && best == "" {
 			best, limit = c, d
 		}
 	}
@@ -16,6 +18,8 @@ func didYouMean(s string, candidates []string) string {
 	}
 	return `; did you mean "` + best + `"?`
 }
+
+func bare(s string) string { return strings.ToLower(strings.TrimLeft(s, "-")) }
 
 // distance counts the bytes to insert, delete or replace to make a from b.
 func distance(a, b string) int {
