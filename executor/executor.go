@@ -31,7 +31,7 @@ import (
 type Options struct {
 	Tools   map[string]*rules.Tool // by name
 	Store   cache.Store
-	Actions cache.ActionCache
+	Actions cache.ActionCache // need not be Complete: a Build sees to that itself
 	Sources Sources
 	// Strategies run host programs: the first that can run one does.
 	Strategies []Strategy
@@ -115,6 +115,8 @@ type Build struct {
 	lost    lostBlobs
 	warned  warnedOnce
 	events  sync.Mutex // one event at a time
+	// announced is the number of actions that the sink was told to expect.
+	announced int
 }
 
 // step is what a Build knows of an action.
@@ -240,12 +242,25 @@ func (b *Build) closure(want []*rules.Artifact) []bool {
 // out what depends on the stamp. The error is an ActionError, EnvironmentError,
 // BugError or ErrInterrupted; Report has the others, if there are more. That an
 // optional action is absent, or a test has failed, is no error.
+//
+// The first event is BuildStarted, with the number of actions that the artifacts
+// need in all; a later Run sends it again only if it needs more. BuildFinished is
+// for the caller, who knows which Run was the last.
 func (b *Build) Run(ctx context.Context, want ...*rules.Artifact) error {
 	wanted := b.closure(want)
+	total := 0
 	for i, in := range wanted {
-		if in && (b.stamp != nil || !b.steps[i].stamped) {
+		if !in {
+			continue
+		}
+		total++
+		if b.stamp != nil || !b.steps[i].stamped {
 			b.plan.want(i)
 		}
+	}
+	if total > b.announced {
+		b.announced = total
+		b.emit(rules.Event{Kind: rules.BuildStarted, Total: total})
 	}
 	return b.run(ctx, wanted)
 }

@@ -297,3 +297,98 @@ func TestInterrupted(t *testing.T) {
 		}
 	})
 }
+
+// fullCache is an action cache that takes nothing.
+type fullCache struct {
+	cache.ActionCache
+	err error
+}
+
+func (f fullCache) Record(context.Context, cache.Digest, cache.Result) error { return f.err }
+
+// That the cache is full is no fault of an action, and nothing goes on after it.
+func TestFullCache(t *testing.T) {
+	for _, full := range []error{cache.ErrFull, cache.ErrReadOnly} {
+		w := newWorld()
+		g := newGraph()
+		a := text(g.action("a", "concat"), "x")
+		a.Optional = true
+		b := w.build(&g.Graph, keepGoing, func(o *Options) { o.Actions = fullCache{w.Memory, full} })
+		err := b.Run(t.Context(), out(a))
+		var environment *EnvironmentError
+		if !errors.As(err, &environment) || !errors.Is(err, full) {
+			t.Errorf("got %v, want an environment error of %v", err, full)
+		}
+	}
+}
+
+// brokenCache is an action cache that does not answer.
+type brokenCache struct{ cache.ActionCache }
+
+func (brokenCache) Lookup(context.Context, cache.Digest) (cache.Result, error) {
+	return cache.Result{}, errors.New("connection refused")
+}
+
+func TestBrokenCacheIsSaidOnce(t *testing.T) {
+	w := newWorld()
+	g := newGraph()
+	a := text(g.action("a", "concat"), "x")
+	b := g.action("b", "concat", out(a))
+	if err := w.build(&g.Graph, func(o *Options) { o.Actions = brokenCache{w.Memory} }).Run(t.Context(), out(b)); err != nil {
+		t.Fatal(err)
+	}
+	var said []string
+	for _, e := range w.events {
+		if e.Kind == rules.Warned {
+			said = append(said, e.Text)
+		}
+	}
+	if want := []string{"the action cache cannot be read: connection refused"}; !slices.Equal(said, want) {
+		t.Errorf("said %q, want %q", said, want)
+	}
+}
+
+// The stack of a panic is kept for a log and not shown.
+func TestBugKeepsItsStack(t *testing.T) {
+	w := newWorld()
+	g := newGraph()
+	a := g.action("a", "panic")
+	err := w.build(&g.Graph).Run(t.Context(), out(a))
+	var bug *BugError
+	if !errors.As(err, &bug) || bug.Action != a {
+		t.Fatalf("got %v, want a bug of %s", err, a)
+	}
+	if !strings.Contains(string(bug.Stack), "graph_test.go") {
+		t.Errorf("stack is %s", bug.Stack)
+	}
+	for _, e := range w.events {
+		if strings.Contains(e.Text+e.Log, "goroutine") {
+			t.Errorf("an event shows the stack: %q", e.Text+e.Log)
+		}
+	}
+}
+
+func TestStopsAtTheFirstFailure(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.add("slow", func(ctx context.Context, j *rules.Job, p params) error {
+			time.Sleep(time.Minute)
+			return j.Write(ctx, p.Output, nil)
+		})
+		g := newGraph()
+		first := g.action("first", "slow")
+		broken := g.action("broken", "fail")
+		later := g.action("later", "slow", out(first))
+		err := w.build(&g.Graph).Run(t.Context(), out(later), out(broken))
+		if got, want := errorText(err), "//:broken: it is broken"; got != want {
+			t.Errorf("error is %q, want %q", got, want)
+		}
+		b := w.build(&g.Graph)
+		if err := b.Run(t.Context(), out(first)); err != nil {
+			t.Fatal(err)
+		}
+		if got, want := statuses(b), []string{"first hit"}; !slices.Equal(got, want) {
+			t.Errorf("what ran beside the failure: got %q, want %q", got, want)
+		}
+	})
+}

@@ -109,7 +109,8 @@ func origin(f *rules.Artifact) string {
 // Change is a difference between two explanations. Before or After is nil if the
 // field is only in the other.
 type Change struct {
-	Before, After *Field
+	Before *Field `json:"before,omitempty"`
+	After  *Field `json:"after,omitempty"`
 }
 
 // Changes tells what of an explanation is not in another, in the order of after,

@@ -47,7 +47,8 @@ func (h *host) Call(ctx context.Context, c rules.Call) (cache.Result, error) {
 	if err != nil {
 		return cache.Result{}, &BugError{Value: err.Error()}
 	}
-	k := newKeyed(h.b.opts.Store.Function(), toolWords)
+	// The arguments are at hand: all of them are passed over.
+	k := newKeyed(h.b.opts.Store.Function(), toolWords+len(c.Args))
 	describeCall(c, tool.Version, h.b.opts.Salt, k)
 	key, root, dirs, err := k.key()
 	if err != nil {

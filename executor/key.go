@@ -251,7 +251,7 @@ type keyed struct {
 	fn cache.Function
 	// args are the arguments without what names the tool or program.
 	args     []string
-	leading  int // arguments still to come that name the tool or program
+	leading  int // arguments still to come that are not kept
 	command  []byte
 	platform []byte
 	outputs  []byte
@@ -260,8 +260,8 @@ type keyed struct {
 	inputs   []cache.Node
 }
 
-// newKeyed returns the reader; leading is the number of arguments that name the
-// tool or program.
+// newKeyed returns the reader; leading is the number of first arguments that args
+// leaves out: those that name the tool or program.
 func newKeyed(fn cache.Function, leading int) *keyed {
 	return &keyed{fn: fn, leading: leading, command: make([]byte, 0, 512)}
 }
@@ -344,15 +344,19 @@ func (k *keyed) key() (key, root cache.Digest, dirs [][]byte, err error) {
 // inputRoot returns the root of a tree of nodes whose names are paths, and the
 // stored form of its directories, the root's last.
 func inputRoot(fn cache.Function, nodes []cache.Node) (cache.Digest, [][]byte, error) {
-	nodes = slices.Clone(nodes)
-	slices.SortFunc(nodes, func(a, b cache.Node) int { return strings.Compare(a.Name, b.Name) })
+	if !slices.IsSortedFunc(nodes, byName) {
+		nodes = slices.Clone(nodes)
+		slices.SortFunc(nodes, byName)
+	}
 	return inputTree(fn, nodes, 0)
 }
+
+func byName(a, b cache.Node) int { return strings.Compare(a.Name, b.Name) }
 
 // inputTree makes a directory of nodes, whose names count from byte skip on.
 // Those of one folder are side by side, since nodes are sorted.
 func inputTree(fn cache.Function, nodes []cache.Node, skip int) (cache.Digest, [][]byte, error) {
-	var dir cache.Directory
+	dir := make(cache.Directory, 0, len(nodes))
 	var dirs [][]byte
 	for i := 0; i < len(nodes); {
 		n := nodes[i]
@@ -375,7 +379,7 @@ func inputTree(fn cache.Function, nodes []cache.Node, skip int) (cache.Digest, [
 		dir = append(dir, cache.Node{Name: folder, Kind: cache.DirKind, Digest: d})
 		i = end
 	}
-	slices.SortStableFunc(dir, func(a, b cache.Node) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortStableFunc(dir, byName)
 	if err := dir.Check(); err != nil {
 		return cache.Digest{}, nil, err
 	}

@@ -42,6 +42,10 @@ func TestStampWaits(t *testing.T) {
 	if got, want := statuses(b), []string{"content run", "image run", "broken absent", "layout run"}; !slices.Equal(got, want) {
 		t.Errorf("after the stamp: got %q, want %q", got, want)
 	}
+	started := slices.DeleteFunc(w.events, func(e rules.Event) bool { return e.Kind != rules.BuildStarted })
+	if len(started) != 1 || started[0].Total != 4 {
+		t.Errorf("started with %v, want once with 4 actions", started)
+	}
 	if got, want := w.content(t, b, layout), "Tiny-1.0-1Tiny-1.0-1contentcontent"; got != want {
 		t.Errorf("layout is %q, want %q", got, want)
 	}
