@@ -63,45 +63,72 @@ func (r *results) Record(ctx context.Context, key cache.Digest, result cache.Res
 
 // composed is what came of a whole compose.
 type composed struct {
-	tree    cache.Digest
-	keys    map[string]cache.Digest // of top-level actions, by instance and tool
-	tools   map[string]string       // by key, nested actions too
-	results map[string]cache.Result // by key
+	tree     cache.Digest
+	trees    *cache.Trees
+	keys     map[string]cache.Digest // of top-level actions, by instance and tool
+	tools    map[string]string       // by key, nested actions too
+	results  map[string]cache.Result // by key
+	warnings []string                // of tools, "instance: text", in the order of the graph
 }
 
-// compose evaluates and builds a definition with everything in memory. Sources
-// come from the folder dir.
+// compose evaluates and builds a definition with everything in memory, and
+// fails the test if that fails. Sources come from the folder dir.
 func compose(t *testing.T, definition fs.FS, dir string, phases []starlark.Phase) composed {
+	t.Helper()
+	c, err := tryCompose(t, definition, dir, executor.Options{}, phases)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// tryCompose is compose for definitions that may be wrong. Only the jobs of the
+// options count.
+func tryCompose(t *testing.T, definition fs.FS, dir string, opts executor.Options, phases []starlark.Phase) (composed, error) {
 	t.Helper()
 	ctx := t.Context()
 	graph, err := starlark.Evaluate(ctx, definition, starlark.Options{Phases: phases})
 	if err != nil {
-		t.Fatal(err)
+		return composed{}, err
 	}
 	memory := cache.NewMemory(cache.BLAKE3)
 	actions := &results{Memory: memory, recorded: map[string]cache.Result{}}
 	trees := cache.NewTrees(memory)
 	sources, err := workspace.Open(dir, t.TempDir()+"/index", trees, workspace.Options{})
 	if err != nil {
-		t.Fatal(err)
+		return composed{}, err
 	}
 	sink := &recorder{tools: map[string]string{}}
-	b := executor.New(graph, executor.Options{
-		Tools: catalogue.Tools(), Store: memory, Actions: actions, Sources: sources, Sink: sink,
-	})
+	opts.Tools, opts.Store, opts.Actions, opts.Sources, opts.Sink = catalogue.Tools(), memory, actions, sources, sink
+	b := executor.New(graph, opts)
 	if err := b.Check(ctx, graph.Layout.Outputs...); err != nil {
-		t.Fatal(err)
+		return composed{}, err
 	}
-	b.Stamp(rules.Stamp{Release: graph.Compose.Release, Date: "20261122", Type: graph.Compose.Type, ID: "Test-20261122.t.0"})
+	b.Stamp(stampOf(graph.Compose))
 	if err := b.Run(ctx, graph.Layout.Outputs...); err != nil {
-		t.Fatal(err)
+		return composed{}, err
 	}
 	root, _ := b.Artifact(graph.Layout.Outputs[0])
-	c := composed{tree: root.Digest, keys: map[string]cache.Digest{}, tools: sink.tools, results: actions.recorded}
+	c := composed{
+		tree: root.Digest, trees: trees, keys: map[string]cache.Digest{},
+		tools: sink.tools, results: actions.recorded,
+	}
 	for i, e := range b.Report().Actions {
 		c.keys[fmt.Sprint(e.Instance, " ", e.Mnemonic, " ", i)] = e.Key
+		for _, text := range e.Warnings {
+			c.warnings = append(c.warnings, e.Instance+": "+text)
+		}
 	}
-	return c
+	return c, nil
+}
+
+// stampOf is the identity under which tests compose.
+func stampOf(c *rules.Compose) rules.Stamp {
+	s := rules.Stamp{
+		Release: c.Release, BaseProduct: c.BaseProduct, Date: "20261122", Type: c.Type, Label: c.Label,
+	}
+	s.ID = s.DefaultID()
+	return s
 }
 
 const tiny = "../../examples/tiny"
@@ -204,6 +231,9 @@ func withOwnRules(t *testing.T, dir string) fs.FS {
 		loads.WriteString(")\n")
 	}
 	err := fs.WalkDir(os.DirFS(dir), ".", func(name string, d fs.DirEntry, err error) error {
+		if err == nil && d.IsDir() && name == "pungo-out" {
+			return fs.SkipDir // somebody composed it
+		}
 		if err != nil || d.IsDir() {
 			return err
 		}

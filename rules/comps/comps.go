@@ -8,6 +8,7 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
+	"path"
 	"strings"
 
 	format "github.com/pungo-build/pungo/internal/comps"
@@ -46,7 +47,7 @@ func run(ctx context.Context, j *rules.Job) error {
 	}
 	parsed, err := format.Parse(bytes.NewReader(src))
 	if err != nil {
-		return err
+		return fmt.Errorf("%s: %w", path.Base(p.Src), err)
 	}
 	selected, err := p.choose(parsed)
 	if err != nil {
@@ -54,7 +55,7 @@ func run(ctx context.Context, j *rules.Job) error {
 	}
 	var b bytes.Buffer
 	if err := format.Write(&b, selected); err != nil {
-		return err
+		return fmt.Errorf("%s: %w", path.Base(p.Src), err)
 	}
 	return j.Write(ctx, p.Output, b.Bytes())
 }

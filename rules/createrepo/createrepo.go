@@ -101,7 +101,7 @@ func (r *repo) load(ctx context.Context) (err error) {
 	for _, e := range r.entries {
 		r.newest = max(r.newest, e.BuildTime)
 	}
-	return packages.CheckUnique(r.entries)
+	return nil
 }
 
 // parseCompression reads the values of attribute compression.

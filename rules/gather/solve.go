@@ -41,6 +41,9 @@ func runSolve(ctx context.Context, j *rules.Job) error {
 	if err := rules.Parse(j.Args, &p); err != nil {
 		return err
 	}
+	if err := p.check(); err != nil {
+		return err
+	}
 	in, err := readInputs(ctx, j, &p)
 	if err != nil {
 		return err
@@ -55,7 +58,8 @@ func runSolve(ctx context.Context, j *rules.Job) error {
 	}
 	result := u.pool.Solve(request)
 	for _, m := range result.Unmatched {
-		if m.Reason == reasonAdditional {
+		// What a child inherited its parent has warned about.
+		if m.Reason == reasonAdditional && slices.Contains(p.Additional, m.Pattern) {
 			j.Warnf("additional_packages: no package matches %q", m.Pattern)
 		}
 	}
@@ -63,6 +67,19 @@ func runSolve(ctx context.Context, j *rules.Job) error {
 		return u.unresolved(&result)
 	}
 	return p.write(ctx, j, u, in, &result)
+}
+
+// check refuses packages of arches that the tree cannot have. A name that no
+// package has may be of an arch where it is not built, this cannot be meant.
+func (p *solveParams) check() error {
+	arches := format.ValidArches(p.Arch, true)
+	for _, pattern := range p.Additional {
+		if _, arch := format.SplitNameArch(pattern); arch != "" && !slices.Contains(arches, arch) {
+			return fmt.Errorf("additional_packages: %q: packages of arch %s cannot be in a tree of %s, which has %s",
+				pattern, arch, p.Arch, strings.Join(arches, ", "))
+		}
+	}
+	return nil
 }
 
 func (p *solveParams) request(ctx context.Context, j *rules.Job, in inputs) (solve.Request, error) {
@@ -191,12 +208,15 @@ func fileOwners(ctx context.Context, j *rules.Job, entries []*packages.Entry, pa
 			return err
 		}
 		files, err := packages.DecodeFileList(record)
+		if err != nil {
+			return fmt.Errorf("%s: %w", entries[i].File, err)
+		}
 		for _, f := range files {
 			if _, wanted := owners[f.Path]; wanted {
 				found[i] = append(found[i], f.Path)
 			}
 		}
-		return err
+		return nil
 	})
 	for i, paths := range found {
 		for _, path := range paths {
@@ -231,8 +251,8 @@ func (u *universe) list(r *solve.Result) []packages.Listed {
 
 // decision is why one package is in the tree, a line of the log.
 type decision struct {
-	Package  string   `json:"package"`
-	Tree     string   `json:"tree"`
+	Package  string   `json:"package,omitempty"` // none where nothing matches
+	Tree     string   `json:"tree,omitempty"`
 	Flags    []string `json:"flags,omitempty"`
 	Step     string   `json:"step"`
 	By       string   `json:"by,omitempty"` // the package that wanted it

@@ -1,7 +1,9 @@
 package gather
 
 import (
+	"cmp"
 	"context"
+	"fmt"
 	"slices"
 
 	format "github.com/pungo-build/pungo/internal/rpm"
@@ -51,7 +53,7 @@ func runTrim(ctx context.Context, j *rules.Job) error {
 // trimmer decides what of a solution stays in its variant.
 type trimmer struct {
 	variantType string
-	solution    []packages.Listed     // with what children left to it
+	solution    []line                // with what children left to it
 	parent      map[treeNameArch]bool // what the parent needs itself
 	removed     map[treeName]bool     // what earlier siblings ship
 }
@@ -63,41 +65,58 @@ type treeName struct{ tree, name string }
 func (p *trimParams) load(ctx context.Context, j *rules.Job) (*trimmer, error) {
 	t := &trimmer{variantType: p.Type, parent: map[treeNameArch]bool{}, removed: map[treeName]bool{}}
 	for _, path := range append([]string{p.Solution}, p.Children...) {
-		list, err := readList(ctx, j, path)
+		list, err := readLines(ctx, j, path)
 		if err != nil {
 			return nil, err
 		}
 		t.solution = append(t.solution, list...)
 	}
 	if p.Parent != "" {
-		list, err := readList(ctx, j, p.Parent)
+		list, err := readLines(ctx, j, p.Parent)
 		if err != nil {
 			return nil, err
 		}
 		for _, l := range list {
-			n := nevra(l)
-			t.parent[treeNameArch{l.Tree, n.Name, n.Arch}] = true
+			t.parent[treeNameArch{l.Tree, l.nevra.Name, l.nevra.Arch}] = true
 		}
 	}
 	for _, path := range p.Remove {
-		list, err := readList(ctx, j, path)
+		list, err := readLines(ctx, j, path)
 		if err != nil {
 			return nil, err
 		}
 		for _, l := range list {
-			t.removed[treeName{l.Tree, nevra(l).Name}] = true
+			t.removed[treeName{l.Tree, l.nevra.Name}] = true
 		}
 	}
 	return t, nil
 }
 
-// nevra reads the NEVRA of a list that we wrote.
-func nevra(l packages.Listed) format.NEVRA {
-	n, err := format.ParseNEVRA(l.NEVRA)
+// line is a line of a package list, and its NEVRA taken apart.
+type line struct {
+	packages.Listed
+	nevra format.NEVRA
+}
+
+// readLines reads a package list. Solutions may come from rules of others, so
+// what they say is checked.
+func readLines(ctx context.Context, j *rules.Job, path string) ([]line, error) {
+	list, err := readList(ctx, j, path)
 	if err != nil {
-		panic("package list: " + err.Error())
+		return nil, err
 	}
-	return n
+	lines := make([]line, len(list))
+	for i, l := range list {
+		n, err := format.ParseNEVRA(l.NEVRA)
+		if err != nil {
+			return nil, fmt.Errorf("%s: entry %d: %w", path, i+1, err)
+		}
+		if !slices.Contains(treeOrder, l.Tree) {
+			return nil, fmt.Errorf("%s: %s: tree %q, want os, debug or src", path, l.NEVRA, l.Tree)
+		}
+		lines[i] = line{l, n}
+	}
+	return lines, nil
 }
 
 // split returns what stays and what moves to the parent, by Pungi's rules:
@@ -111,34 +130,28 @@ func nevra(l packages.Listed) format.NEVRA {
 // Lists are sorted, each package once.
 func (t *trimmer) split() (kept, moved []packages.Listed) {
 	for _, l := range t.solution {
-		n := nevra(l)
 		switch {
-		case t.removed[treeName{l.Tree, n.Name}] && (t.variantType == "optional" || l.Tree == rules.OS):
-		case t.parent[treeNameArch{l.Tree, n.Name, n.Arch}]:
+		case t.removed[treeName{l.Tree, l.nevra.Name}] && (t.variantType == "optional" || l.Tree == rules.OS):
+		case t.parent[treeNameArch{l.Tree, l.nevra.Name, l.nevra.Arch}]:
 		case t.variantType != "variant" && t.variantType != "optional" &&
 			slices.Contains(l.Flags, "fulltree-exclude") && !slices.Contains(l.Flags, "input"):
-			moved = append(moved, l)
+			moved = append(moved, l.Listed)
 		default:
-			kept = append(kept, l)
+			kept = append(kept, l.Listed)
 		}
 	}
 	return normalize(kept), normalize(moved)
 }
 
-var treeOrder = map[string]int{rules.OS: 0, rules.Debug: 1, rules.Src: 2}
+// treeOrder is the order of the trees in lists.
+var treeOrder = []string{rules.OS, rules.Debug, rules.Src}
 
 func normalize(list []packages.Listed) []packages.Listed {
 	slices.SortStableFunc(list, func(a, b packages.Listed) int {
-		if a.Tree != b.Tree {
-			return treeOrder[a.Tree] - treeOrder[b.Tree]
-		}
-		if a.NEVRA < b.NEVRA {
-			return -1
-		}
-		if a.NEVRA > b.NEVRA {
-			return 1
-		}
-		return 0
+		return cmp.Or(
+			slices.Index(treeOrder, a.Tree)-slices.Index(treeOrder, b.Tree),
+			cmp.Compare(a.NEVRA, b.NEVRA),
+		)
 	})
 	return slices.CompactFunc(list, func(a, b packages.Listed) bool { return a.Tree == b.Tree && a.NEVRA == b.NEVRA })
 }
@@ -155,10 +168,14 @@ func (p *trimParams) writeSets(ctx context.Context, j *rules.Job, kept []package
 	}
 	sets := map[string][]*packages.Entry{}
 	for _, l := range kept {
-		sets[l.Tree] = append(sets[l.Tree], byFile[l.File])
+		e := byFile[l.File]
+		if e == nil {
+			return fmt.Errorf("%s is in the solution, and not in the package set", l.File)
+		}
+		sets[l.Tree] = append(sets[l.Tree], e)
 	}
-	for tree, path := range map[string]string{rules.OS: p.OS, rules.Debug: p.Debug, rules.Src: p.Src} {
-		set, err := packages.Write(ctx, j.Trees, sets[tree])
+	for i, path := range []string{p.OS, p.Debug, p.Src} {
+		set, err := packages.Write(ctx, j.Trees, sets[treeOrder[i]])
 		if err != nil {
 			return err
 		}

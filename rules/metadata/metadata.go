@@ -7,8 +7,10 @@ import (
 	"context"
 	_ "embed"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"path"
 
 	"github.com/pungo-build/pungo/cache"
@@ -70,27 +72,31 @@ func run(ctx context.Context, j *rules.Job) error {
 	if err != nil {
 		return err
 	}
-	files := map[string]func(io.Writer) error{
-		"composeinfo.json": info.Encode,
-		"rpms.json":        rpms.Encode,
-		"modules.json":     (&productmd.Modules{Compose: compose}).Encode,
-	}
-	return write(ctx, j, p.Output, files)
+	return write(ctx, j, p.Output, []document{
+		{"composeinfo.json", info.Encode},
+		{"rpms.json", rpms.Encode},
+		{"modules.json", (&productmd.Modules{Compose: compose}).Encode},
+	})
 }
 
-// write makes a folder of files the output.
-func write(ctx context.Context, j *rules.Job, output string, files map[string]func(io.Writer) error) error {
+type document struct {
+	name   string
+	encode func(io.Writer) error
+}
+
+// write makes a folder of documents the output.
+func write(ctx context.Context, j *rules.Job, output string, documents []document) error {
 	b := j.Trees.Builder()
-	for name, encode := range files {
+	for _, f := range documents {
 		var text bytes.Buffer
-		if err := encode(&text); err != nil {
-			return fmt.Errorf("%s: %w", name, err)
+		if err := f.encode(&text); err != nil {
+			return fmt.Errorf("%s: %w", f.name, err)
 		}
 		d, err := j.Trees.Store().Put(ctx, text.Bytes())
 		if err != nil {
 			return err
 		}
-		if err := b.Add(name, cache.Node{Kind: cache.FileKind, Digest: d}); err != nil {
+		if err := b.Add(f.name, cache.Node{Kind: cache.FileKind, Digest: d}); err != nil {
 			return err
 		}
 	}
@@ -180,8 +186,11 @@ func (p *params) paths(ctx context.Context, j *rules.Job) (pathTable, error) {
 		}
 		t.add(uid, fields[0], arch, dir)
 		t.add(uid, fields[2], arch, dir)
-		if _, err := j.Input(ctx, path.Join(r[6], packages)); err == nil {
+		switch _, err := j.Input(ctx, path.Join(r[6], packages)); {
+		case err == nil:
 			t.add(uid, fields[1], arch, path.Join(dir, packages))
+		case !errors.Is(err, fs.ErrNotExist):
+			return nil, err // the store's, not an answer
 		}
 	}
 	return t, nil

@@ -2,6 +2,7 @@ package packages
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -59,19 +60,39 @@ func LoadTree(ctx context.Context, j *rules.Job, root cache.Digest) ([]*Entry, e
 	return entries, nil
 }
 
-// LoadAll returns the packages of several sets as one, each package once.
+// LoadAll returns the packages of several sets as one, each package once. That
+// two sets have different packages of one name is a *rules.Collision.
 func LoadAll(ctx context.Context, j *rules.Job, paths []string) ([]*Entry, error) {
-	var all []*Entry
-	for _, path := range paths {
-		entries, err := Load(ctx, j, path)
-		if err != nil {
+	sets := make([][]*Entry, len(paths))
+	for i, path := range paths {
+		var err error
+		if sets[i], err = Load(ctx, j, path); err != nil {
 			return nil, err
 		}
-		all = append(all, entries...)
 	}
+	all := slices.Concat(sets...)
 	slices.SortFunc(all, compare)
-	return slices.CompactFunc(all, func(a, b *Entry) bool { return a.File == b.File && a.Digest == b.Digest }), nil
+	all = slices.CompactFunc(all, same)
+	err := CheckUnique(all)
+	if d := (*Duplicate)(nil); errors.As(err, &d) {
+		c := &rules.Collision{Path: d.A.File}
+		for i, set := range sets {
+			if _, ok := slices.BinarySearchFunc(set, d.A.File, func(e *Entry, file string) int { return strings.Compare(e.File, file) }); ok {
+				c.Inputs = append(c.Inputs, paths[i])
+			}
+		}
+		if len(c.Inputs) > 1 {
+			err = c
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return all, nil
 }
+
+// same reports whether two entries are one package.
+func same(a, b *Entry) bool { return a.File == b.File && a.Digest == b.Digest }
 
 func compare(a, b *Entry) int {
 	if c := strings.Compare(a.File, b.File); c != 0 {
@@ -89,7 +110,7 @@ func Write(ctx context.Context, trees *cache.Trees, entries []*Entry) (cache.Nod
 		}
 		return compare(a, b)
 	})
-	sorted = slices.CompactFunc(sorted, func(a, b *Entry) bool { return a.File == b.File && a.Digest == b.Digest })
+	sorted = slices.CompactFunc(sorted, same)
 	if err := CheckUnique(sorted); err != nil {
 		return cache.Node{}, err
 	}

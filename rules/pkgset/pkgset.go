@@ -44,9 +44,6 @@ func run(ctx context.Context, j *rules.Job) error {
 	if err != nil {
 		return err
 	}
-	if err := packages.CheckUnique(all); err != nil {
-		return err
-	}
 	chosen, log := choose(all, p.Arch)
 	set, err := packages.Write(ctx, j.Trees, chosen)
 	if err != nil {

@@ -5,7 +5,6 @@ package treemetadata
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
 	_ "embed"
 	"encoding/hex"
 	"encoding/json"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/pungo-build/pungo/cache"
 	"github.com/pungo-build/pungo/internal/productmd"
+	"github.com/pungo-build/pungo/internal/repodata"
 	"github.com/pungo-build/pungo/rules"
 )
 
@@ -31,7 +31,8 @@ func Tools() []*rules.Tool {
 type params struct {
 	Arch        string      `arg:"arch,required"`
 	Repo        string      `arg:"repo,required"`
-	Release     string      `arg:"release,required"` // JSON, see productmd.Product
+	Checksum    string      `arg:"checksum,required"` // of repomd.xml: the repository's
+	Release     string      `arg:"release,required"`  // JSON, see productmd.Product
 	BaseProduct string      `arg:"base-product"`
 	Product     string      `arg:"product"`          // of a layered product
 	Variant     [][6]string `arg:"variant,required"` // id, uid, name, type, packages, repository
@@ -116,26 +117,30 @@ func (p *params) treeInfo(ctx context.Context, j *rules.Job) (*productmd.TreeInf
 // identify fills in the release. A layered product's tree is a release of its
 // own, for the major version of the compose's.
 func (p *params) identify(t *productmd.TreeInfo) error {
-	if err := json.Unmarshal([]byte(p.Release), &t.Release); err != nil {
-		return fmt.Errorf("argument --release: %w", err)
+	release, err := product("--release", p.Release)
+	if err != nil {
+		return err
 	}
-	for _, other := range []string{p.BaseProduct, p.Product} {
-		if other == "" {
-			continue
-		}
-		var product productmd.Product
-		if err := json.Unmarshal([]byte(other), &product); err != nil {
-			return fmt.Errorf("argument %s: %w", other, err)
-		}
-		if other == p.Product {
-			base := t.Release
-			base.Version = productmd.Major(base.Version)
-			t.Release, t.BaseProduct = product, &base
-		} else {
-			t.BaseProduct = &product
-		}
+	if p.Product != "" {
+		release.Version = productmd.Major(release.Version)
+		t.BaseProduct = release
+		release, err = product("--product", p.Product)
+	} else if p.BaseProduct != "" {
+		t.BaseProduct, err = product("--base-product", p.BaseProduct)
 	}
+	if err != nil {
+		return err
+	}
+	t.Release = *release
 	return nil
+}
+
+func product(argument, text string) (*productmd.Product, error) {
+	p := new(productmd.Product)
+	if err := json.Unmarshal([]byte(text), p); err != nil {
+		return nil, fmt.Errorf("argument %s: %w", argument, err)
+	}
+	return p, nil
 }
 
 // addChecksum notes the checksum of the index of the repository in an input,
@@ -149,8 +154,13 @@ func (p *params) addChecksum(ctx context.Context, j *rules.Job, t *productmd.Tre
 	if err != nil {
 		return cache.Node{}, err
 	}
-	sum := sha256.Sum256(data)
-	t.Checksums[at] = productmd.Checksum{Algorithm: "sha256", Hex: hex.EncodeToString(sum[:])}
+	kind, err := repodata.ParseChecksumType(p.Checksum)
+	if err != nil {
+		return cache.Node{}, err
+	}
+	h := kind.New()
+	h.Write(data)
+	t.Checksums[at] = productmd.Checksum{Algorithm: string(kind), Hex: hex.EncodeToString(h.Sum(nil))}
 	return n, nil
 }
 
