@@ -203,8 +203,13 @@ func (r *building) status() string {
 	return finished
 }
 
-// publish places the compose, its record, and then the link to it.
+// publish places the compose, its record, and then the link to it. What it was
+// made of is on disk before: a compose that the cache could not keep up with is
+// no compose.
 func (r *building) publish(ctx context.Context, rec *record) error {
+	if err := r.disk.Flush(ctx); err != nil {
+		return err
+	}
 	id, dest := rec.Stamp.ID, filepath.Join(r.output, rec.Stamp.ID)
 	tree := func() (cache.Digest, error) {
 		n, _ := r.build.Artifact(r.graph.Layout.Outputs[0])

@@ -12,6 +12,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -110,13 +111,14 @@ func finish(p process, err error) int {
 	if err == nil {
 		return exitDone
 	}
-	if text := err.Error(); text != "" {
+	if text := strings.TrimSpace(err.Error()); text != "" {
 		fmt.Fprintln(p.stderr, "pungo: "+text)
 	}
 	return exitCode(err)
 }
 
-// exitCode classifies an error by whose turn it is.
+// exitCode classifies an error by whose turn it is. Of several that came together
+// the one counts that spoils the others.
 func exitCode(err error) int {
 	var (
 		e           *exit
@@ -126,16 +128,16 @@ func exitCode(err error) int {
 		starlarkBug *starlark.Bug
 	)
 	switch {
+	case errors.As(err, &bug), errors.As(err, &starlarkBug):
+		return exitBug
+	case errors.As(err, &environment), errors.Is(err, cache.ErrFull), errors.Is(err, cache.ErrReadOnly):
+		return exitEnvironment
+	case errors.Is(err, executor.ErrInterrupted), errors.Is(err, context.Canceled):
+		return exitInterrupted
 	case errors.As(err, &e):
 		return e.code
 	case errors.As(err, &definition):
 		return exitUsage
-	case errors.As(err, &bug), errors.As(err, &starlarkBug):
-		return exitBug
-	case errors.Is(err, executor.ErrInterrupted), errors.Is(err, context.Canceled):
-		return exitInterrupted
-	case errors.As(err, &environment), errors.Is(err, cache.ErrFull), errors.Is(err, cache.ErrReadOnly):
-		return exitEnvironment
 	}
 	return exitFailed
 }
