@@ -217,13 +217,15 @@ func (p *pack) readTail() {
 	p.fanout, _ = parseTail(p.fn, tail, tailAt)
 }
 
+// tailChecksum is that of a tail up to where it is stored.
+func tailChecksum(tail []byte) uint32 { return crc32.Checksum(tail[:tailSize-8], castagnoli) }
+
 // parseTail reads the fan-out and footer that begin at the given offset of a
 // pack. Every fan lies within the file.
 func parseTail(fn cache.Function, tail []byte, at int64) (fans [256]fan, err error) {
 	footer := tail[fanoutSize:]
-	checksum := crc32.Checksum(tail[:tailSize-8], castagnoli)
 	switch {
-	case string(footer[20:]) != packEnd || binary.BigEndian.Uint32(footer[16:]) != checksum:
+	case string(footer[20:]) != packEnd || binary.BigEndian.Uint32(footer[16:]) != tailChecksum(tail):
 		return fans, errors.New("pack has no sound footer")
 	case binary.BigEndian.Uint32(footer[8:]) != packVersion:
 		return fans, fmt.Errorf("pack of version %d, want %d", binary.BigEndian.Uint32(footer[8:]), packVersion)
