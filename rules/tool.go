@@ -2,6 +2,7 @@ package rules
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"reflect"
 	"strconv"
@@ -132,7 +133,7 @@ func Parse(args []string, params any) error {
 		seen[name] = true
 		n := arity(f)
 		if i+1+n > len(args) {
-			return fmt.Errorf("argument %s wants %d values, got %d", name, n, len(args)-i-1)
+			return fmt.Errorf("argument %s has %d values, want %d", name, len(args)-i-1, n)
 		}
 		if err := setField(f, args[i+1:i+1+n]); err != nil {
 			return fmt.Errorf("argument %s: %w", name, err)
@@ -180,17 +181,19 @@ func setField(f reflect.Value, values []string) error {
 	case reflect.String:
 		f.SetString(values[0])
 	case reflect.Int, reflect.Int64:
-		n, err := strconv.ParseInt(values[0], 10, 64)
+		n, err := strconv.ParseInt(values[0], 10, f.Type().Bits())
+		if errors.Is(err, strconv.ErrRange) {
+			return fmt.Errorf("%q is too large a number", values[0])
+		}
 		if err != nil {
 			return fmt.Errorf("%q is not a number", values[0])
 		}
 		f.SetInt(n)
 	case reflect.Bool:
-		b, err := strconv.ParseBool(values[0])
-		if err != nil {
+		if values[0] != "true" && values[0] != "false" {
 			return fmt.Errorf("%q is neither true nor false", values[0])
 		}
-		f.SetBool(b)
+		f.SetBool(values[0] == "true")
 	case reflect.Slice:
 		e := reflect.New(f.Type().Elem()).Elem()
 		if e.Kind() == reflect.Array {

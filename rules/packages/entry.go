@@ -17,6 +17,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -118,6 +119,9 @@ func splitHeader(b []byte) (sha [32]byte, parts [3][]byte, err error) {
 	for i := range parts {
 		parts[i] = r.bytes()
 	}
+	if len(r.b) > 0 {
+		r.err = errRecord
+	}
 	return sha, parts, r.err
 }
 
@@ -138,7 +142,7 @@ func (e *Entry) appendMeta(b []byte) []byte {
 	return appendBytes(b, m)
 }
 
-// decodeShard reads a meta file. The entries point into one array.
+// decodeShard reads a meta file.
 func decodeShard(b []byte) ([]*Entry, error) {
 	if len(b) < 1 || b[0] != formatVersion {
 		return nil, errRecord
@@ -155,7 +159,10 @@ func decodeShard(b []byte) ([]*Entry, error) {
 			return nil, errRecord
 		}
 		if err := errors.Join(rpm.DecodeMeta(m.b, &e.Package), rpm.DecodeFiles(files, &e.Package)); err != nil {
-			return nil, fmt.Errorf("%s: %w", e.File, err)
+			return nil, fmt.Errorf("%q: %w", e.File, err)
+		}
+		if e.File != e.NEVRA.FileName() {
+			return nil, fmt.Errorf("%q: the record is of %q", e.File, e.NEVRA)
 		}
 		entries = append(entries, e)
 	}
@@ -192,7 +199,7 @@ func (r *reader) take(n int) []byte {
 
 func (r *reader) uvarint() uint64 {
 	v, n := binary.Uvarint(r.b)
-	if n <= 0 {
+	if n <= 0 || n > 1 && r.b[n-1] == 0 { // cut off, or longer than needed
 		r.err = errRecord
 		return 0
 	}
@@ -212,6 +219,10 @@ func (r *reader) bytes() []byte {
 func (r *reader) digest() cache.Digest {
 	fn, hash, size := r.take(1), r.take(32), r.uvarint()
 	if r.err != nil {
+		return cache.Digest{}
+	}
+	if size > math.MaxInt64 {
+		r.err = errRecord
 		return cache.Digest{}
 	}
 	d, err := cache.NewDigest(cache.Function(fn[0]), hash, int64(size))

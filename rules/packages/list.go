@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 )
 
 // Listed is one line of a package list: which package, where it belongs, and
@@ -46,12 +47,15 @@ func EncodeList(list []Listed) ([]byte, error) {
 func DecodeList(data []byte) ([]Listed, error) {
 	var list []Listed
 	dec := json.NewDecoder(bytes.NewReader(data))
-	for dec.More() {
+	for {
 		var l Listed
-		if err := dec.Decode(&l); err != nil {
+		err := dec.Decode(&l)
+		if err == io.EOF {
+			return list, nil
+		}
+		if err != nil {
 			return nil, fmt.Errorf("package list, entry %d: %w", len(list)+1, err)
 		}
 		list = append(list, l)
 	}
-	return list, nil
 }

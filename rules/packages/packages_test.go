@@ -1,0 +1,377 @@
+package packages_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/pungo-build/pungo/cache"
+	"github.com/pungo-build/pungo/internal/rpm"
+	"github.com/pungo-build/pungo/rules"
+	"github.com/pungo-build/pungo/rules/packages"
+)
+
+// host runs parts one after the other and remembers nothing.
+type host struct{ store cache.Store }
+
+func (h host) Call(context.Context, rules.Call) (cache.Result, error) {
+	return cache.Result{}, errors.New("no tool to call")
+}
+
+func (h host) Decoded(ctx context.Context, d cache.Digest, kind string, decode func([]byte) (any, error)) (any, error) {
+	b, err := h.store.Get(ctx, d)
+	if err != nil {
+		return nil, err
+	}
+	return decode(b)
+}
+
+func (h host) Each(ctx context.Context, n int, fn func(ctx context.Context, i int) error) error {
+	for i := range n {
+		if err := fn(ctx, i); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// newJob returns a job whose input root has folders.
+func newJob(t *testing.T, trees *cache.Trees, inputs map[string]cache.Digest) *rules.Job {
+	t.Helper()
+	b := trees.Builder()
+	for path, d := range inputs {
+		if err := b.Add(path, cache.Node{Kind: cache.DirKind, Digest: d}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	root, err := b.Build(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &rules.Job{Host: host{trees.Store()}, Trees: trees, Root: root}
+}
+
+func newTrees() *cache.Trees { return cache.NewTrees(cache.NewMemory(cache.BLAKE3)) }
+
+// bash is a package with something in every field.
+func bash() *rpm.Package {
+	return &rpm.Package{
+		NEVRA:         rpm.NEVRA{Name: "bash", EVR: rpm.EVR{Epoch: 1, Version: "5.2~rc1", Release: "3"}, Arch: "x86_64"},
+		SourceRPM:     "bash-5.2~rc1-3.src.rpm",
+		Provides:      []rpm.Dependency{{Name: "bash", Sense: rpm.Equal, EVR: rpm.EVR{Epoch: 1, Version: "5.2~rc1", Release: "3"}}},
+		Requires:      []rpm.Dependency{{Name: "/usr/bin/env"}, {Name: "(a or b)", Pre: true}},
+		ExclusiveArch: []string{"x86_64"},
+		ExcludeArch:   []string{"s390x", "i686"},
+		BuildTime:     1769860000,
+		SigKey:        "0123456789abcdef",
+		InstalledSize: 7, ArchiveSize: 8, HeaderStart: 100, HeaderEnd: 900,
+		Files: []rpm.File{{Path: "/etc/profile"}, {Path: "/usr/bin/bash"}, {Path: "/usr/share/doc/bash", Dir: true}, {Path: "/usr/share/x", Ghost: true}},
+		Text: rpm.Text{
+			Summary: "A shell", Description: "two\nlines", License: "GPL-3.0", URL: "https://example.org",
+			Changelog: []rpm.Change{{Author: "A", Time: 1, Text: "- new"}},
+		},
+	}
+}
+
+// entry is a package of a set, with content that the seed decides.
+func entry(t *testing.T, trees *cache.Trees, p *rpm.Package, seed string) *packages.Entry {
+	t.Helper()
+	file, err := trees.Store().Put(t.Context(), []byte(seed))
+	if err != nil {
+		t.Fatal(err)
+	}
+	record := packages.EncodeHeader(p, [32]byte{1, 2, 3})
+	header, err := trees.Store().Put(t.Context(), record)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := packages.NewEntry(record, file, header)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+func named(name string) *rpm.Package {
+	return &rpm.Package{NEVRA: rpm.NEVRA{Name: name, EVR: rpm.EVR{Version: "1", Release: "1"}, Arch: "noarch"}}
+}
+
+func TestHeaderRecord(t *testing.T) {
+	want := bash()
+	sum := [32]byte{31: 7}
+	record := packages.EncodeHeader(want, sum)
+	got, gotSum, err := packages.DecodeHeader(record)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if gotSum != sum {
+		t.Errorf("checksum: got %x, want %x", gotSum, sum)
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	files, err := packages.DecodeFileList(record)
+	if err != nil || !reflect.DeepEqual(files, want.Files) {
+		t.Errorf("files: got %v and error %v, want %v", files, err, want.Files)
+	}
+	if again := packages.EncodeHeader(got, gotSum); !bytes.Equal(again, record) {
+		t.Errorf("encoded again: got %x, want %x", again, record)
+	}
+}
+
+// TestDamagedHeader: whatever is cut off, or follows, is noticed.
+func TestDamagedHeader(t *testing.T) {
+	record := packages.EncodeHeader(bash(), [32]byte{})
+	for n := range record {
+		if _, _, err := packages.DecodeHeader(record[:n]); err == nil {
+			t.Errorf("cut off after %d of %d bytes: no error", n, len(record))
+		}
+	}
+	if _, _, err := packages.DecodeHeader(append(slices.Clone(record), 0)); err == nil {
+		t.Error("with a byte more: no error")
+	}
+	other := slices.Clone(record)
+	other[0]++
+	if _, err := packages.DecodeFileList(other); err == nil {
+		t.Error("of another version: no error")
+	}
+}
+
+func TestNewEntry(t *testing.T) {
+	trees := newTrees()
+	e := entry(t, trees, bash(), "content")
+	if got, want := e.File, "bash-5.2~rc1-3.x86_64.rpm"; got != want {
+		t.Errorf("file: got %s, want %s", got, want)
+	}
+	if got, want := e.Files, bash().Files[:2]; !reflect.DeepEqual(got, want) {
+		t.Errorf("files in primary: got %v, want %v", got, want)
+	}
+	if got, want := e.Shard(), e.Digest.Hex()[:2]; got != want {
+		t.Errorf("shard: got %s, want %s", got, want)
+	}
+	if got := e.Node(); got.ModTime != 1769860000 || got.Name != e.File || got.Digest != e.Digest {
+		t.Errorf("node: got %+v", got)
+	}
+	for _, name := range []string{"../x", "a/b", ".x", "a\nb", "a\x00b"} {
+		record := packages.EncodeHeader(named(name), [32]byte{})
+		if _, err := packages.NewEntry(record, e.Digest, e.Header); err == nil {
+			t.Errorf("name %q: no error", name)
+		}
+	}
+}
+
+func TestSetRoundTrip(t *testing.T) {
+	trees := newTrees()
+	var want []*packages.Entry
+	for i := range 300 {
+		want = append(want, entry(t, trees, named(fmt.Sprintf("p%03d", i)), fmt.Sprint(i)))
+	}
+	want = append(want, entry(t, trees, bash(), "bash"))
+	set, err := packages.Write(t.Context(), trees, want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	shuffled := slices.Concat(want, want[:9]) // some of them twice
+	rand.New(rand.NewPCG(1, 2)).Shuffle(len(shuffled), func(i, j int) { shuffled[i], shuffled[j] = shuffled[j], shuffled[i] })
+	if again, err := packages.Write(t.Context(), trees, shuffled); err != nil || again != set {
+		t.Errorf("in another order: got %v and error %v, want %v", again, err, set)
+	}
+	slices.SortFunc(want, func(a, b *packages.Entry) int { return strings.Compare(a.File, b.File) })
+	got, err := packages.Load(t.Context(), newJob(t, trees, map[string]cache.Digest{"in/set": set.Digest}), "in/set")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got %d packages, want %d, or they differ", len(got), len(want))
+	}
+	for _, e := range got[:5] {
+		for _, dir := range []string{"rpm", "header"} {
+			path := e.Shard() + "/" + dir + "/" + e.File
+			if _, err := trees.Lookup(t.Context(), set.Digest, path); err != nil {
+				t.Errorf("%s: %v", path, err)
+			}
+		}
+	}
+}
+
+func TestEmptySet(t *testing.T) {
+	trees := newTrees()
+	set, err := packages.Write(t.Context(), trees, nil)
+	if err != nil || set.Digest != trees.Empty() {
+		t.Errorf("got %v and error %v, want the empty tree", set, err)
+	}
+	got, err := packages.Load(t.Context(), newJob(t, trees, map[string]cache.Digest{"set": set.Digest}), "set")
+	if err != nil || len(got) != 0 {
+		t.Errorf("got %v and error %v, want no packages", got, err)
+	}
+}
+
+// TestWriteDuplicate: two packages of one name are told apart wherever their
+// digests put them.
+func TestWriteDuplicate(t *testing.T) {
+	trees := newTrees()
+	shards := map[string]*packages.Entry{}
+	var same, other *packages.Entry // as shards
+	for i := 0; same == nil; i++ {
+		e := entry(t, trees, named("a"), fmt.Sprint(i))
+		if first := shards[e.Shard()]; first != nil {
+			same, other = first, e
+		}
+		shards[e.Shard()] = e
+	}
+	_, err := packages.Write(t.Context(), trees, []*packages.Entry{same, other})
+	var d *packages.Duplicate
+	if !errors.As(err, &d) {
+		t.Fatalf("got %v, want a Duplicate", err)
+	}
+	if got, want := err.Error(), "two packages, and not the same, are named a-1-1.noarch.rpm"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestLoadAll(t *testing.T) {
+	trees := newTrees()
+	a, b, c := entry(t, trees, named("a"), "a"), entry(t, trees, named("b"), "b"), entry(t, trees, named("c"), "c")
+	other := entry(t, trees, named("b"), "not b")
+	inputs := map[string]cache.Digest{}
+	for path, entries := range map[string][]*packages.Entry{"ab": {a, b}, "bc": {b, c}, "other": {other}, "none": nil} {
+		set, err := packages.Write(t.Context(), trees, entries)
+		if err != nil {
+			t.Fatal(err)
+		}
+		inputs[path] = set.Digest
+	}
+	j := newJob(t, trees, inputs)
+	got, err := packages.LoadAll(t.Context(), j, []string{"bc", "none", "ab", "bc"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := []*packages.Entry{a, b, c}; !reflect.DeepEqual(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	_, err = packages.LoadAll(t.Context(), j, []string{"other", "none", "ab"})
+	var collision *rules.Collision
+	if !errors.As(err, &collision) {
+		t.Fatalf("two of one name: got %v, want a collision", err)
+	}
+	if want := (&rules.Collision{Path: "b-1-1.noarch.rpm", Inputs: []string{"other", "ab"}}); !reflect.DeepEqual(collision, want) {
+		t.Errorf("got %+v, want %+v", collision, want)
+	}
+	if _, err := packages.LoadAll(t.Context(), j, []string{"absent"}); err == nil {
+		t.Error("an input that is not there: no error")
+	}
+}
+
+// TestDamagedSet: a set that is none yields errors that say where.
+func TestDamagedSet(t *testing.T) {
+	trees := newTrees()
+	set, err := packages.Write(t.Context(), trees, []*packages.Entry{entry(t, trees, bash(), "x")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	shards, err := trees.Read(t.Context(), set.Digest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	meta, err := trees.Lookup(t.Context(), set.Digest, shards[0].Name+"/meta")
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := trees.Store().Get(t.Context(), meta.Digest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	flipped := bytes.Replace(data, []byte("bash-5"), []byte("hash-5"), 1)
+	for i, damaged := range [][]byte{nil, data[:len(data)-1], append(slices.Clone(data), 1), flipped} {
+		d, err := trees.Store().Put(t.Context(), damaged)
+		if err != nil {
+			t.Fatal(err)
+		}
+		shard, err := trees.Write(t.Context(), cache.Directory{{Name: "meta", Kind: cache.FileKind, Digest: d}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		root, err := trees.Write(t.Context(), cache.Directory{{Name: "4b", Kind: cache.DirKind, Digest: shard}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = packages.Load(t.Context(), newJob(t, trees, map[string]cache.Digest{"set": root}), "set")
+		if err == nil || !strings.HasPrefix(err.Error(), "input set: package set 4b: ") {
+			t.Errorf("damage %d: got %v, want an error about input set, 4b", i, err)
+		}
+	}
+}
+
+func TestList(t *testing.T) {
+	trees := newTrees()
+	e := entry(t, trees, bash(), "bash")
+	list := []packages.Listed{
+		e.List(rules.OS, []string{"input", "multilib"}),
+		entry(t, trees, named("a<&>b"), "a").List(rules.Src, nil),
+	}
+	data, err := packages.EncodeList(list)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `{"tree":"os","nevra":"bash-1:5.2~rc1-3.x86_64","file":"bash-5.2~rc1-3.x86_64.rpm","source":"bash-5.2~rc1-3.src.rpm",` +
+		`"sigkey":"0123456789abcdef","flags":["input","multilib"],"shard":"` + e.Shard() + "\"}\n" +
+		`{"tree":"src","nevra":"a<&>b-0:1-1.noarch","file":"a<&>b-1-1.noarch.rpm","shard":"` + list[1].Shard + "\"}\n"
+	if string(data) != want {
+		t.Errorf("got\n%swant\n%s", data, want)
+	}
+	got, err := packages.DecodeList(data)
+	if err != nil || !reflect.DeepEqual(got, list) {
+		t.Errorf("decoded: got %v and error %v, want %v", got, err, list)
+	}
+	if got, err := packages.DecodeList(nil); err != nil || len(got) != 0 {
+		t.Errorf("empty list: got %v and error %v", got, err)
+	}
+	for _, damaged := range []string{"{", "{}\n[]\n", `{"tree":1}`, "{}\n}", "{}]", "x"} {
+		if _, err := packages.DecodeList([]byte(damaged)); err == nil {
+			t.Errorf("%q: no error", damaged)
+		}
+	}
+}
+
+func FuzzDecodeHeader(f *testing.F) {
+	f.Add(packages.EncodeHeader(bash(), [32]byte{}))
+	f.Add(packages.EncodeHeader(named("a"), [32]byte{}))
+	f.Add([]byte("\x01"))
+	d := cache.BLAKE3.Sum(nil)
+	f.Fuzz(func(t *testing.T, b []byte) {
+		p, sum, err := packages.DecodeHeader(b)
+		if err == nil && !bytes.Equal(packages.EncodeHeader(p, sum), b) {
+			t.Error("a record has two forms")
+		}
+		files, filesErr := packages.DecodeFileList(b)
+		if err == nil && (filesErr != nil || len(files) != len(p.Files)) {
+			t.Errorf("files: got %d and error %v, want %d", len(files), filesErr, len(p.Files))
+		}
+		if e, err := packages.NewEntry(b, d, d); err == nil && strings.Contains(e.File, "/") {
+			t.Errorf("file name %q", e.File)
+		}
+	})
+}
+
+func FuzzDecodeList(f *testing.F) {
+	f.Add([]byte(`{"tree":"os","nevra":"a-0:1-1.noarch","file":"a-1-1.noarch.rpm","shard":"00"}` + "\n"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		list, err := packages.DecodeList(b)
+		if err != nil {
+			return
+		}
+		again, err := packages.EncodeList(list)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if reread, err := packages.DecodeList(again); err != nil || !reflect.DeepEqual(reread, list) {
+			t.Errorf("got %v and error %v, want %v", reread, err, list)
+		}
+	})
+}
