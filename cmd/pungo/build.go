@@ -31,6 +31,9 @@ type buildCmd struct {
 }
 
 func (c *buildCmd) Run(ctx context.Context, p process, g *Globals) (err error) {
+	if err := c.identityFlags.check(); err != nil {
+		return err
+	}
 	root, pkg, err := findRoot(g.Dir)
 	if err != nil {
 		return err

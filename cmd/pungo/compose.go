@@ -128,10 +128,7 @@ func (r *building) stamp() (rules.Stamp, error) {
 	c, id := r.graph.Compose, r.cmd.identityFlags
 	s := rules.Stamp{Release: c.Release, BaseProduct: c.BaseProduct, Type: c.Type, Label: c.Label, Date: id.Date}
 	if s.Date == "" {
-		s.Date = time.Now().UTC().Format("20060102")
-	}
-	if _, err := time.Parse("20060102", s.Date); err != nil {
-		return s, usagef("--date %q: want YYYYMMDD", s.Date)
+		s.Date = time.Now().UTC().Format(dateFormat)
 	}
 	if id.Respin != nil {
 		s.Respin = *id.Respin
@@ -144,13 +141,30 @@ func (r *building) stamp() (rules.Stamp, error) {
 	}
 	s.ID = s.DefaultID()
 	if id.ComposeID != "" {
-		if id.ComposeID != filepath.Base(id.ComposeID) || strings.HasPrefix(id.ComposeID, ".") || !strings.Contains(id.ComposeID, s.Date) {
-			return s, usagef("--compose-id %q: want a file name that contains the date %s\n  hint: give --date too", id.ComposeID, s.Date)
+		if !strings.Contains(id.ComposeID, s.Date) {
+			return s, usagef("--compose-id %q: want an id that contains the date, %s\n  hint: give --date too", id.ComposeID, s.Date)
 		}
 		s.ID = id.ComposeID
 	}
 	return s, nil
 }
+
+// check refuses an identity that no compose can have, before anything runs.
+func (id *identityFlags) check() error {
+	if _, err := time.Parse(dateFormat, id.Date); id.Date != "" && err != nil {
+		return usagef("--date %q: want YYYYMMDD", id.Date)
+	}
+	if id.Respin != nil && *id.Respin < 0 {
+		return usagef("--respin %d: want 0 or more", *id.Respin)
+	}
+	if name := id.ComposeID; name != "" && (name != filepath.Base(name) || strings.HasPrefix(name, ".") || strings.HasPrefix(name, "latest-") || name == "targets") {
+		return usagef("--compose-id %q: want the name of a folder", name)
+	}
+	return nil
+}
+
+// dateFormat is that of dates in compose ids.
+const dateFormat = "20060102"
 
 // wanted are the artifacts that a compose is about: its layout and its tests.
 func wanted(graph *rules.Graph) []*rules.Artifact {
