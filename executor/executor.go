@@ -83,14 +83,15 @@ type Command struct {
 	Program *rules.Toolchain
 	Arch    string // "" if any will do
 	Args    []string
-	// Env is the whole environment.
+	// Env is the whole environment; of two values of one name the last counts.
 	Env []string
 	// Root is the input root, in the store. The program starts in it; it can write
 	// there, but not to the inputs.
 	Root cache.Digest
 	// Epoch is the newest modification time in the input root, or 315532800 (1980,
 	// the first that FAT and zip can write) if no file has one. It stands for every
-	// time that is left open, and it is SOURCE_DATE_EPOCH in Env.
+	// time that is left open, and it is SOURCE_DATE_EPOCH in Env, unless the action
+	// sets that itself.
 	Epoch int64
 	// Outputs are declared, by Name and Kind. Their parents exist.
 	Outputs []cache.Node
@@ -227,6 +228,11 @@ func (b *Build) closure(want []*rules.Artifact) []bool {
 			in[i] = true
 		}
 	}
+	return b.withInputs(in)
+}
+
+// withInputs marks the steps that marked ones need, too.
+func (b *Build) withInputs(in []bool) []bool {
 	// Producers come before consumers, so one pass from the end sees all.
 	for i := len(in) - 1; i >= 0; i-- {
 		if in[i] {

@@ -375,9 +375,13 @@ func TestStopsAtTheFirstFailure(t *testing.T) {
 			time.Sleep(time.Minute)
 			return j.Write(ctx, p.Output, nil)
 		})
+		w.add("break", func(context.Context, *rules.Job, params) error {
+			time.Sleep(time.Second)
+			return errors.New("it is broken")
+		})
 		g := newGraph()
 		first := g.action("first", "slow")
-		broken := g.action("broken", "fail")
+		broken := g.action("broken", "break")
 		later := g.action("later", "slow", out(first))
 		err := w.build(&g.Graph).Run(t.Context(), out(later), out(broken))
 		if got, want := errorText(err), "//:broken: it is broken"; got != want {

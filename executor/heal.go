@@ -107,8 +107,9 @@ func (b *Build) heal(ctx context.Context, i int, lost *cache.BlobError) bool {
 	if s.healed++; s.healed > maxHealing {
 		return false
 	}
-	upstream := b.closure(s.action.Outputs)
-	upstream[i] = false
+	upstream := make([]bool, len(b.steps))
+	upstream[i] = true
+	b.withInputs(upstream)[i] = false
 	first := !slices.Contains(b.lost.all(), lost.Digest)
 	healing, err := b.remake(ctx, lost, upstream)
 	// The action may have made and lost the blob itself, by a nested action: then

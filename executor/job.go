@@ -296,7 +296,7 @@ func (b *Build) runProgram(ctx context.Context, p *prepared) (r cache.Result, er
 		return r, err
 	}
 	c := &Command{Program: a.Program, Arch: a.Arch, Args: p.args, Root: p.root, Epoch: epoch}
-	c.Env = append(variables(a), "SOURCE_DATE_EPOCH="+strconv.FormatInt(epoch, 10))
+	c.Env = append([]string{"SOURCE_DATE_EPOCH=" + strconv.FormatInt(epoch, 10)}, variables(a)...)
 	for _, f := range a.Outputs {
 		c.Outputs = append(c.Outputs, cache.Node{Name: outputPath(f), Kind: f.Kind})
 	}

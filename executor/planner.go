@@ -43,10 +43,10 @@ func (s state) settled() bool { return s == done || s == absent }
 // transitions says which states may follow a state.
 var transitions = [states][]state{
 	idle:        {waiting},
-	waiting:     {ready, blocked, absent, interrupted},
+	waiting:     {ready, blocked, interrupted},
 	ready:       {looking, waiting, interrupted},
 	looking:     {missed, done, absent, failed, waiting, interrupted},
-	missed:      {running, absent, failed, interrupted},
+	missed:      {running, interrupted},
 	running:     {done, absent, failed, waiting, interrupted},
 	done:        {waiting},
 	interrupted: {waiting},
