@@ -6,7 +6,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"path"
+	"strings"
 
 	"github.com/pungo-build/pungo/cache"
 	"github.com/pungo-build/pungo/rules"
@@ -17,7 +19,7 @@ func Tools() []*rules.Tool {
 	return []*rules.Tool{
 		{Name: rules.WriteTool, Version: 1, Params: writeParams{}, Run: write},
 		{Name: rules.MergeTool, Version: 1, Params: mergeParams{}, Run: merge},
-		{Name: rules.LayoutTool, Version: 1, Params: layoutParams{}, Run: layout},
+		{Name: rules.LayoutTool, Version: 2, Params: layoutParams{}, Run: layout},
 	}
 }
 
@@ -67,6 +69,11 @@ func layout(ctx context.Context, j *rules.Job) error {
 	if err := rules.Parse(j.Args, &p); err != nil {
 		return err
 	}
+	for _, pair := range p.Deliver {
+		if top, _, _ := strings.Cut(pair[0], "/"); top != "compose" && top != "logs" {
+			return fmt.Errorf("%q is neither below compose/ nor below logs/", pair[0])
+		}
+	}
 	root, err := place(ctx, j, p.Deliver)
 	if err != nil {
 		return err
@@ -95,6 +102,9 @@ func place(ctx context.Context, j *rules.Job, at [][2]string) (cache.Node, error
 	roots := make([]cache.Digest, 0, len(at))
 	for _, pair := range at {
 		dir, input := pair[0], pair[1]
+		if dir != "" && (!fs.ValidPath(dir) || dir == ".") {
+			return cache.Node{}, fmt.Errorf("%q is not a clean relative path", dir)
+		}
 		n, err := j.Input(ctx, input)
 		if err != nil {
 			return cache.Node{}, err
@@ -144,7 +154,8 @@ func setTimes(ctx context.Context, trees *cache.Trees, root cache.Digest) (cache
 	return t.set(ctx, root, max(newest, oldest))
 }
 
-// oldest is the time of files in a compose without packages: 1980-01-01.
+// oldest is the time of files in a compose without packages: 1980-01-01. None is
+// given an older one, which FAT and zip could not hold.
 const oldest = 315532800
 
 type timer struct {
@@ -181,7 +192,7 @@ func (t *timer) set(ctx context.Context, d cache.Digest, inherited int64) (cache
 		return cache.Digest{}, err
 	}
 	if newest := t.newest[d]; newest != 0 {
-		inherited = newest
+		inherited = max(newest, oldest)
 	}
 	timed := make(cache.Directory, len(dir))
 	for i, n := range dir {
