@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"time"
@@ -68,7 +67,7 @@ type building struct {
 	graph   *rules.Graph
 	build   *executor.Build
 	console *console
-	events  io.Closer
+	events  *os.File
 	started time.Time
 }
 
@@ -76,7 +75,7 @@ type building struct {
 // what want needs.
 func (r *building) start(ctx context.Context, want []*rules.Artifact) error {
 	r.console = newConsole(r.stderr, consoleFor(r.process, r.cmd.Jobs))
-	sink := rules.Sink(r.console)
+	sink := sinks(r.console)
 	if r.cmd.Events != "" {
 		f, err := os.Create(r.cmd.Events)
 		if err != nil {
@@ -108,11 +107,23 @@ func (r *building) stop(err error) {
 	}
 	fmt.Fprintln(r.stderr, summary(report, time.Since(r.started)))
 	if r.events != nil {
+		jsonLines(r.events).Event(rules.Event{Time: time.Now(), Kind: rules.BuildFinished, Status: ending(err), Seconds: time.Since(r.started).Seconds()})
 		r.events.Close()
 	}
 	if err := saveExplanation(r.output, report); err != nil {
 		fmt.Fprintf(r.stderr, "warning: explanation not kept: %v\n", err)
 	}
+}
+
+// ending is how a build ended, in the words of events.
+func ending(err error) rules.Status {
+	switch {
+	case err == nil:
+		return rules.Ran
+	case errors.Is(err, executor.ErrInterrupted):
+		return rules.Interrupted
+	}
+	return rules.Failed
 }
 
 // failed returns err as the end of a command whose cards were shown: failures of
@@ -250,23 +261,25 @@ func (r *building) placeTarget(ctx context.Context, a *rules.Analysed) error {
 
 // verdict is the end of a build whose actions did not fail.
 func (r *building) verdict() error {
-	bad, absent := r.badTests(), r.build.Report().Counts[rules.Absent]
-	switch {
-	case len(bad) > 0:
+	switch r.status() {
+	case doomed:
 		return &exit{code: exitTestFailed}
-	case absent > 0:
+	case incomplete:
 		return &exit{code: exitIncomplete}
 	}
 	return nil
 }
 
-// badTests lists the tests whose failure is fatal.
-func (r *building) badTests() []*rules.Action {
-	var bad []*rules.Action
+// status is how a build whose actions did not fail ends.
+func (r *building) status() string {
+	status := finished
 	for _, e := range r.build.Report().Actions {
-		if e.Status == rules.TestFailed && e.Action.Strictness == rules.Fatal {
-			bad = append(bad, e.Action)
+		switch {
+		case e.Status == rules.TestFailed && e.Action.Strictness == rules.Fatal:
+			return doomed
+		case e.Status == rules.Absent && e.Action.Strictness != rules.Off:
+			status = incomplete
 		}
 	}
-	return bad
+	return status
 }

@@ -71,14 +71,15 @@ type linter struct {
 	findings []finding
 }
 
-func (l *linter) report(pos syntax.Position, check, format string, args ...any) {
+// report adds a finding and returns it; nil if a comment switches it off.
+func (l *linter) report(pos syntax.Position, check, format string, args ...any) *finding {
 	if l.disabled.has(int(pos.Line), check) {
-		return
+		return nil
 	}
 	l.findings = append(l.findings, finding{
-		File: l.path, Line: int(pos.Line), Col: int(pos.Col), Check: check,
-		Message: fmt.Sprintf(format, args...), Fixable: check == unusedLoad,
+		File: l.path, Line: int(pos.Line), Col: int(pos.Col), Check: check, Message: fmt.Sprintf(format, args...),
 	})
+	return &l.findings[len(l.findings)-1]
 }
 
 // unused reports names that are bound and never read.
@@ -113,7 +114,9 @@ func (l *linter) unread(id *syntax.Ident, kind string, scope resolve.Scope) {
 	private := strings.HasPrefix(id.Name, "_")
 	switch {
 	case kind == loadedName:
-		l.report(id.NamePos, unusedLoad, "%q is loaded and not used", id.Name)
+		if f := l.report(id.NamePos, unusedLoad, "%q is loaded and not used", id.Name); f != nil {
+			f.Fixable, f.loaded = true, id.Name
+		}
 	case scope == resolve.Global && l.module && !private: // other files may load it
 	case scope != resolve.Global && private:
 	default:

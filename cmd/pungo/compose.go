@@ -206,17 +206,6 @@ func (r *building) make(ctx context.Context, want []*rules.Artifact, newest *rec
 	return func() error { return r.publish(ctx, rec) }, nil
 }
 
-// status is how the compose ends.
-func (r *building) status() string {
-	switch {
-	case len(r.badTests()) > 0:
-		return doomed
-	case r.build.Report().Counts[rules.Absent] > 0:
-		return incomplete
-	}
-	return finished
-}
-
 // publish places the compose, its record, and then the link to it. What it was
 // made of is on disk before: a compose that the cache could not keep up with is
 // no compose.

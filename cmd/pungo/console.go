@@ -455,13 +455,19 @@ func (s *lineSink) Event(e rules.Event) {
 	}
 }
 
-// sinks returns a Sink that passes each event to all.
-func sinks(all ...rules.Sink) rules.Sink { return fanOut(all) }
+// sinks returns a Sink that passes each event to all, one event at a time: they
+// come from the executor, and from the programs that it runs.
+func sinks(all ...rules.Sink) rules.Sink { return &fanOut{sinks: all} }
 
-type fanOut []rules.Sink
+type fanOut struct {
+	mu    sync.Mutex
+	sinks []rules.Sink
+}
 
-func (f fanOut) Event(e rules.Event) {
-	for _, s := range f {
+func (f *fanOut) Event(e rules.Event) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, s := range f.sinks {
 		s.Event(e)
 	}
 }

@@ -28,6 +28,8 @@ type finding struct {
 	Check   string `json:"check"`
 	Message string `json:"message"`
 	Fixable bool   `json:"fixable"`
+
+	loaded string // the name that is loaded and not used
 }
 
 func (f finding) String() string {
@@ -108,10 +110,9 @@ func withoutLoads(path string, source []byte, found []finding) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	unused := func(id *build.Ident) bool {
-		return slices.ContainsFunc(found, func(f finding) bool {
-			return f.Check == unusedLoad && f.Line == id.NamePos.Line && f.Col == id.NamePos.LineRune
-		})
+	unused := map[string]bool{}
+	for _, f := range found {
+		unused[f.loaded] = f.Fixable
 	}
 	f.Stmt = slices.DeleteFunc(f.Stmt, func(stmt build.Expr) bool {
 		load, ok := stmt.(*build.LoadStmt)
@@ -120,8 +121,8 @@ func withoutLoads(path string, source []byte, found []finding) ([]byte, error) {
 		}
 		var from, to []*build.Ident
 		for i, id := range load.To {
-			if !unused(id) {
-				from, to = append(from, load.From[i]), append(to, id)
+			if !unused[id.Name] {
+				from, to = append(from, load.From[i]), append(to, load.To[i])
 			}
 		}
 		load.From, load.To = from, to
@@ -189,13 +190,16 @@ func unneeded(g *rules.Graph) []*rules.Target {
 // suppressions has the checks that comments switch off, by line.
 type suppressions map[int][]string
 
+// newlines makes every line end as Starlark counts them the same.
+var newlines = strings.NewReplacer("\r\n", "\n", "\r", "\n")
+
 // suppressed reads the comments "# pungo: disable=check,check". One at the end of
 // a line holds for that line, one on a line of its own for the next that is not a
 // comment.
 func suppressed(source []byte) suppressions {
 	s := suppressions{}
 	var pending []string
-	for i, line := range strings.Split(string(source), "\n") {
+	for i, line := range strings.Split(newlines.Replace(string(source)), "\n") {
 		code, comment, _ := strings.Cut(line, "#")
 		_, names, found := strings.Cut(comment, "pungo: disable=")
 		var checks []string

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/pungo-build/pungo/cache"
 	"github.com/pungo-build/pungo/cache/disk"
@@ -136,12 +137,26 @@ func (s *session) executor(graph *rules.Graph, sink rules.Sink, keepGoing bool) 
 	return executor.New(graph, executor.Options{
 		Tools:      catalogue.Tools(),
 		Store:      s.store,
-		Actions:    cache.Complete(s.disk, s.store),
+		Actions:    s.disk,
 		Sources:    s.sources,
-		Strategies: []executor.Strategy{local.New(s.trees, local.Options{Paths: s.disk})},
+		Strategies: []executor.Strategy{s.local(sink)},
 		Sink:       sink,
 		Jobs:       s.flags.Jobs,
 		KeepGoing:  keepGoing,
+	})
+}
+
+// local runs host programs, in folders on the file system of the output so that
+// inputs can be linked.
+func (s *session) local(sink rules.Sink) *local.Local {
+	return local.New(s.trees, local.Options{
+		Paths: s.disk,
+		Dir:   filepath.Join(s.output, stateDir),
+		Warn: func(text string) {
+			if sink != nil {
+				sink.Event(rules.Event{Time: time.Now(), Kind: rules.Warned, Text: text})
+			}
+		},
 	})
 }
 
