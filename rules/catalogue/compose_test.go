@@ -58,8 +58,18 @@ func TestCompose(t *testing.T) {
 // judge composes what is in an archive and holds it against its wants.
 func judge(t *testing.T, a *archive) {
 	t.Helper()
-	dir := unpack(t, a)
-	c, err := tryCompose(t, os.DirFS(dir), dir, executor.Options{}, phases())
+	judgeIn(t, a, unpack(t, a))
+}
+
+func tryComposeDir(t *testing.T, dir string) (composed, error) {
+	t.Helper()
+	return tryCompose(t, os.DirFS(dir), dir, executor.Options{}, phases())
+}
+
+// judgeIn is judge for a workspace that is unpacked.
+func judgeIn(t *testing.T, a *archive, dir string) {
+	t.Helper()
+	c, err := tryComposeDir(t, dir)
 	wantsError := slices.ContainsFunc(a.files, func(f file) bool { return f.name == "want/error" })
 	if err != nil && !wantsError {
 		t.Fatal(err)

@@ -13,7 +13,6 @@ import (
 	"hash/fnv"
 	"path"
 	"strconv"
-	"strings"
 
 	"github.com/pungo-build/pungo/cache"
 	"github.com/pungo-build/pungo/internal/repodata"
@@ -115,13 +114,12 @@ func parseCompression(name string) (repodata.Compression, error) {
 	return "", fmt.Errorf("compression %q is not known, want \"gz\" or \"zstd\"", name)
 }
 
-// href is where the package is in the repository. A hashed directory is named
-// after the first letter in lower case, as in Pungi.
+// href is where the package is in the repository.
 func (r *repo) href(e *packages.Entry) string {
 	if !r.Hashed {
 		return path.Join(r.PackagesDir, e.File)
 	}
-	return path.Join(r.PackagesDir, strings.ToLower(e.File[:1]), e.File)
+	return path.Join(r.PackagesDir, packages.Letter(e.File), e.File)
 }
 
 // documents are the three files with one element per package.

@@ -2,9 +2,7 @@ package metadata
 
 import (
 	"context"
-	"fmt"
 	"path"
-	"strings"
 
 	"github.com/pungo-build/pungo/internal/productmd"
 	"github.com/pungo-build/pungo/internal/rpm"
@@ -36,9 +34,9 @@ func (p *params) rpms(ctx context.Context, j *rules.Job, compose productmd.Compo
 			if !ok {
 				continue // no repository ships this tree
 			}
-			source, err := sourceOf(pkg, sources)
-			if err != nil {
-				return nil, err
+			source, known := sourceOf(pkg, sources)
+			if !known {
+				j.Warnf("%s names %q as its source package, which is none: metadata says %s", pkg.NEVRA, pkg.Source, source)
 			}
 			all.RPMs = append(all.RPMs, productmd.RPM{
 				Variant: uid, Arch: arch, Source: source, NEVRA: pkg.NEVRA, Path: at,
@@ -65,7 +63,7 @@ func (p *params) locator() func(uid, arch string, l packages.Listed) (string, bo
 		}
 		letter := ""
 		if r[5] == "true" {
-			letter = strings.ToLower(l.File[:1])
+			letter = packages.Letter(l.File)
 		}
 		return path.Join(r[3], r[4], letter, l.File), true
 	}
@@ -84,22 +82,22 @@ func sourceNames(list []packages.Listed) map[string]string {
 
 // sourceOf returns the NEVRA of the source package. If it is not in the
 // compose, it is guessed from its file name; the epoch, which file names lack,
-// is then the package's own, as in Pungi.
-func sourceOf(l packages.Listed, sources map[string]string) (string, error) {
+// is then the package's own, as in Pungi. Of a package that does not name one
+// it is made up, since rpms.json wants one: as if the package was alone.
+func sourceOf(l packages.Listed, sources map[string]string) (nevra string, known bool) {
 	if l.Tree == rules.Src {
-		return l.NEVRA, nil
+		return l.NEVRA, true
 	}
 	if name, ok := sources[l.Source]; ok {
-		return name, nil
+		return name, true
 	}
-	n, err := rpm.ParseNEVRA(l.NEVRA)
-	if err != nil {
-		return "", err
-	}
+	own, _ := rpm.ParseNEVRA(l.NEVRA) // if it is wrong, rpms.json refuses it
 	source, err := rpm.ParseFileName(l.Source)
-	if err != nil {
-		return "", fmt.Errorf("%s: source package: %w", l.NEVRA, err)
+	known = err == nil && source.IsSource()
+	if !known {
+		source = own
+		source.Arch = "src"
 	}
-	source.Epoch = n.Epoch
-	return source.String(), nil
+	source.Epoch = own.Epoch
+	return source.String(), known
 }

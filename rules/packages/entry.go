@@ -20,6 +20,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/pungo-build/pungo/cache"
 	"github.com/pungo-build/pungo/internal/repodata"
@@ -40,6 +41,13 @@ type Entry struct {
 
 // Shard is the name of the folder the entry is in: two hex digits.
 func (e *Entry) Shard() string { return e.Digest.Hex()[:2] }
+
+// Letter is the name of the folder that a repository with hashed directories
+// has a file in: its first letter in lower case, as in Pungi.
+func Letter(file string) string {
+	first, _ := utf8.DecodeRuneInString(file)
+	return strings.ToLower(string(first))
+}
 
 // NewEntry makes an entry of a header record, the digest of the package file,
 // and that of the record. The file is named after the package, whatever name it

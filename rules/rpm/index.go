@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 
@@ -43,8 +44,7 @@ type indexParams struct {
 	Output string `arg:"output,required"`
 }
 
-// index makes a package set of a folder of package files. Folders named by two
-// hex digits are shards; what lies beside them is sharded here.
+// index makes a package set of a folder of package files, at any depth.
 func index(ctx context.Context, j *rules.Job) error {
 	var p indexParams
 	if err := rules.Parse(j.Args, &p); err != nil {
@@ -63,7 +63,7 @@ func index(ctx context.Context, j *rules.Job) error {
 		r, err := j.Call(ctx, rules.Call{
 			Tool:   "package_shard",
 			Args:   []string{"--rpms", "rpms", "--output", "packages"},
-			Inputs: []cache.Node{{Name: "rpms", Kind: cache.DirKind, Digest: shards[i].Digest}},
+			Inputs: []cache.Node{{Name: "rpms", Kind: cache.DirKind, Digest: shards[i]}},
 		})
 		if err != nil {
 			return locate(ctx, j.Trees, in.Digest, err)
@@ -99,47 +99,49 @@ func locate(ctx context.Context, trees *cache.Trees, root cache.Digest, err erro
 	var places []string
 	walkErr := trees.Walk(ctx, root, func(path string, n cache.Node) error {
 		if n.Kind == cache.FileKind && (n.Digest == d.A.Digest || n.Digest == d.B.Digest) {
-			places = append(places, unsharded(path))
+			places = append(places, unsharded(path, n))
 		}
 		return nil
 	})
+	slices.Sort(places)
 	return errors.Join(fmt.Errorf("%w: %s", err, strings.Join(places, " and ")), walkErr)
 }
 
 // unsharded is the path of a file in the folder it came from: shards are how
 // folders are kept, and nothing that people know.
-func unsharded(path string) string {
-	if len(path) > 3 && path[2] == '/' {
-		return path[3:]
-	}
-	return path
+func unsharded(path string, n cache.Node) string {
+	return strings.TrimPrefix(path, shardName(n)+"/")
 }
 
-// shardsOf returns the shards of a folder: its subfolders, and what further
-// files it has, by the first two digits of their digests.
-func shardsOf(ctx context.Context, trees *cache.Trees, root cache.Digest) ([]cache.Node, error) {
-	dir, err := trees.Read(ctx, root)
+func shardName(n cache.Node) string { return n.Digest.Hex()[:2] }
+
+// shardsOf returns the files of a folder by the first two digits of their
+// digests, a folder each. That is how the workspace shards, so of its folders
+// nothing changes; what other rules make may lie as it likes.
+func shardsOf(ctx context.Context, trees *cache.Trees, root cache.Digest) ([]cache.Digest, error) {
+	builders := map[string]*cache.Builder{}
+	err := trees.Walk(ctx, root, func(path string, n cache.Node) error {
+		if n.Kind != cache.FileKind {
+			return nil
+		}
+		b := builders[shardName(n)]
+		if b == nil {
+			b = trees.Builder()
+			builders[shardName(n)] = b
+		}
+		return b.Add(path, n)
+	})
 	if err != nil {
 		return nil, err
 	}
-	var shards []cache.Node
-	loose := map[string]cache.Directory{}
-	for _, n := range dir {
-		if n.Kind == cache.DirKind {
-			shards = append(shards, n)
-			continue
-		}
-		name := n.Digest.Hex()[:2]
-		loose[name] = append(loose[name], n)
-	}
-	for name, files := range loose {
-		d, err := trees.Write(ctx, files)
+	var shards []cache.Digest
+	for _, name := range slices.Sorted(maps.Keys(builders)) {
+		d, err := builders[name].Build(ctx)
 		if err != nil {
 			return nil, err
 		}
-		shards = append(shards, cache.Node{Name: name, Kind: cache.DirKind, Digest: d})
+		shards = append(shards, d)
 	}
-	slices.SortFunc(shards, func(a, b cache.Node) int { return strings.Compare(a.Name, b.Name) })
 	return shards, nil
 }
 
@@ -168,7 +170,7 @@ func shard(ctx context.Context, j *rules.Job) error {
 	err = j.Each(ctx, len(files), func(ctx context.Context, i int) error {
 		e, err := readEntry(ctx, j, files[i])
 		if err != nil {
-			return fmt.Errorf("%s: %w", paths[i], err)
+			return fmt.Errorf("%s: %w", unsharded(paths[i], files[i]), err)
 		}
 		entries[i] = e
 		return nil

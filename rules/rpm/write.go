@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"math"
 	"path"
 	"strings"
 	"time"
@@ -96,6 +97,12 @@ func writeLoose(ctx context.Context, store cache.Store, data []byte) (cache.Node
 }
 
 func (p *writeParams) spec() (*format.Spec, error) {
+	if p.Epoch < 0 || p.Epoch > math.MaxUint32 {
+		return nil, fmt.Errorf("epoch %d, want 0 to %d", p.Epoch, math.MaxUint32)
+	}
+	if p.Debuginfo && (format.NEVRA{Arch: p.Arch}).IsSource() {
+		return nil, fmt.Errorf("debuginfo of a package of arch %q: sources have none", p.Arch)
+	}
 	s := &format.Spec{Package: format.Package{
 		NEVRA:         format.NEVRA{Name: p.Name, EVR: format.EVR{Epoch: uint32(p.Epoch), Version: p.Version, Release: p.Release}, Arch: p.Arch},
 		ExclusiveArch: p.ExclusiveArch,
