@@ -91,7 +91,7 @@ func openSession(p process, root string, flags cacheFlags) (*session, error) {
 	}
 	name := sha256.Sum256([]byte(root))
 	index := filepath.Join(dir, "workspaces", hex.EncodeToString(name[:16]))
-	s.sources, err = workspace.Open(root, index, s.trees, workspace.Options{Jobs: flags.Jobs, Exclude: exclude})
+	s.sources, err = workspace.Open(root, index, s.trees, workspace.Options{Jobs: flags.Jobs, Exclude: exclude, Import: s.disk.Import})
 	if err != nil {
 		s.disk.Close()
 		return nil, err
