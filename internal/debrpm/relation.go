@@ -137,7 +137,7 @@ func checkName(s string) error {
 }
 
 // sortDependencies sorts a list and drops what it has twice. Of a dependency
-// with and without Pre the first remains.
+// with and without Pre the one with it remains.
 func sortDependencies(list *[]rpm.Dependency) {
 	slices.SortFunc(*list, func(a, b rpm.Dependency) int {
 		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.String(), b.String()), compareBool(b.Pre, a.Pre))

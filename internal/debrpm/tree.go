@@ -16,9 +16,9 @@ import (
 )
 
 const (
-	maxFiles    = 1 << 20 // entries of an archive; Debian's largest has 150,000
-	maxPath     = 4096    // bytes of a path, as Linux has it
-	tarOverhead = 256 << 20
+	maxFiles    = 1 << 19        // entries of an archive; Debian's largest has 150,000
+	maxPath     = 4096           // bytes of a path, as Linux has it
+	tarOverhead = maxFiles * 512 // bytes of an archive besides the files
 
 	modeRegular = 0o100000
 	modeDir     = 0o040000
@@ -66,7 +66,10 @@ func (t *tree) read(r io.Reader, h *tar.Header, conffiles map[string]bool, limit
 	switch h.Typeflag {
 	case tar.TypeReg:
 		f.Mode = modeRegular | permissions
-		if f.Data, err = readFile(r, h.Size, limit-t.size); err != nil {
+		if h.Size > limit-t.size {
+			return fmt.Errorf("%d bytes, want at most %d", h.Size, limit-t.size)
+		}
+		if f.Data, err = readFile(r, h.Size); err != nil {
 			return err
 		}
 	case tar.TypeLink:
@@ -91,16 +94,16 @@ func (t *tree) read(r io.Reader, h *tar.Header, conffiles map[string]bool, limit
 	return t.add(f, old)
 }
 
-// readFile reads the content of a file, whose size may be a lie.
-func readFile(r io.Reader, size, limit int64) ([]byte, error) {
-	if size > limit {
-		return nil, fmt.Errorf("%d bytes, want at most %d", size, limit)
+// readFile reads the content of a file. Its size may be a lie up to the limit of
+// all files, so a large one gets its memory as it arrives.
+func readFile(r io.Reader, size int64) ([]byte, error) {
+	var b bytes.Buffer
+	b.Grow(int(min(size+bytes.MinRead, 1<<20)))
+	n, err := b.ReadFrom(r)
+	if err == nil && n != size {
+		err = fmt.Errorf("%d bytes, want %d", n, size)
 	}
-	b, err := io.ReadAll(r)
-	if err == nil && int64(len(b)) != size {
-		err = fmt.Errorf("%d bytes, want %d", len(b), size)
-	}
-	return b, err
+	return b.Bytes(), err
 }
 
 // copyTo makes f a copy of the file that a hard link leads to.

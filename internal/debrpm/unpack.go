@@ -7,7 +7,6 @@ import (
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
-	"github.com/ulikunitz/xz"
 )
 
 // unpack unpacks what the ending of a file name says it is packed with.
@@ -22,11 +21,7 @@ func unpack(packed []byte, ending string, limit int64) ([]byte, error) {
 		}
 		return readAll(r, limit)
 	case ".xz":
-		r, err := xz.NewReader(bytes.NewReader(packed))
-		if err != nil {
-			return nil, err
-		}
-		return readAll(r, limit)
+		return unpackXZ(packed, limit)
 	case ".zst":
 		r, err := zstd.NewReader(bytes.NewReader(packed), zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxWindow))
 		if err != nil {
