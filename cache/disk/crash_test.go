@@ -29,13 +29,13 @@ func workload(t *testing.T, fsys fileSystem, changes func() int) []promise {
 	t.Helper()
 	w := &worker{t: t, fs: fsys}
 	first, second := w.open(), w.open()
-	for round := range 2*mergeWidth + 3 {
+	for round := range mergeWidth + 4 {
 		small := w.put(first, noiseOf(round, 100))
 		alone := w.create(first, noiseOf(round, 150))
 		w.record(first, small, alone)
 		w.record(first, w.create(first, noiseOf(0, 150)))
 		if round == 1 {
-			w.record(first, w.create(first, noiseOf(round, 2*piece+10)), w.put(first, noiseOf(round, piece)))
+			w.record(first, w.create(first, noiseOf(round, piece+10)), w.put(first, noiseOf(round, maxPacked+1)))
 		}
 		if round%5 == 1 {
 			shared := w.create(first, noiseOf(round, 170))
