@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -37,34 +38,36 @@ func (f finding) String() string {
 }
 
 // Run prints a line for each finding to standard output; exit code 1 if there is
-// any. A definition that cannot be evaluated ends with its error, exit code 2,
-// after the findings of its files.
+// any. If a file does not parse, or the definition cannot be evaluated, it ends
+// with that error, exit code 2, after all findings.
 func (c *lintCmd) Run(ctx context.Context, p process, g *Globals) error {
 	files, err := definitionFiles(g.Dir, c.Files)
 	if err != nil {
 		return err
 	}
 	findings := []finding{}
+	var broken []error
 	for _, path := range files {
 		found, err := c.file(path)
-		if err != nil {
+		findings = append(findings, found...)
+		if mistake := (*rules.Error)(nil); errors.As(err, &mistake) {
+			broken = append(broken, err)
+		} else if err != nil {
 			return err
 		}
-		findings = append(findings, found...)
 	}
-	var broken error
-	if len(c.Files) == 0 {
-		var found []finding
-		found, broken = lintGraph(ctx, p, g)
+	if len(c.Files) == 0 && len(broken) == 0 {
+		found, err := lintGraph(ctx, p, g)
 		findings = append(findings, found...)
+		broken = append(broken, err)
 	}
 	if err := printFindings(p, g, findings); err != nil {
 		return err
 	}
-	switch {
-	case broken != nil:
-		return broken
-	case len(findings) > 0:
+	if err := errors.Join(broken...); err != nil {
+		return err
+	}
+	if len(findings) > 0 {
 		return &exit{code: exitFailed}
 	}
 	return nil
