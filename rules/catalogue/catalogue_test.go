@@ -196,6 +196,72 @@ func TestNoPrivateDoors(t *testing.T) {
 	}
 }
 
+// TestNoPrivateDoorsPlanned does the same for the example that uses every feature
+// of the language, as far as a plan goes: the same actions in the same order, with
+// the same arguments, and the same keys where they are known before a run.
+func TestNoPrivateDoorsPlanned(t *testing.T) {
+	const dir = "../../examples/fedora-like"
+	ours := plan(t, os.DirFS(dir), dir, phases())
+	theirs := plan(t, withOwnRules(t, dir), dir, nil)
+	if len(ours) < 300 {
+		t.Errorf("%d actions, want those of %s", len(ours), dir)
+	}
+	keyed := 0
+	for i := range min(len(ours), len(theirs)) {
+		if ours[i] != theirs[i] {
+			t.Fatalf("action %d differs:\n%s\n%s", i, theirs[i], ours[i])
+		}
+		if strings.Contains(ours[i], "blake3:") {
+			keyed++
+		}
+	}
+	if len(ours) != len(theirs) || keyed < 50 {
+		t.Errorf("%d actions with their rules, %d with ours, %d with keys", len(theirs), len(ours), keyed)
+	}
+}
+
+// plan evaluates a definition and describes each action of its plan in a line.
+func plan(t *testing.T, definition fs.FS, dir string, phases []starlark.Phase) []string {
+	t.Helper()
+	graph, err := starlark.Evaluate(t.Context(), definition, starlark.Options{Phases: phases})
+	if err != nil {
+		t.Fatal(err)
+	}
+	memory := cache.NewMemory(cache.BLAKE3)
+	trees := cache.NewTrees(memory)
+	sources, err := workspace.Open(dir, t.TempDir()+"/index", trees, workspace.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := executor.New(graph, executor.Options{Tools: catalogue.Tools(), Store: memory, Actions: memory, Sources: sources})
+	var want []*rules.Artifact
+	for _, a := range graph.Actions {
+		want = append(want, a.Outputs...)
+	}
+	steps, err := b.Plan(t.Context(), append(want, graph.Layout.Outputs...)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var lines []string
+	for _, s := range steps {
+		var args []string
+		for _, arg := range s.Action.Args {
+			for _, w := range arg {
+				text := w.Text + w.Suffix
+				if w.Artifact != nil {
+					text += w.Artifact.Name
+					if w.Artifact.Producer != nil {
+						text += " of " + w.Artifact.Producer.String()
+					}
+				}
+				args = append(args, text)
+			}
+		}
+		lines = append(lines, fmt.Sprintf("%s %s %s %q", s.Action, s.Action.Mnemonic(), s.Key, args))
+	}
+	return lines
+}
+
 // public finds what a .star file declares at its top level for others.
 var public = regexp.MustCompile(`(?m)^(?:def )?([A-Za-z][A-Za-z0-9_]*)(?: = |\()`)
 
