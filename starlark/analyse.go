@@ -93,7 +93,7 @@ func (a *analysis) expandTarget(t *target) error {
 	}
 	t.cells = a.cells(t.rule.per, covered)
 	if len(t.cells) == 0 {
-		return t.mistake(t.Label.String(), "", fmt.Errorf("no cell of the compose is left for a rule per %q%s", t.rule.per, describe(covered)))
+		return t.mistake(t.Label.String(), "", fmt.Errorf("no cell of the compose is left for a rule per %q%s", t.rule.per, covered.limits()))
 	}
 	for _, name := range t.rule.attrs.names {
 		if s := t.settings[name]; s != nil {
@@ -121,8 +121,8 @@ func (a *analysis) expandTarget(t *target) error {
 	return nil
 }
 
-// describe says which limits a target has on its cells.
-func describe(c coverage) string {
+// limits says in words which cells a target leaves out.
+func (c coverage) limits() string {
 	var limits []string
 	for _, l := range []struct {
 		name   string
@@ -142,14 +142,14 @@ func describe(c coverage) string {
 func (a *analysis) coverage(t *target) (coverage, error) {
 	c := coverage{types: t.rule.types, trees: t.rule.trees, empty: t.rule.empty}
 	for _, o := range []struct {
-		attr  string
-		has   bool
-		known []string
-		place *[]string
+		attr, word string
+		has        bool
+		known      []string
+		place      *[]string
 	}{
-		{"variants", hasVariant(t.rule.per), uids(a.compose), &c.variants},
-		{"arches", hasArch(t.rule.per), a.compose.Arches, &c.arches},
-		{"trees", hasTree(t.rule.per), allTrees, &c.trees},
+		{"variants", "variant", hasVariant(t.rule.per), uids(a.compose), &c.variants},
+		{"arches", "arch", hasArch(t.rule.per), a.compose.Arches, &c.arches},
+		{"trees", "tree", hasTree(t.rule.per), allTrees, &c.trees},
 	} {
 		s := t.settings[o.attr]
 		if s == nil {
@@ -161,11 +161,7 @@ func (a *analysis) coverage(t *target) (coverage, error) {
 		names := textsOf(s.plain)
 		for _, n := range names {
 			if !slices.Contains(o.known, n) {
-				word := strings.TrimSuffix(strings.TrimSuffix(o.attr, "es"), "s")
-				if o.attr == "arches" {
-					word = "arch"
-				}
-				return c, t.mistake(t.Label.String(), o.attr, wrong(n, "%s %q is not known%s", word, n, didYouMean(n, o.known)))
+				return c, t.mistake(t.Label.String(), o.attr, wrong(n, "%s %q is not known%s", o.word, n, didYouMean(n, o.known)))
 			}
 		}
 		*o.place = names
@@ -254,51 +250,42 @@ func (a *analysis) resolveLabel(i *instance, name string, attr *attribute, v sta
 }
 
 func (a *analysis) resolveLabels(i *instance, name string, attr *attribute, v starlark.Value) error {
-	each := *attr
-	each.mandatory = false // one label may find nothing where another does
-	labels := textsOf(v)
-	for _, text := range labels {
-		found, err := a.find(i, &each, text)
-		if err != nil {
-			return err
-		}
-		for _, to := range found {
-			i.depend(name, to, false)
-		}
+	found, err := a.findSome(i, attr, textsOf(v))
+	for _, to := range found {
+		i.depend(name, to, false)
 	}
-	if !attr.mandatory || len(i.deps[name]) > 0 {
-		return nil
-	}
-	if len(labels) == 0 {
-		return wrong("", "the list is empty")
-	}
-	_, err := a.find(i, attr, labels[0])
 	return err
 }
 
-// resolveFiles looks up paths, and the targets of labels.
+// resolveFiles looks up paths, and the targets of labels. In a list a label
+// means all instances that agree, as in attr.labels.
 func (a *analysis) resolveFiles(i *instance, name string, attr *attribute, v starlark.Value) error {
+	several := attr.kind == filesKind
+	one := attribute{kind: labelKind, expand: several, mandatory: attr.mandatory && !several}
+	var labels []string
 	for _, text := range fileTexts(v) {
 		if !isLabel(text) {
 			if _, err := a.workspaceFile(i.Label.Package, text, attr); err != nil {
 				return err
 			}
+			several = false // there is a file, whatever the labels mean
 			continue
 		}
-		if i.byText[text] != nil {
-			continue
-		}
-		labelled := attribute{kind: labelKind, mandatory: true, expand: attr.kind == filesKind}
-		found, err := a.find(i, &labelled, text)
+		labels = append(labels, text)
+		found, err := a.find(i, &one, text)
 		if err != nil {
 			return err
 		}
 		i.byText[text] = found
 		for _, to := range found {
-			i.depend(name, to, attr.kind != filesKind)
+			i.depend(name, to, !one.expand)
 		}
 	}
-	return nil
+	if !several {
+		return nil
+	}
+	_, err := a.findSome(i, &attribute{mandatory: attr.mandatory}, labels)
+	return err
 }
 
 // fileTexts returns the paths and labels of a file attribute of any kind.

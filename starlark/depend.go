@@ -206,28 +206,52 @@ func (a *analysis) find(asker *instance, attr *attribute, text string) ([]*insta
 	if q.variants != nil && len(q.variants) == 0 {
 		return nil, nil
 	}
+	single := !attr.expand && attr.kind != labelsKind
+	if single && q.fixed && q.cell.Tree == "" && hasTree(q.target.rule.per) {
+		q.cell.Tree = rules.OS
+	}
 	found := q.answers()
-	if len(found) == 0 && attr.mandatory {
+	switch {
+	case len(found) == 0 && attr.mandatory:
 		return nil, noneFound(q, text)
-	}
-	if attr.expand || attr.kind == labelsKind || len(found) < 2 {
-		return found, nil
-	}
-	if q.fixed && q.cell.Tree == "" {
-		found = slices.DeleteFunc(found, func(i *instance) bool { return i.Cell.Tree != rules.OS })
-	}
-	if len(found) != 1 {
-		cells := make([]rules.Cell, len(found))
-		for n, i := range found {
-			cells[n] = i.Cell
-		}
-		return nil, &mistake{
-			literal: text,
-			msg:     fmt.Sprintf("%s has %d instances here, want one: %s", q.target.Label, len(cells), cellList(cells)),
-			hint:    fmt.Sprintf("name one by %q", text+"@…"),
-		}
+	case len(found) > 1 && single:
+		return nil, tooMany(q, text, found)
 	}
 	return found, nil
+}
+
+// findSome returns the instances that several labels mean. If the attribute is
+// mandatory there is one at least.
+func (a *analysis) findSome(asker *instance, attr *attribute, texts []string) ([]*instance, error) {
+	each := *attr
+	each.kind, each.mandatory = labelsKind, false // one may find nothing where another does
+	var all []*instance
+	for _, text := range texts {
+		found, err := a.find(asker, &each, text)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, found...)
+	}
+	if len(all) > 0 || !attr.mandatory {
+		return all, nil
+	}
+	if len(texts) == 0 {
+		return nil, wrong("", "the list is empty")
+	}
+	each.mandatory = true
+	return a.find(asker, &each, texts[0])
+}
+
+// tooMany tells which instances there are where one is wanted.
+func tooMany(q *question, text string, found []*instance) error {
+	cells := make([]rules.Cell, len(found))
+	for n, i := range found {
+		cells[n] = i.Cell
+	}
+	m := wrong(text, "%s has %d instances here, want one: %s", q.target.Label, len(cells), cellList(cells))
+	m.hint = fmt.Sprintf("name one by %q", text+"@…")
+	return m
 }
 
 func providerNames(providers []*provider) string {

@@ -55,17 +55,17 @@ func (d *declared) composed(options Options) (*rules.Compose, error) {
 		Arches:      p.list("arches"),
 		Checksums:   p.list("checksums"),
 	}
-	if options.Type != "" {
-		if _, err := productAttributes.byName["type"].check(starlark.String(options.Type)); err != nil {
-			return nil, &rules.Error{Msg: "--type: " + err.Error()}
+	for _, o := range []struct {
+		name, value string
+		place       *string
+	}{{"type", options.Type, &c.Type}, {"label", options.Label, &c.Label}} {
+		if o.value == "" {
+			continue
 		}
-		c.Type = options.Type
-	}
-	if options.Label != "" {
-		if _, err := productAttributes.byName["label"].check(starlark.String(options.Label)); err != nil {
-			return nil, &rules.Error{Msg: "--label: " + err.Error()}
+		if _, err := productAttributes.byName[o.name].check(starlark.String(o.value)); err != nil {
+			return nil, &rules.Error{Msg: "--" + o.name + ": " + err.Error()}
 		}
-		c.Label = options.Label
+		*o.place = o.value
 	}
 	c.Final = p.flag("final") || supported(c.Label)
 	if err := checkArches(p, c.Arches); err != nil {
