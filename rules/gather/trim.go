@@ -15,7 +15,7 @@ type trimParams struct {
 	Type     string   `arg:"type,required"`
 	Packages string   `arg:"packages,required"`
 	Solution string   `arg:"solution,required"`
-	Parent   string   `arg:"parent"`
+	Parent   []string `arg:"parent"`
 	Children []string `arg:"child"`
 	Remove   []string `arg:"remove"`
 	OS       string   `arg:"os,required"`
@@ -54,7 +54,7 @@ func runTrim(ctx context.Context, j *rules.Job) error {
 type trimmer struct {
 	variantType string
 	solution    []line                // with what children left to it
-	parent      map[treeNameArch]bool // what the parent needs itself
+	parent      map[treeNameArch]bool // what the parent needs itself, or was left by siblings
 	removed     map[treeName]bool     // what earlier siblings ship
 }
 
@@ -71,8 +71,8 @@ func (p *trimParams) load(ctx context.Context, j *rules.Job) (*trimmer, error) {
 		}
 		t.solution = append(t.solution, list...)
 	}
-	if p.Parent != "" {
-		list, err := readLines(ctx, j, p.Parent)
+	for _, path := range p.Parent {
+		list, err := readLines(ctx, j, path)
 		if err != nil {
 			return nil, err
 		}
@@ -123,7 +123,8 @@ func readLines(ctx context.Context, j *rules.Job, path string) ([]line, error) {
 //
 //	shipped by an earlier sibling    goes; of layered products only binaries, so
 //	                                 that who has no addon still gets its sources
-//	in the parent's solution         goes
+//	in the parent's solution, or     goes
+//	left to it by an earlier sibling
 //	there only because its source    moves to the parent, but from an optional
 //	is the parent's, not asked for   variant
 //

@@ -25,7 +25,7 @@ var Star []byte
 
 // Tools returns the tools of this phase.
 func Tools() []*rules.Tool {
-	return []*rules.Tool{{Name: "metadata", Version: 1, Params: params{}, Run: run}}
+	return []*rules.Tool{{Name: "metadata", Version: 2, Params: params{}, Run: run}}
 }
 
 type params struct {
@@ -38,11 +38,25 @@ type params struct {
 	Internal    bool        `arg:"internal"`
 	Release     string      `arg:"release,required"` // JSON, see productmd.Product
 	BaseProduct string      `arg:"base-product"`
-	Variants    []string    `arg:"variant"`  // JSON, see variant
-	Repos       [][7]string `arg:"repo"`     // uid, arch, tree, dir, packages below dir, hashed, the tree
+	Variants    []string    `arg:"variant"` // JSON, see variant
+	Repos       []repo      `arg:"repo"`
 	Packages    [][3]string `arg:"packages"` // uid, arch, list
 	Output      string      `arg:"output,required"`
 }
+
+// repo is what an argument says of a repository: uid, arch, tree, the folder of
+// the tree it is in, its own, that of packages below its own, whether these are
+// hashed, the repository itself.
+type repo [8]string
+
+func (r *repo) uid() string      { return r[0] }
+func (r *repo) arch() string     { return r[1] }
+func (r *repo) tree() string     { return r[2] }
+func (r *repo) within() string   { return r[3] }
+func (r *repo) dir() string      { return r[4] }
+func (r *repo) packages() string { return r[5] }
+func (r *repo) hashed() bool     { return r[6] == "true" }
+func (r *repo) input() string    { return r[7] }
 
 // variant is what an argument says of a variant.
 type variant struct {
@@ -179,16 +193,15 @@ var treeFields = map[string][3]string{
 func (p *params) paths(ctx context.Context, j *rules.Job) (pathTable, error) {
 	t := pathTable{}
 	for _, r := range p.Repos {
-		uid, arch, tree, dir, packages := r[0], r[1], r[2], r[3], r[4]
-		fields, ok := treeFields[tree]
+		fields, ok := treeFields[r.tree()]
 		if !ok {
-			return nil, fmt.Errorf("repository of tree %q, want os, debug or src", tree)
+			return nil, fmt.Errorf("repository of tree %q, want os, debug or src", r.tree())
 		}
-		t.add(uid, fields[0], arch, dir)
-		t.add(uid, fields[2], arch, dir)
-		switch _, err := j.Input(ctx, path.Join(r[6], packages)); {
+		t.add(r.uid(), fields[0], r.arch(), r.within())
+		t.add(r.uid(), fields[2], r.arch(), r.dir())
+		switch _, err := j.Input(ctx, path.Join(r.input(), r.packages())); {
 		case err == nil:
-			t.add(uid, fields[1], arch, path.Join(dir, packages))
+			t.add(r.uid(), fields[1], r.arch(), path.Join(r.dir(), r.packages()))
 		case !errors.Is(err, fs.ErrNotExist):
 			return nil, err // the store's, not an answer
 		}

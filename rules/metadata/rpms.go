@@ -49,9 +49,9 @@ func (p *params) rpms(ctx context.Context, j *rules.Job, compose productmd.Compo
 
 // locator returns a function that says where a package of a variant.arch is.
 func (p *params) locator() func(uid, arch string, l packages.Listed) (string, bool) {
-	repos := map[[3]string][7]string{}
+	repos := map[[3]string]repo{}
 	for _, r := range p.Repos {
-		repos[[3]string{r[0], r[1], r[2]}] = r
+		repos[[3]string{r.uid(), r.arch(), r.tree()}] = r
 	}
 	return func(uid, arch string, l packages.Listed) (string, bool) {
 		if l.Tree == rules.Src {
@@ -62,10 +62,10 @@ func (p *params) locator() func(uid, arch string, l packages.Listed) (string, bo
 			return "", false
 		}
 		letter := ""
-		if r[5] == "true" {
+		if r.hashed() {
 			letter = packages.Letter(l.File)
 		}
-		return path.Join(r[3], r[4], letter, l.File), true
+		return path.Join(r.dir(), r.packages(), letter, l.File), true
 	}
 }
 
