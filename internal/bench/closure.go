@@ -62,7 +62,7 @@ func (t *closureTimes) perPackage() float64 { return t.usage.Wall.Seconds() / fl
 
 // closureOf returns the median of the runs for n packages.
 func (l *lab) closureOf(ctx context.Context, n int) (closureTimes, error) {
-	command, err := part(closurePart, strconv.Itoa(n))
+	command, err := l.part(closurePart, strconv.Itoa(n))
 	if err != nil {
 		return closureTimes{}, err
 	}

@@ -104,7 +104,7 @@ func (c *repositories) fromStore(ctx context.Context) error {
 		_, err := output(ctx, "", "cp", "-al", warm, used)
 		return err
 	}
-	command, err := c.part(used)
+	command, err := c.ours(used)
 	if err != nil {
 		return err
 	}
@@ -141,7 +141,7 @@ func (c *repositories) oneChanged(ctx context.Context, d distribution) error {
 	if err := errors.Join(fresh(used)(0), empty(theirs)(0)); err != nil {
 		return err
 	}
-	command, err := c.part(used)
+	command, err := c.ours(used)
 	if err != nil {
 		return err
 	}
@@ -225,8 +225,8 @@ func (c *repositories) wantSame(cacheDir, theirs string) func(int, []byte) error
 
 const repositoryPart = "repository"
 
-func (c *repositories) part(cacheDir string) ([]string, error) {
-	return part(repositoryPart, c.ws, cacheDir, strconv.Itoa(c.jobs))
+func (c *repositories) ours(cacheDir string) ([]string, error) {
+	return c.part(repositoryPart, c.ws, cacheDir, strconv.Itoa(c.jobs))
 }
 
 // makeRepository makes the repository of a workspace in a cache, as the command
@@ -248,13 +248,13 @@ func makeRepository(ctx context.Context, args []string) error {
 	}
 	store := cache.Verified(c)
 	trees := cache.NewTrees(store)
-	sources, err := workspace.Open(ws, filepath.Join(dir, "bench-index"), trees, workspace.Options{Jobs: jobs, Exclude: []string{"pungo-out"}})
+	sources, err := workspace.Open(ws, filepath.Join(dir, "bench-index"), trees, workspace.Options{Jobs: jobs, Import: c.Import})
 	if err != nil {
 		return err
 	}
 	m := &made{Ran: map[string]int{}}
 	b := executor.New(graph, executor.Options{
-		Tools: catalogue.Tools(), Store: store, Actions: cache.Complete(c, store), Sources: sources, Sink: m, Jobs: jobs,
+		Tools: catalogue.Tools(), Store: store, Actions: c, Sources: sources, Sink: m, Jobs: jobs,
 	})
 	want := outputsOf(graph, "createrepo")
 	if err := b.Check(ctx, want...); err != nil {

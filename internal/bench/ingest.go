@@ -36,7 +36,7 @@ func ingest(ctx context.Context, l *lab) error {
 	if err != nil {
 		return err
 	}
-	hash, err := part(hashPart, files...)
+	hash, err := l.part(hashPart, files...)
 	if err != nil {
 		return err
 	}
@@ -44,7 +44,7 @@ func ingest(ctx context.Context, l *lab) error {
 	if err != nil {
 		return err
 	}
-	command, err := part(ingestPart, ws, l.path("cache"))
+	command, err := l.part(ingestPart, ws, l.path("cache"))
 	if err != nil {
 		return err
 	}
@@ -106,7 +106,7 @@ func takeIn(ctx context.Context, args []string) error {
 		return err
 	}
 	trees := cache.NewTrees(cache.Verified(c))
-	sources, err := workspace.Open(args[0], filepath.Join(args[1], "bench-index"), trees, workspace.Options{})
+	sources, err := workspace.Open(args[0], filepath.Join(args[1], "bench-index"), trees, workspace.Options{Import: c.Import})
 	if err != nil {
 		return err
 	}

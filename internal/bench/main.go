@@ -59,7 +59,10 @@ type lab struct {
 	scale int
 	runs  int // that count, after one that does not
 	jobs  int // workers of both sides
-	table *table
+	// profiles is the folder for CPU profiles of the parts, of the last run of
+	// each; "" for none.
+	profiles string
+	table    *table
 }
 
 // size is n at this scale, but at least 10.
@@ -78,6 +81,7 @@ func runBenchmarks(ctx context.Context, args []string) (err error) {
 	flags.IntVar(&l.runs, "runs", 5, "measure `N` runs of each side")
 	flags.StringVar(&only, "only", "", "run these benchmarks, a list of `NAMES` with commas")
 	flags.StringVar(&l.pungo, "pungo", "bin/pungo", "`PATH` of the program")
+	flags.StringVar(&l.profiles, "profile", "", "write CPU profiles of parts below `DIR`, an absolute path")
 	flags.StringVar(&keep, "dir", "", "work below `DIR` and leave it there, to look at")
 	if err := flags.Parse(args); err != nil {
 		return err

@@ -24,16 +24,16 @@ func materializing(ctx context.Context, l *lab) error {
 		return err
 	}
 	ours, bare := l.path("ours"), l.path("bare")
-	materialized, err := part(materializePart, l.path("cache"), root, ours)
+	materialized, err := l.part(materializePart, l.path("cache"), root, ours)
 	if err != nil {
 		return err
 	}
-	linked, err := part(linkPart, l.path("model"), bare, strconv.Itoa(files))
+	linked, err := l.part(linkPart, l.path("model"), bare, strconv.Itoa(files))
 	if err != nil {
 		return err
 	}
 	// Links need paths: those of the first tree do as well as those of the cache.
-	model, err := part(materializePart, l.path("cache"), root, l.path("model"))
+	model, err := l.part(materializePart, l.path("cache"), root, l.path("model"))
 	if err != nil {
 		return err
 	}

@@ -5,13 +5,17 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"runtime/pprof"
 )
 
 // partFlag is the first argument of a process that is a part of a benchmark:
 //
 //	bench -part NAME [-cpuprofile FILE] ARGUMENTS
-const partFlag = "-part"
+const (
+	partFlag    = "-part"
+	profileFlag = "-cpuprofile"
+)
 
 // parts are what this program does when it is started as a part. They print
 // what they have to tell as JSON.
@@ -30,7 +34,7 @@ func runPart(ctx context.Context, args []string) error {
 		return fmt.Errorf("part %q is not known", args)
 	}
 	part, args := parts[args[0]], args[1:]
-	if len(args) > 1 && args[0] == "-cpuprofile" {
+	if len(args) > 1 && args[0] == profileFlag {
 		return profiled(args[1], func() error { return part(ctx, args[2:]) })
 	}
 	return part(ctx, args)
@@ -50,7 +54,11 @@ func profiled(path string, run func() error) error {
 }
 
 // part returns the command that starts a part of this program.
-func part(name string, args ...string) ([]string, error) {
+func (l *lab) part(name string, args ...string) ([]string, error) {
 	self, err := os.Executable()
-	return append([]string{self, partFlag, name}, args...), err
+	command := []string{self, partFlag, name}
+	if l.profiles != "" {
+		command = append(command, profileFlag, filepath.Join(l.profiles, name+".pprof"))
+	}
+	return append(command, args...), err
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -10,10 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/pungo-build/pungo/internal/debrpm"
-	"github.com/pungo-build/pungo/internal/rpm"
 )
 
 const testdata = ".testdata"
@@ -21,12 +17,12 @@ const testdata = ".testdata"
 // bigPackages are Debian packages that together are 1 GB: programs, libraries,
 // data, documentation, from 10 to 80 MB each.
 var bigPackages = strings.Fields(`
-	ansible blender blender-data ceph-osd chromium clang-format-14 cmake containerd cpp-12 docker.io emacs-common
-	erlang-base firefox-esr fonts-noto-core g++-12 gcc-12 gfortran-12 ghc gimp-data gnat-12 gnome-user-docs godot3
+	ansible blender blender-data ceph-osd cmake containerd cpp-12 docker.io emacs-common
+	erlang-base firefox-esr fonts-noto-core g++-12 gcc-12 gfortran-12 gimp-data gnat-12 gnome-user-docs godot3
 	golang-1.19-go golang-1.19-src inkscape kicad krita libclang-14-dev libllvm14 libnode108 libreoffice-calc
 	libreoffice-common libreoffice-core libreoffice-writer libstd-rust-1.63 libstd-rust-dev libwebkit2gtk-4.0-37
-	llvm-14 llvm-14-dev octave openjdk-17-jdk-headless openjdk-17-jre-headless podman postgresql-15 python3-scipy
-	qtcreator r-base-core texlive-base texlive-latex-extra texlive-pictures thunderbird
+	llvm-14 llvm-14-dev octave openjdk-17-jre-headless podman postgresql-15 python3-scipy
+	qtcreator r-base-core texlive-base texlive-latex-extra texlive-pictures
 `)
 
 // realPackages fills a new folder with links of real package files, 1 GB of
@@ -77,43 +73,12 @@ func download(ctx context.Context, dir string, names []string) error {
 // there.
 func convertAll(debs, rpms string, jobs int) error {
 	return unlessThere(rpms, func(dir string) error {
-		names, err := filepath.Glob(filepath.Join(debs, "*.deb"))
-		if err != nil {
-			return err
+		if _, err := os.Stat(debs); err != nil {
+			return fmt.Errorf("%w: make debs fetches them", err)
 		}
-		if len(names) == 0 {
-			return fmt.Errorf("%s: no Debian packages: make debs fetches them", debs)
-		}
-		var group errgroup.Group
-		group.SetLimit(jobs)
-		for _, name := range names {
-			group.Go(func() error {
-				if err := convert(name, dir); err != nil {
-					return fmt.Errorf("%s: %w", name, err)
-				}
-				return nil
-			})
-		}
-		return group.Wait()
+		_, err := debrpm.ConvertDir(debs, dir, jobs)
+		return err
 	})
-}
-
-func convert(deb, dir string) error {
-	in, err := os.Open(deb)
-	if err != nil {
-		return err
-	}
-	defer in.Close()
-	s, err := debrpm.Convert(bufio.NewReader(in), debrpm.Options{MapDepends: true, MaxSize: 4 << 30})
-	if err != nil {
-		return err
-	}
-	out, err := os.Create(filepath.Join(dir, s.FileName()))
-	if err != nil {
-		return err
-	}
-	w := bufio.NewWriterSize(out, 1<<20)
-	return errors.Join(rpm.Write(w, s), w.Flush(), out.Close())
 }
 
 // unlessThere makes a folder, whole or not at all.
