@@ -190,6 +190,11 @@ func (tree finished) packages() string {
 		}
 		repos[repo] = append(repos[repo], strings.TrimSuffix(path.Base(name), ".rpm"))
 	}
+	return listing(repos)
+}
+
+// listing describes packages by repository, a repository a line.
+func listing(repos map[string][]string) string {
 	var b strings.Builder
 	for _, repo := range slices.Sorted(maps.Keys(repos)) {
 		slices.Sort(repos[repo])
