@@ -356,6 +356,10 @@ func (b *Build) unstampedInput(ctx context.Context, f *rules.Artifact, known map
 		return b.input(f, i), nil
 	}
 	d, err := b.unstamped(ctx, i, known)
+	var unavailable *UnavailableError
+	if f.Producer.Optional && errors.As(err, &unavailable) {
+		return Input{Artifact: f}, nil // it will be absent
+	}
 	return Input{Artifact: f, Node: cache.Node{Name: f.Name, Kind: cache.FileKind, Digest: d}}, err
 }
 
