@@ -71,6 +71,9 @@ func splitFragment(b []byte) (elements [len(documents)][]byte, err error) {
 		n := int(binary.LittleEndian.Uint32(b))
 		elements[i], b = b[4:4+n], b[4+n:]
 	}
+	if len(b) > 0 {
+		return elements, errors.New("repodata fragment: longer than its elements")
+	}
 	return elements, nil
 }
 
