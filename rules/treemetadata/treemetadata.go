@@ -96,8 +96,9 @@ func (p *params) treeInfo(ctx context.Context, j *rules.Job) (*productmd.TreeInf
 	if err != nil {
 		return nil, err
 	}
-	// createrepo gives repodata the time of the newest package.
-	t.Timestamp = index.ModTime
+	if t.Timestamp, err = p.timestamp(ctx, j, index); err != nil {
+		return nil, err
+	}
 	for _, v := range p.Variant {
 		t.Variants = append(t.Variants, productmd.TreeVariant{
 			ID: v[0], UID: v[1], Name: v[2], Type: v[3], Packages: or(v[4], "."), Repository: v[5],
@@ -112,6 +113,27 @@ func (p *params) treeInfo(ctx context.Context, j *rules.Job) (*productmd.TreeInf
 		}
 	}
 	return t, nil
+}
+
+// oldest is the time of a tree without packages: 1980-01-01.
+const oldest = 315532800
+
+// timestamp returns the time of the newest package of the tree. createrepo gives
+// it to repodata; what others make may have no time, and is searched.
+func (p *params) timestamp(ctx context.Context, j *rules.Job, index cache.Node) (int64, error) {
+	if index.ModTime != 0 {
+		return index.ModTime, nil
+	}
+	in, err := j.Input(ctx, p.Repo)
+	if err != nil {
+		return 0, err
+	}
+	newest := int64(oldest)
+	err = j.Trees.Walk(ctx, in.Digest, func(_ string, n cache.Node) error {
+		newest = max(newest, n.ModTime)
+		return nil
+	})
+	return newest, err
 }
 
 // identify fills in the release. A layered product's tree is a release of its
