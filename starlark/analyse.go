@@ -9,6 +9,7 @@ import (
 
 	"go.starlark.net/starlark"
 
+	"github.com/pungo-build/pungo/internal/spell"
 	"github.com/pungo-build/pungo/rules"
 )
 
@@ -161,7 +162,7 @@ func (a *analysis) coverage(t *target) (coverage, error) {
 		names := textsOf(s.plain)
 		for _, n := range names {
 			if !slices.Contains(o.known, n) {
-				return c, t.mistake(t.Label.String(), o.attr, wrong(n, "%s %q is not known%s", o.word, n, didYouMean(n, o.known)))
+				return c, t.mistake(t.Label.String(), o.attr, wrong(n, "%s %q is not known%s", o.word, n, spell.DidYouMean(n, o.known)))
 			}
 		}
 		*o.place = names

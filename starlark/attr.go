@@ -11,6 +11,7 @@ import (
 	"go.starlark.net/starlark"
 	"go.starlark.net/starlarkstruct"
 
+	"github.com/pungo-build/pungo/internal/spell"
 	"github.com/pungo-build/pungo/rules"
 )
 
@@ -140,7 +141,7 @@ func (a *attribute) checkString(v starlark.Value) (starlark.Value, error) {
 		return nil, got(v, "string")
 	}
 	if a.values != nil && !slices.Contains(a.values, s) {
-		return nil, wrong(s, "%q is not one of %s%s", s, quoted(a.values), didYouMean(s, a.values))
+		return nil, wrong(s, "%q is not one of %s%s", s, quoted(a.values), spell.DidYouMean(s, a.values))
 	}
 	if a.valid != nil {
 		if err := a.valid(s); err != nil {
@@ -271,7 +272,7 @@ func checkRelease(v starlark.Value) (starlark.Value, error) {
 	for _, k := range fields.Keys() {
 		place := places[k]
 		if place == nil {
-			return nil, wrong(k, "field %q is not known%s", k, didYouMean(k, slices.Collect(maps.Keys(places))))
+			return nil, wrong(k, "field %q is not known%s", k, spell.DidYouMean(k, slices.Collect(maps.Keys(places))))
 		}
 		s, err := productAttributes.byName[productField(k)].check(fields[k])
 		if err != nil {
@@ -323,7 +324,7 @@ func (as *attributes) bind(subject string, s *site, args starlark.Tuple, kwargs 
 		name := string(kwarg[0].(starlark.String))
 		a := as.byName[name]
 		if a == nil {
-			m := wrong("", "attribute %q is not known%s", name, didYouMean(name, as.names))
+			m := wrong("", "attribute %q is not known%s", name, spell.DidYouMean(name, as.names))
 			m.name = true
 			return nil, s.mistake(subject, name, m)
 		}

@@ -10,6 +10,7 @@ import (
 	"go.starlark.net/starlark"
 
 	"github.com/pungo-build/pungo/cache"
+	"github.com/pungo-build/pungo/internal/spell"
 	"github.com/pungo-build/pungo/rules"
 )
 
@@ -234,7 +235,7 @@ func (i *instance) toolchain(program starlark.Value) (*rules.Toolchain, error) {
 		}
 		names = append(names, t.Name)
 	}
-	return nil, fmt.Errorf("program %q is not one of the toolchains of rule %s%s", name, i.target.rule.name, didYouMean(name, names))
+	return nil, fmt.Errorf("program %q is not one of the toolchains of rule %s%s", name, i.target.rule.name, spell.DidYouMean(name, names))
 }
 
 // environment returns the sorted NAME=value of a dict.

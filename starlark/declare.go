@@ -13,6 +13,7 @@ import (
 	"go.starlark.net/starlarkstruct"
 
 	"github.com/pungo-build/pungo/internal/productmd"
+	"github.com/pungo-build/pungo/internal/spell"
 	"github.com/pungo-build/pungo/rules"
 )
 
@@ -342,7 +343,7 @@ func (d *declared) checkDefines(given map[string]string) error {
 	known := slices.Sorted(maps.Keys(d.defines))
 	for _, name := range slices.Sorted(maps.Keys(given)) {
 		if !slices.Contains(known, name) {
-			return &rules.Error{Msg: fmt.Sprintf("--define %s: no file of the definition asks for it%s", name, didYouMean(name, known))}
+			return &rules.Error{Msg: fmt.Sprintf("--define %s: no file of the definition asks for it%s", name, spell.DidYouMean(name, known))}
 		}
 	}
 	return nil

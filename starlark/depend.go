@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/pungo-build/pungo/internal/spell"
 	"github.com/pungo-build/pungo/rules"
 )
 
@@ -142,7 +143,7 @@ func (a *analysis) similarTarget(l rules.Label) string {
 	for i, t := range a.targets {
 		labels[i] = t.Label.String()
 	}
-	return didYouMean(l.String(), labels)
+	return spell.DidYouMean(l.String(), labels)
 }
 
 // agrees reports whether a cell has no coordinate that the question has

@@ -11,6 +11,7 @@ import (
 	"go.starlark.net/starlark"
 	"go.starlark.net/syntax"
 
+	"github.com/pungo-build/pungo/internal/spell"
 	"github.com/pungo-build/pungo/rules"
 )
 
@@ -176,7 +177,7 @@ func (l *loader) unresolved(msg string) string {
 	if !ok || strings.Contains(name, " ") {
 		return reworded(msg)
 	}
-	return reworded(msg) + didYouMean(name, slices.Concat(l.language.Keys(), starlark.Universe.Keys()))
+	return reworded(msg) + spell.DidYouMean(name, slices.Concat(l.language.Keys(), starlark.Universe.Keys()))
 }
 
 // inPhase names the line of a phase in which Starlark itself failed, if the error

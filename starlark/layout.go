@@ -13,6 +13,7 @@ import (
 	"go.starlark.net/starlarkstruct"
 
 	"github.com/pungo-build/pungo/cache"
+	"github.com/pungo-build/pungo/internal/spell"
 	"github.com/pungo-build/pungo/rules"
 )
 
@@ -95,7 +96,7 @@ func (a *analysis) expandDir(i *instance, dir string) (string, error) {
 		case known:
 			mistake = fmt.Errorf("a rule per %q has no %s", i.target.rule.per, p)
 		case !rules.HasStamp(p) && !(p == logsPrefix && strings.HasPrefix(dir, logsPrefix)):
-			mistake = fmt.Errorf("%s is not known%s", p, didYouMean(p, placeholders))
+			mistake = fmt.Errorf("%s is not known%s", p, spell.DidYouMean(p, placeholders))
 		}
 		return p
 	})

@@ -8,6 +8,7 @@ import (
 	"go.starlark.net/starlark"
 
 	"github.com/pungo-build/pungo/internal/productmd"
+	"github.com/pungo-build/pungo/internal/spell"
 	"github.com/pungo-build/pungo/rules"
 )
 
@@ -140,7 +141,7 @@ func newVariant(d *declaration, c *rules.Compose) (*rules.Variant, error) {
 	}
 	for i, a := range v.Arches {
 		if !slices.Contains(c.Arches, a) {
-			return nil, d.mistake(v, "arches", wrong(a, "arch %q is not known%s", a, didYouMean(a, c.Arches)))
+			return nil, d.mistake(v, "arches", wrong(a, "arch %q is not known%s", a, spell.DidYouMean(a, c.Arches)))
 		}
 		if slices.Contains(v.Arches[:i], a) {
 			return nil, d.mistake(v, "arches", wrong("", "arch %q is listed twice", a))
@@ -171,7 +172,7 @@ func checkFamily(d *declaration, v *rules.Variant, c *rules.Compose) error {
 	parent := c.Variant(v.Parent)
 	switch {
 	case parent == nil:
-		return d.mistake(v, "parent", wrong("", "parent %q is not known%s", v.Parent, didYouMean(v.Parent, uids(c))))
+		return d.mistake(v, "parent", wrong("", "parent %q is not known%s", v.Parent, spell.DidYouMean(v.Parent, uids(c))))
 	case parent.Type != "variant":
 		return d.mistake(v, "parent", wrong("", "parent %q is of type %q, want \"variant\"", v.Parent, parent.Type))
 	case v.Type == "variant":
@@ -209,7 +210,7 @@ func (m *matrix) restrict(options Options) error {
 	}{{"variant", options.Variants, uids(m.compose)}, {"arch", options.Arches, m.compose.Arches}} {
 		for _, w := range o.wanted {
 			if !slices.Contains(o.have, w) {
-				return &rules.Error{Msg: fmt.Sprintf("--%s %s: the compose has %s%s", o.flag, w, quoted(o.have), didYouMean(w, o.have))}
+				return &rules.Error{Msg: fmt.Sprintf("--%s %s: the compose has %s%s", o.flag, w, quoted(o.have), spell.DidYouMean(w, o.have))}
 			}
 		}
 	}
@@ -425,5 +426,5 @@ func (m *matrix) placeOf(word string, next int) (int, error) {
 	if next >= len(known) {
 		return 0, fmt.Errorf("%q is one word too many", word)
 	}
-	return 0, fmt.Errorf("%q is no %s%s", word, joined(places[next:]), didYouMean(word, candidates))
+	return 0, fmt.Errorf("%q is no %s%s", word, joined(places[next:]), spell.DidYouMean(word, candidates))
 }

@@ -15,6 +15,7 @@ import (
 	"go.starlark.net/syntax"
 
 	"github.com/pungo-build/pungo/cache"
+	"github.com/pungo-build/pungo/internal/spell"
 	"github.com/pungo-build/pungo/rules"
 )
 
@@ -303,7 +304,7 @@ func (l *loader) similarFile(file string) string {
 	for i, e := range entries {
 		names[i] = e.Name()
 	}
-	if near := nearest(path.Base(file), names); near != "" {
+	if near := spell.Nearest(path.Base(file), names); near != "" {
 		return fmt.Sprintf("; did you mean %q?", path.Join(path.Dir(file), near))
 	}
 	return ""

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"go.starlark.net/starlark"
+
+	"github.com/pungo-build/pungo/internal/spell"
 )
 
 // provider is a kind of facts that instances give to those who depend on them.
@@ -88,7 +90,7 @@ func (p *provider) CallInternal(_ *starlark.Thread, args starlark.Tuple, kwargs 
 	for _, kwarg := range kwargs {
 		name := string(kwarg[0].(starlark.String))
 		if p.fields != nil && !slices.Contains(p.fields, name) {
-			return nil, fmt.Errorf("%s: field %q is not known%s", p.name, name, didYouMean(name, p.fields))
+			return nil, fmt.Errorf("%s: field %q is not known%s", p.name, name, spell.DidYouMean(name, p.fields))
 		}
 		v.fields[name] = kwarg[1]
 	}

@@ -10,6 +10,7 @@ import (
 
 	"go.starlark.net/starlark"
 
+	"github.com/pungo-build/pungo/internal/spell"
 	"github.com/pungo-build/pungo/rules"
 )
 
@@ -133,7 +134,7 @@ func ruleName(global string) string { return strings.TrimLeft(global, "_") }
 // setCells checks per, and which cells targets have by default.
 func (r *rule) setCells(trees, types *starlark.List) (err error) {
 	if !slices.Contains(grains, r.per) {
-		return fmt.Errorf("per %q is not known, want %s%s", r.per, quoted(grains), didYouMean(r.per, grains))
+		return fmt.Errorf("per %q is not known, want %s%s", r.per, quoted(grains), spell.DidYouMean(r.per, grains))
 	}
 	if r.trees, err = treesOf(trees); err != nil {
 		return err
@@ -146,7 +147,7 @@ func (r *rule) setCells(trees, types *starlark.List) (err error) {
 	}
 	for _, t := range r.types {
 		if !slices.Contains(variantTypes, t) {
-			return fmt.Errorf("variant type %q is not known, want %s%s", t, quoted(variantTypes), didYouMean(t, variantTypes))
+			return fmt.Errorf("variant type %q is not known, want %s%s", t, quoted(variantTypes), spell.DidYouMean(t, variantTypes))
 		}
 	}
 	if (r.types != nil || r.empty) && !hasVariant(r.per) {
@@ -276,7 +277,7 @@ func resourcesOf(d *starlark.Dict) (rules.Resources, error) {
 		name := textOf(k)
 		place := places[name]
 		if place == nil {
-			return r, wrong(name, "%q is not known, want \"cpu\" or \"memory\"%s", name, didYouMean(name, []string{"cpu", "memory"}))
+			return r, wrong(name, "%q is not known, want \"cpu\" or \"memory\"%s", name, spell.DidYouMean(name, []string{"cpu", "memory"}))
 		}
 		n, err := starlark.AsInt32(v)
 		if err != nil {

@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/pungo-build/pungo/internal/spell"
 )
 
 // withSettings returns the command line with everything else that sets flags put
@@ -225,7 +227,7 @@ func (s *settings) read(p process, dir string) error {
 func (s *settings) parse(line rcLine) ([]setting, error) {
 	if line.command != common && s.table[line.command] == nil {
 		names := append(sortedKeys(s.table), common, "import", "try-import")
-		return nil, usagef("%s: %q is not a command%s", line.at, line.command, didYouMean(line.command, names))
+		return nil, usagef("%s: %q is not a command%s", line.at, line.command, spell.DidYouMean(line.command, names))
 	}
 	var set []setting
 	for words := line.words; len(words) > 0; {
@@ -251,7 +253,7 @@ func (s *settings) parseFlag(line rcLine, words []string) (one setting, used int
 		if line.command == common {
 			lacks = "no command has the"
 		}
-		return one, 0, usagef("%s: %s flag %q%s", line.at, lacks, words[0], didYouMean("--"+name, s.table.names(line.command)))
+		return one, 0, usagef("%s: %s flag %q%s", line.at, lacks, words[0], spell.DidYouMean("--"+name, s.table.names(line.command)))
 	}
 	one, used = setting{at: line.at, name: f.Name}, 1
 	switch {
@@ -375,7 +377,7 @@ func (s *settings) named(at, name string, within []string) ([]string, error) {
 		}
 	}
 	if !known[name] {
-		return nil, usagef("%s: config %q is in no .pungorc%s", at, name, didYouMean(name, sortedKeys(known)))
+		return nil, usagef("%s: config %q is in no .pungorc%s", at, name, spell.DidYouMean(name, sortedKeys(known)))
 	}
 	return s.expand(name, chain)
 }

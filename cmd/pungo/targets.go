@@ -12,6 +12,7 @@ import (
 
 	"go.starlark.net/syntax"
 
+	"github.com/pungo-build/pungo/internal/spell"
 	"github.com/pungo-build/pungo/rules"
 )
 
@@ -139,7 +140,7 @@ func matchTargets(g *rules.Graph, pkg, name string) ([]*rules.Target, error) {
 	case label.Name == "all":
 		return nil, usagef("target %q: package %q has no targets", name, "//"+label.Package)
 	}
-	return nil, usagef("target %q is not declared%s", label, didYouMean(label.String(), labels))
+	return nil, usagef("target %q is not declared%s", label, spell.DidYouMean(label.String(), labels))
 }
 
 // matchBelow returns the targets of a package and those below it. Dir is what
@@ -200,7 +201,7 @@ func parseCells(c *rules.Compose, text string) (cellPattern, error) {
 			known = append(known, places[i].known...)
 		}
 		if i == len(places) {
-			return p, fmt.Errorf("%q is no variant, arch or tree in this place%s", word, didYouMean(word, known))
+			return p, fmt.Errorf("%q is no variant, arch or tree in this place%s", word, spell.DidYouMean(word, known))
 		}
 		*places[i].value = word
 		next = i + 1

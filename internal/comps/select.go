@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+
+	"github.com/pungo-build/pungo/internal/spell"
 )
 
 // Selection is what a variant wants of a document. The zero value wants
@@ -92,7 +94,7 @@ func unmatchedGroups(groups []Group, refs []GroupRef) []Unmatched {
 	var unmatched []Unmatched
 	for _, r := range refs {
 		if !slices.ContainsFunc(ids, r.matches) {
-			unmatched = append(unmatched, Unmatched{Kind: "group", ID: r.ID, Nearest: nearest(r.ID, ids)})
+			unmatched = append(unmatched, Unmatched{Kind: "group", ID: r.ID, Nearest: spell.Nearest(r.ID, ids)})
 		}
 	}
 	return unmatched
@@ -121,42 +123,8 @@ func unmatchedEnvironments(environments []Environment, refs []EnvironmentRef) []
 	var unmatched []Unmatched
 	for _, r := range refs {
 		if !slices.Contains(ids, r.ID) {
-			unmatched = append(unmatched, Unmatched{Kind: "environment", ID: r.ID, Nearest: nearest(r.ID, ids)})
+			unmatched = append(unmatched, Unmatched{Kind: "environment", ID: r.ID, Nearest: spell.Nearest(r.ID, ids)})
 		}
 	}
 	return unmatched
-}
-
-// nearest returns the candidate with the fewest edits to word, the first of
-// equals, or "" if even that one differs in more than a third of the word.
-func nearest(word string, candidates []string) string {
-	best, bestDistance := "", len(word)/3+1
-	for _, c := range candidates {
-		if d := editDistance(word, c); d < bestDistance {
-			best, bestDistance = c, d
-		}
-	}
-	return best
-}
-
-// editDistance counts the bytes to insert, delete or replace on the way from a
-// to b.
-func editDistance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			replaced := diagonal
-			if a[i] != b[j] {
-				replaced++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(replaced, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }
