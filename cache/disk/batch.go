@@ -57,8 +57,8 @@ func (b *batch) writeTo(w *packWriter) error {
 	return nil
 }
 
-func (b *batch) removeBlob(d cache.Digest) {
-	key := blobKey(d)
+func (b *batch) removeBlob(hash [32]byte) {
+	key := recordKey{hash, blobRecord}
 	b.bytes -= len(b.records[key])
 	delete(b.records, key)
 }
@@ -122,7 +122,7 @@ func (c *Cache) forget(d cache.Digest) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.discarded[d.Hash()] = true
-	c.pending.removeBlob(d)
+	c.pending.removeBlob(d.Hash())
 }
 
 func (c *Cache) isDiscarded(d cache.Digest) bool {

@@ -2,6 +2,7 @@ package disk
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -115,9 +116,15 @@ func BenchmarkImport(b *testing.B) {
 	paths := writeFiles(b, files, size)
 	b.Run("import", func(b *testing.B) {
 		b.SetBytes(files * size)
+		dir := b.TempDir()
 		for b.Loop() {
-			c := openTest(b, b.TempDir(), Options{})
+			c := openTest(b, dir, Options{})
 			importAll(b, c, paths)
+			b.StopTimer()
+			if err := errors.Join(c.Close(), os.RemoveAll(c.path("blobs"))); err != nil {
+				b.Fatal(err)
+			}
+			b.StartTimer()
 		}
 	})
 	b.Run("cat", func(b *testing.B) {

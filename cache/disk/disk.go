@@ -25,6 +25,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -82,7 +83,11 @@ var _ interface {
 // error wraps cache.ErrReadOnly if the folder cannot be written to and opts does
 // not say ReadOnly, and cache.ErrFull if it is full.
 func Open(dir string, opts Options) (*Cache, error) {
-	return open(system{}, dir, opts)
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, fmt.Errorf("cache folder %q: %w", dir, err)
+	}
+	return open(system{}, abs, opts)
 }
 
 func open(fsys fileSystem, dir string, opts Options) (*Cache, error) {

@@ -51,6 +51,13 @@ func (f faulty) Mkdir(name string, mode fs.FileMode) error {
 	return f.fileSystem.Mkdir(name, mode)
 }
 
+func (f faulty) Writable(name string) error {
+	if f.left.Load() <= 0 {
+		return &fs.PathError{Op: "write in", Path: name, Err: f.errno}
+	}
+	return nil
+}
+
 func (f faulty) Rename(from, to string) error {
 	if err := f.change("rename", from); err != nil {
 		return err

@@ -23,6 +23,9 @@ type fileSystem interface {
 	Remove(name string) error
 	ReadDir(name string) ([]fs.DirEntry, error)
 	Stat(name string) (fs.FileInfo, error)
+	// Writable reports why no file can be made in a directory; that it is full
+	// shows only later.
+	Writable(name string) error
 	// SyncDir makes the names in a directory durable.
 	SyncDir(name string) error
 	// SyncAll makes everything durable on the file system that name is on. Where
@@ -70,6 +73,7 @@ func (system) Remove(name string) error                   { return os.Remove(nam
 func (system) ReadDir(name string) ([]fs.DirEntry, error) { return os.ReadDir(name) }
 func (system) Stat(name string) (fs.FileInfo, error)      { return os.Stat(name) }
 func (system) MkdirAll(name string) error                 { return os.MkdirAll(name, 0o777) }
+func (system) Writable(name string) error                 { return writable(name) }
 func (system) SyncAll(name string) error                  { return syncAll(name) }
 
 func (system) SyncDir(name string) error {
@@ -79,6 +83,16 @@ func (system) SyncDir(name string) error {
 	}
 	defer dir.Close()
 	return dir.Sync()
+}
+
+// writable asks the system, which knows of read-only mounts and foreign owners,
+// and costs less than to make a file and remove it.
+func writable(name string) error {
+	const mayWrite = 2 // W_OK
+	if err := syscall.Access(name, mayWrite); err != nil {
+		return &fs.PathError{Op: "write in", Path: name, Err: err}
+	}
+	return nil
 }
 
 // processLives reports whether a process with the id runs on this machine.

@@ -107,6 +107,9 @@ func (c *Cache) settle(b *batch, unsynced []cache.Digest, p *pack, err error) {
 		c.insert(p)
 		return
 	}
+	for hash := range c.discarded {
+		b.removeBlob(hash)
+	}
 	for key, payload := range c.pending.records {
 		b.add(key, payload)
 	}

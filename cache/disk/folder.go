@@ -41,7 +41,7 @@ func (c *Cache) prepare() error {
 	if err != nil {
 		return err
 	}
-	if err := c.probe(); err != nil {
+	if err := c.fs.Writable(c.path("tmp")); err != nil {
 		return err
 	}
 	c.sweep()
@@ -66,25 +66,31 @@ func (c *Cache) makeRoot() error {
 	}
 	c.mode = info.Mode() & (fs.ModePerm | fs.ModeSetgid)
 	c.sticky = info.Mode()&fs.ModeSticky != 0
-	for _, dir := range []string{c.path("tmp"), c.path("blobs"), c.blobDir(), c.path("packs"), c.packDir()} {
-		if err := c.mkdir(dir); err != nil {
+	return c.makeDirs(c.path("tmp"), c.path("blobs"), c.blobDir(), c.path("packs"), c.packDir())
+}
+
+// makeDirs makes directories of the cache, durably: later a sync of such a
+// directory itself is all that a file in it needs.
+func (c *Cache) makeDirs(dirs ...string) error {
+	for _, dir := range dirs {
+		made, err := c.mkdir(dir)
+		if err == nil && made {
+			err = c.fs.SyncDir(filepath.Dir(dir))
+		}
+		if err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// mkdir makes a directory of the cache unless it is there. Its name is durable,
-// so that a sync of the directory itself is all that its files need.
-func (c *Cache) mkdir(dir string) error {
-	err := c.fs.Mkdir(dir, c.mode)
+// mkdir makes a directory of the cache unless it is there.
+func (c *Cache) mkdir(dir string) (made bool, err error) {
+	err = c.fs.Mkdir(dir, c.mode)
 	if errors.Is(err, fs.ErrExist) {
-		return nil
+		return false, nil
 	}
-	if err != nil {
-		return err
-	}
-	return c.fs.SyncDir(filepath.Dir(dir))
+	return err == nil, err
 }
 
 // checkFormat reports whether the folder is one that this package understands.
@@ -130,17 +136,6 @@ func (c *Cache) writeFile(name, text string) error {
 		return err
 	}
 	return t.install(name, durable)
-}
-
-// probe finds out whether the folder can be written to, so that a build learns it
-// before it has worked for an hour.
-func (c *Cache) probe() error {
-	t, err := c.createTemp()
-	if err != nil {
-		return err
-	}
-	t.remove()
-	return nil
 }
 
 // staleAfter is the age from which a temporary file of no living process is
@@ -224,7 +219,7 @@ func (t *temp) install(name string, p persistence) error {
 	}
 	err := t.cache.fs.Rename(t.name, name)
 	if errors.Is(err, fs.ErrNotExist) {
-		if err = t.cache.mkdir(filepath.Dir(name)); err == nil {
+		if _, err = t.cache.mkdir(filepath.Dir(name)); err == nil {
 			err = t.cache.fs.Rename(t.name, name)
 		}
 	}

@@ -225,7 +225,7 @@ func (c *Cache) install(t *temp, d cache.Digest) error {
 // quarantine moves the file of a blob into the folder corrupt.
 func (c *Cache) quarantine(d cache.Digest) error {
 	dir := c.path("corrupt")
-	if err := c.mkdir(dir); err != nil {
+	if _, err := c.mkdir(dir); err != nil {
 		return err
 	}
 	err := c.fs.Rename(c.loosePath(d), filepath.Join(dir, d.Hex()))

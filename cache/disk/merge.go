@@ -23,7 +23,7 @@ const (
 func mergeable(sizes []int64) int {
 	n := 0
 	var total int64
-	for n < len(sizes) && (n < 2 || sizes[n] <= 2*total) && total+sizes[n] <= maxMerged {
+	for n < len(sizes) && (n == 0 || sizes[n] <= 2*total) && total+sizes[n] <= maxMerged {
 		total += sizes[n]
 		n++
 	}

@@ -102,17 +102,23 @@ func (c *Cache) hasKnown(d cache.Digest) error {
 
 func (c *Cache) findBatched(key recordKey) ([]byte, bool) {
 	payload, ok := c.pending.records[key]
-	if !ok && c.flushing != nil {
+	if !ok && c.flushing != nil && !c.forgotten(key) {
 		payload, ok = c.flushing.records[key]
 	}
 	return payload, ok
+}
+
+// forgotten reports whether a blob was discarded and not made again. The caller
+// holds mu.
+func (c *Cache) forgotten(key recordKey) bool {
+	return key.kind == blobRecord && c.discarded[key.hash]
 }
 
 // searchPacks calls found for the entries under key, until it returns no error.
 // The error is that of the worst thing that happened: errUnreadable, then
 // cache.ErrCorrupt, then cache.ErrNotFound.
 func (c *Cache) searchPacks(key recordKey, found func(*pack, entry) error) error {
-	if key.kind == blobRecord && c.discarded[key.hash] {
+	if c.forgotten(key) {
 		return cache.ErrNotFound
 	}
 	worst := cache.ErrNotFound

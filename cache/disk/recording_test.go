@@ -250,6 +250,8 @@ func (r *recording) Stat(name string) (fs.FileInfo, error) {
 	return r.info(filepath.Base(name), at), nil
 }
 
+func (r *recording) Writable(string) error { return nil }
+
 func (r *recording) SyncDir(name string) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
