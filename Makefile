@@ -9,9 +9,9 @@ GO ?= go
 SCALE ?= 1
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 # What the tests run besides pungo: the programs that read what it writes.
-TEST_PACKAGES = bubblewrap createrepo-c dnf dnf-plugins-core ninja-build python3 python3-rpm rpm zstd
+TEST_PACKAGES = bubblewrap createrepo-c dnf dnf-plugins-core ninja-build procps python3 python3-rpm rpm zstd
 
-.PHONY: build demo test check bench golden fuzz docs deps debs
+.PHONY: build demo test check bench golden fuzz docs deps debs debs
 
 build:
 	$(GO) build -o bin/pungo ./cmd/pungo
@@ -44,6 +44,23 @@ test: deps build debs
 	$(GO) vet ./...
 	$(GO) test ./...
 
+# The packages whose tests run no program but the compiler's.
+QUICK = . ./cache/... ./executor/... ./starlark ./rules ./rules/packages ./internal/comps ./internal/solve ./internal/docgen
+
+check:
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); exit 1; }
+	$(GO) vet ./...
+	$(GO) test $(QUICK)
+
+golden:
+	for p in $$(git grep -l 'flag.Bool("update"' -- '*_test.go' | xargs -n1 dirname | sort -u); do $(GO) test ./$$p -update || exit 1; done
+
+FUZZTIME ?= 10s
+fuzz:
+	git grep -o 'func Fuzz[A-Za-z]*' -- '*_test.go' | sed 's/:func / /' | while read file name; do \
+	  echo "$$name in $$file"; \
+	  $(GO) test ./$$(dirname $$file) -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) || exit 1; \
+	done
 
 docs:
 	$(GO) run ./internal/docgen > docs/rules.md
