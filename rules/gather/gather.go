@@ -21,7 +21,7 @@ var Star []byte
 // Tools returns the tools of this phase.
 func Tools() []*rules.Tool {
 	return []*rules.Tool{
-		{Name: "solve", Version: 2, Params: solveParams{}, Run: runSolve},
+		{Name: "solve", Version: 3, Params: solveParams{}, Run: runSolve},
 		{Name: "trim", Version: 1, Params: trimParams{}, Run: runTrim},
 	}
 }

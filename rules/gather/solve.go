@@ -60,7 +60,7 @@ func runSolve(ctx context.Context, j *rules.Job) error {
 	for _, m := range result.Unmatched {
 		// What a child inherited its parent has warned about.
 		if m.Reason == reasonAdditional && slices.Contains(p.Additional, m.Pattern) {
-			j.Warnf("additional_packages: no package matches %q", m.Pattern)
+			j.Warnf("additional_packages: %q: %s", m.Pattern, m.Why)
 		}
 	}
 	if p.CheckDeps && len(result.Unresolved) > 0 {

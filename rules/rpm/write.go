@@ -64,7 +64,7 @@ func write(ctx context.Context, j *rules.Job) error {
 	for _, s := range specs {
 		var b bytes.Buffer
 		if err := format.Write(&b, s); err != nil {
-			return fmt.Errorf("package %s: %w", s.NEVRA, err)
+			return err // names the package
 		}
 		n, err := writeLoose(ctx, j.Trees.Store(), b.Bytes())
 		if err != nil {
@@ -180,6 +180,9 @@ func parseChange(s string) (format.Change, error) {
 	t, err := time.Parse(time.DateOnly, day)
 	if !ok1 || !ok2 || err != nil {
 		return format.Change{}, fmt.Errorf("changelog: %q, want \"2026-01-31 Name <mail> - 1.0-1: text\"", s)
+	}
+	if t.Unix() < 0 || t.Unix() > math.MaxInt32 {
+		return format.Change{}, fmt.Errorf("changelog: %q, want a day from 1970 to 2037", s)
 	}
 	return format.Change{Author: author, Time: t.Unix() + 12*60*60, Text: "- " + text}, nil
 }
