@@ -27,10 +27,11 @@ type archive struct {
 // openArchive reads the magic number.
 func openArchive(r io.Reader) (*archive, error) {
 	magic := make([]byte, len(arMagic))
-	if _, err := io.ReadFull(r, magic); err != nil && err != io.ErrUnexpectedEOF && err != io.EOF {
+	n, err := io.ReadFull(r, magic)
+	if err != nil && err != io.ErrUnexpectedEOF && err != io.EOF {
 		return nil, err
 	}
-	if string(magic) != arMagic {
+	if magic = magic[:n]; string(magic) != arMagic {
 		return nil, fmt.Errorf("begins with %q, want a Debian package, which begins with %q", magic, arMagic)
 	}
 	return &archive{r: r}, nil

@@ -41,31 +41,41 @@ func linksOf(files []rpm.Content) links {
 // add adds what an object with the given file name provides and requires.
 func (l *links) add(o *object, name string) {
 	if soname := o.provided(name); isLibrary(soname) {
-		l.provides = o.appendVersions(l.provides, soname, o.defined)
+		l.provides = append(l.provides, rpm.Dependency{Name: o.unversioned(soname)})
 		if isLoader(soname) {
 			l.provides = append(l.provides, rpm.Dependency{Name: gnuHash})
 			l.loader = true
 		}
 	}
-	for _, n := range o.needed {
-		if isLibrary(n.name) {
-			l.requires = o.appendVersions(l.requires, n.name, n.versions)
+	l.provides = o.appendVersions(l.provides, o.defined)
+	for _, name := range o.needed {
+		if isLibrary(name) {
+			l.requires = append(l.requires, rpm.Dependency{Name: o.unversioned(name)})
 		}
+	}
+	for _, n := range o.neededVersions {
+		l.requires = o.appendVersions(l.requires, n)
 	}
 	if o.gnuHash && !o.hash {
 		l.requires = append(l.requires, rpm.Dependency{Name: gnuHash})
 	}
 }
 
-// appendVersions appends the names of a library and of its versions.
-func (o *object) appendVersions(deps []rpm.Dependency, library string, versions []string) []rpm.Dependency {
+// unversioned is the name of the library as a whole.
+func (o *object) unversioned(library string) string {
 	if o.marker == "" {
-		deps = append(deps, rpm.Dependency{Name: library})
-	} else {
-		deps = append(deps, rpm.Dependency{Name: library + "()" + o.marker})
+		return library
 	}
-	for _, v := range versions {
-		deps = append(deps, rpm.Dependency{Name: library + "(" + v + ")" + o.marker})
+	return library + "()" + o.marker
+}
+
+// appendVersions appends the names of the library's versions.
+func (o *object) appendVersions(deps []rpm.Dependency, l library) []rpm.Dependency {
+	if !isLibrary(l.name) {
+		return deps
+	}
+	for _, v := range l.versions {
+		deps = append(deps, rpm.Dependency{Name: l.name + "(" + v + ")" + o.marker})
 	}
 	return deps
 }
@@ -86,16 +96,18 @@ func isLoader(soname string) bool {
 
 // object is what rpm's generator reads in an executable or a shared library.
 type object struct {
-	marker        string // "(64bit)", or "" where 32 bits are usual
-	shared        bool   // a library, or a program that can be loaded anywhere
-	soname        string
-	needed        []library
-	defined       []string // versions of symbols
-	debug         bool     // has a place for debuggers, as programs have
-	hash, gnuHash bool
+	marker         string // "(64bit)", or "" where 32 bits are usual
+	shared         bool   // a library, or a program that can be loaded anywhere
+	soname         string
+	needed         []string // libraries
+	neededVersions []library
+	defined        library
+	debug          bool // has a place for debuggers, as programs have
+	hash, gnuHash  bool
 }
 
-// library is a library and the versions that an object needs of it.
+// library is a library and versions of symbols in it. What defines versions says
+// there once more what it is called, and rpm believes it.
 type library struct {
 	name     string
 	versions []string
@@ -216,7 +228,7 @@ func (r *tables) readDynamic(o *object, s *elf.Section) {
 		case elf.DT_NULL:
 			return
 		case elf.DT_NEEDED:
-			o.needed = append(o.needed, library{name: nameAt(names, value)})
+			o.needed = append(o.needed, nameAt(names, value))
 		case elf.DT_SONAME:
 			o.soname = nameAt(names, value)
 		case elf.DT_DEBUG:
@@ -239,8 +251,12 @@ func (r *tables) readDefined(o *object, s *elf.Section) {
 	order := r.f.ByteOrder
 	for at := uint64(0); r.more(data, at, 20); {
 		flags, first, next := order.Uint16(data[at+2:]), order.Uint32(data[at+12:]), order.Uint32(data[at+16:])
-		if own := at + uint64(first); flags&uint16(elf.VER_FLG_BASE) == 0 && r.more(data, own, 8) {
-			o.defined = appendName(o.defined, names, order, data[own:])
+		if own := at + uint64(first); r.more(data, own, 8) {
+			if flags&uint16(elf.VER_FLG_BASE) != 0 {
+				o.defined.name = nameAt(names, uint64(order.Uint32(data[own:])))
+			} else {
+				o.defined.versions = appendName(o.defined.versions, names, order, data[own:])
+			}
 		}
 		if next == 0 {
 			return
@@ -267,7 +283,7 @@ func (r *tables) readNeeded(o *object, s *elf.Section) {
 			l.versions = appendName(l.versions, names, order, data[version+8:])
 			version += uint64(order.Uint32(data[version+12:]))
 		}
-		o.needed = append(o.needed, l)
+		o.neededVersions = append(o.neededVersions, l)
 		next := order.Uint32(data[at+12:])
 		if next == 0 {
 			return

@@ -25,7 +25,7 @@ type lzma2 struct {
 	out   []byte
 	start int // of what matches may refer to
 	limit int64
-	lzma
+	model
 	ready bool // properties are known
 }
 
@@ -129,9 +129,9 @@ const (
 // probability is how likely a bit is 0, out of 1<<probabilityBits.
 type probability = uint16
 
-// lzma is what a decoder has learnt: the kind of the latest symbols, the latest
+// model is what a decoder has learnt: the kind of the latest symbols, the latest
 // distances, and a probability for every bit in its context.
-type lzma struct {
+type model struct {
 	literalBits               byte // of the byte before that are a literal's context
 	literalMask, positionMask int  // of the position
 
@@ -155,8 +155,8 @@ type lengths struct {
 }
 
 // forget returns to the beginning; the properties stay.
-func (d *lzma) forget() {
-	*d = lzma{literalBits: d.literalBits, literalMask: d.literalMask, positionMask: d.positionMask}
+func (d *model) forget() {
+	*d = model{literalBits: d.literalBits, literalMask: d.literalMask, positionMask: d.positionMask}
 	for i := range states {
 		fill(d.isMatch[i][:])
 		fill(d.isLongRepeat[i][:])
@@ -247,7 +247,7 @@ func (d *lzma2) literal(r *rangeDecoder) {
 }
 
 // match decodes the length of a match, and makes its distance the latest one.
-func (d *lzma) match(r *rangeDecoder, position int) int {
+func (d *model) match(r *rangeDecoder, position int) int {
 	state := d.state
 	if r.bit(&d.isRepeat[state]) == 0 {
 		d.state = after(state, 7, 10)
@@ -295,7 +295,7 @@ func (l *lengths) decode(r *rangeDecoder, position int) int {
 
 // distance decodes the distance, less one, of a match of n bytes: a slot, which
 // is the number of bits and the two highest of them, and the other bits.
-func (d *lzma) distance(r *rangeDecoder, n int) uint32 {
+func (d *model) distance(r *rangeDecoder, n int) uint32 {
 	slot := r.tree(d.slots[min(n-minMatch, len(d.slots)-1)][:])
 	if slot < 4 {
 		return slot

@@ -92,8 +92,9 @@ func (d *lzma2) block(in []byte, check xzCheck) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	end := header + (packed+3)&^3
-	if len(in)-end < check.size {
+	packed += header
+	end := (packed + 3) &^ 3
+	if len(in)-end < check.size || string(in[packed:end]) != "\x00\x00\x00"[:end-packed] {
 		return 0, errXZ
 	}
 	if !bytes.Equal(check.sum(d.out[before:]), in[end:end+check.size]) {
