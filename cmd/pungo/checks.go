@@ -1,295 +1,171 @@
 package main
 
 import (
-	"fmt"
+	"cmp"
 	"path/filepath"
 	"slices"
 	"strings"
 
-	"go.starlark.net/resolve"
-	"go.starlark.net/syntax"
+	"github.com/bazelbuild/buildtools/build"
+	"github.com/bazelbuild/buildtools/bzlenv"
+	"github.com/bazelbuild/buildtools/warn"
 )
 
-// The checks of lint. Two targets of one name, unknown names and the like are not
-// among them: evaluation says so. A comment "# pungo: disable=<check>" on the line
-// or above it switches one off.
+// sharedChecks are the checks of buildifier that say something about definitions.
+// What they look for is in its WARNINGS.md. Not among them are those that
+//
+//   - evaluation makes errors of, with a better message: duplicated-name (which
+//     would also compare variants with targets), redefined-variable
+//   - mean something else here: dict-concatenation ({...} + select({...}) is fine),
+//     integer-division (its fix turns the real number 1 / 2 into 0), list-append
+//     (its fix breaks a list that may be a select), name-conventions (not every
+//     provider is called ...Info), unsorted-dict-items (whoever writes it chooses
+//     the order, of attributes for example)
+//   - do not know scopes, and fix calls of functions that only look like built-in
+//     ones: keyword-positional-params
+//   - know Bazel's rules, attributes and repositories: all others
+var sharedChecks = []string{
+	// Names and statements that are for nothing.
+	"load", // fixable
+	"no-effect",
+	"unreachable",
+	"unused-variable",
+
+	// Mistakes that evaluation meets only when it comes along, which may be on the
+	// day that somebody adds an arch.
+	"depset-iteration", // fixable
+	"depset-union",
+	"dict-method-named-arg",
+	"return-value",
+	"string-iteration",
+	"uninitialized",
+
+	// What works, and should not stay.
+	"confusing-name",
+	"overly-nested-depset",
+	"print",
+
+	// Docs. A function of fewer than five statements needs none.
+	"function-docstring",
+	"function-docstring-args",
+	"function-docstring-header",
+	"function-docstring-return",
+	"module-docstring",
+	"provider-params",
+}
+
+// The checks that are ours.
 const (
-	// A name that is loaded and not used costs whoever reads the file a look at
-	// another one.
-	unusedLoad = "unused-load"
-	// A variable, or a function that no other file can load, that nobody reads. Names
-	// that begin with _ say that this is meant, inside of functions.
-	unusedVariable = "unused-variable"
-	// Statements after return, break or continue.
-	unreachable = "unreachable"
-	// An expression whose value is dropped: often "==" for "=", or a call without
-	// parentheses.
-	noEffect = "no-effect"
-	// print() is for looking for mistakes.
-	printed = "print"
-	// A module says what it is for, in its first statement.
-	moduleDoc = "module-docstring"
-	// So does a function that other files may load.
-	functionDoc = "function-docstring"
-	// And a rule, and each of its attributes: "pungo query" and the docs show it.
+	// A rule, or an attribute of one, without a doc. "pungo query" and the docs show
+	// it.
 	ruleDoc = "rule-doc"
 	// A target that a compose does without. It needs the graph.
 	undelivered = "undelivered"
 )
 
-// lintSource returns the findings in one file, in the order of lines. A syntax
+// parseForLint parses a file into the syntax tree that the checks read. A syntax
 // error is a *rules.Error.
-func lintSource(path string, source []byte) ([]finding, error) {
-	f, err := parseStar(path, source)
+func parseForLint(path string, source []byte) (*build.File, error) {
+	f, err := parseForEdit(path, source)
 	if err != nil {
 		return nil, err
 	}
-	// Whatever is not defined here counts as predeclared. What else may be wrong
-	// with names, evaluation reports.
-	_ = resolve.File(f, func(string) bool { return true }, func(string) bool { return false })
-	l := &linter{path: path, module: filepath.Base(path) != definitionFile, disabled: suppressed(source)}
-	l.unused(f)
-	l.block(f.Stmts)
-	l.calls(f)
-	if l.module {
-		l.docstrings(f)
+	// The checks tell files that declare targets, whose variables nobody else can
+	// read, from modules, which others load. Bazel calls these BUILD and .bzl. Of the
+	// type that the parser gives, "default", several checks know nothing.
+	f.Type = build.TypeBzl
+	if filepath.Base(path) == definitionFile {
+		f.Type = build.TypeBuild
 	}
-	slices.SortStableFunc(l.findings, func(a, b finding) int {
-		if a.Line != b.Line {
-			return a.Line - b.Line
-		}
-		return a.Col - b.Col
-	})
-	return l.findings, nil
+	return f, nil
 }
 
-// linter collects the findings of one file.
-type linter struct {
-	path     string
-	module   bool // other files load it
-	disabled suppressions
-	findings []finding
-}
-
-// report adds a finding and returns it; nil if a comment switches it off.
-func (l *linter) report(pos syntax.Position, check, format string, args ...any) *finding {
-	if l.disabled.has(int(pos.Line), check) {
-		return nil
+// lintSource returns the findings in one file, in the order of lines. A syntax
+// error is a *rules.Error.
+func lintSource(path string, source []byte) ([]finding, error) {
+	f, err := parseForLint(path, source)
+	if err != nil {
+		return nil, err
 	}
-	l.findings = append(l.findings, finding{
-		File: l.path, Line: int(pos.Line), Col: int(pos.Col), Check: check, Message: fmt.Sprintf(format, args...),
+	findings := undocumented(f)
+	fixable := map[string]bool{} // by check
+	for _, w := range warn.FileWarnings(f, sharedChecks, nil, warn.ModeWarn, nil) {
+		// The first name that a load() could do without has the fix for all.
+		fixable[w.Category] = fixable[w.Category] || w.AutoFixable
+		findings = append(findings, finding{
+			File: path, Line: w.Start.Line, Col: w.Start.LineRune, Check: w.Category,
+			Message: strings.ReplaceAll(w.Message, `\n`, "\n"), // provider-params means a new line
+			Fixable: fixable[w.Category],
+		})
+	}
+	slices.SortStableFunc(findings, func(a, b finding) int {
+		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Col, b.Col))
 	})
-	return &l.findings[len(l.findings)-1]
+	return findings, nil
 }
 
-// unused reports names that are bound and never read.
-func (l *linter) unused(f *syntax.File) {
-	bound := bindings(f)
-	read := map[*syntax.Ident]bool{} // by first binding
-	syntax.Walk(f, func(n syntax.Node) bool {
-		if id, ok := n.(*syntax.Ident); ok && bound[id] == "" {
-			if b, ok := id.Binding.(*resolve.Binding); ok && b.First != nil {
-				read[b.First] = true
+// fixSource corrects what can be, and formats the file.
+func fixSource(path string, source []byte) ([]byte, error) {
+	f, err := parseForLint(path, source)
+	if err != nil {
+		return nil, err
+	}
+	warn.FixWarnings(f, sharedChecks, false, nil)
+	f.Type = build.TypeDefault // as for fmt
+	return build.Format(f), nil
+}
+
+// undocumented finds rules and attributes without a doc.
+func undocumented(f *build.File) []finding {
+	var (
+		findings []finding
+		root     build.Expr = f
+		visit    func(*build.Expr, *bzlenv.Environment)
+	)
+	visit = func(e *build.Expr, env *bzlenv.Environment) {
+		if call, ok := (*e).(*build.CallExpr); ok && !hasArgument(call, "doc") {
+			start, _ := call.Span()
+			what := documentable(call.X, env)
+			if what != "" && !warn.DisabledWarning(f, start.Line, ruleDoc) {
+				findings = append(findings, finding{
+					File: f.Path, Line: start.Line, Col: start.LineRune, Check: ruleDoc,
+					Message: "The " + what + " has no doc.",
+				})
 			}
 		}
-		return true
-	})
-	reported := map[*syntax.Ident]bool{}
-	syntax.Walk(f, func(n syntax.Node) bool {
-		id, ok := n.(*syntax.Ident)
-		if !ok || bound[id] == "" {
-			return true
-		}
-		b, ok := id.Binding.(*resolve.Binding)
-		if !ok || b.First == nil || read[b.First] || reported[b.First] {
-			return true
-		}
-		reported[b.First] = true
-		l.unread(id, bound[id], b.Scope)
-		return true
-	})
-}
-
-func (l *linter) unread(id *syntax.Ident, kind string, scope resolve.Scope) {
-	private := strings.HasPrefix(id.Name, "_")
-	switch {
-	case kind == loadedName:
-		if f := l.report(id.NamePos, unusedLoad, "%q is loaded and not used", id.Name); f != nil {
-			f.Fixable, f.loaded = true, id.Name
-		}
-	case scope == resolve.Global && l.module && !private: // other files may load it
-	case scope != resolve.Global && private:
-	default:
-		l.report(id.NamePos, unusedVariable, "%s %q is not used", kind, id.Name)
+		bzlenv.WalkOnceWithEnvironment(*e, env, visit)
 	}
+	visit(&root, bzlenv.NewEnvironment())
+	return findings
 }
 
-// The kinds of names that bindings tells apart.
-const (
-	loadedName   = "loaded name"
-	functionName = "function"
-	variableName = "variable"
-)
-
-// bindings finds the places where names are bound, and what is bound there.
-// Parameters are left out: a rule's implementation has to take ctx, used or not.
-func bindings(f *syntax.File) map[*syntax.Ident]string {
-	bound := map[*syntax.Ident]string{}
-	syntax.Walk(f, func(n syntax.Node) bool {
-		switch n := n.(type) {
-		case *syntax.LoadStmt:
-			for _, id := range n.To {
-				bound[id] = loadedName
-			}
-		case *syntax.DefStmt:
-			bound[n.Name] = functionName
-		case *syntax.AssignStmt:
-			bind(bound, n.LHS)
-		case *syntax.ForStmt:
-			bind(bound, n.Vars)
-		case *syntax.ForClause:
-			bind(bound, n.Vars)
+// documentable says what a function makes that wants a doc, if it is rule() or one
+// like attr.string(), and not the file's own of that name; else "".
+func documentable(function build.Expr, env *bzlenv.Environment) string {
+	switch fn := function.(type) {
+	case *build.Ident:
+		if fn.Name == "rule" && env.Get("rule") == nil {
+			return "rule"
 		}
-		return true
-	})
-	return bound
-}
-
-// bind marks the names of an assignment's left side. In x[i] = y and x.f = y
-// nothing is bound.
-func bind(bound map[*syntax.Ident]string, left syntax.Expr) {
-	switch left := left.(type) {
-	case *syntax.Ident:
-		bound[left] = variableName
-	case *syntax.ParenExpr:
-		bind(bound, left.X)
-	case *syntax.TupleExpr:
-		for _, x := range left.List {
-			bind(bound, x)
-		}
-	case *syntax.ListExpr:
-		for _, x := range left.List {
-			bind(bound, x)
+	case *build.DotExpr:
+		if x, ok := fn.X.(*build.Ident); ok && x.Name == "attr" && env.Get("attr") == nil {
+			return "attribute"
 		}
 	}
+	return ""
 }
 
-// block reports statements that do nothing, or are never reached.
-func (l *linter) block(stmts []syntax.Stmt) {
-	ended := false
-	for i, s := range stmts {
-		if ended {
-			start, _ := s.Span()
-			l.report(start, unreachable, "this statement is never reached")
-			return
-		}
-		switch s := s.(type) {
-		case *syntax.ReturnStmt:
-			ended = true
-		case *syntax.BranchStmt:
-			ended = s.Token != syntax.PASS
-		case *syntax.DefStmt:
-			l.block(s.Body)
-		case *syntax.ForStmt:
-			l.block(s.Body)
-		case *syntax.IfStmt:
-			l.block(s.True)
-			l.block(s.False)
-		case *syntax.ExprStmt:
-			if !effective(s.X) && !(i == 0 && docstring(stmts) != "") {
-				l.report(syntax.Start(s.X), noEffect, "the value of this expression is not used")
-			}
-		}
-	}
-}
-
-// effective reports whether an expression may be worth evaluating for something
-// else than its value: it calls, as [repo(name = n) for n in names] does.
-func effective(x syntax.Expr) bool {
-	switch x := x.(type) {
-	case *syntax.CallExpr:
-		return true
-	case *syntax.Comprehension:
-		return effective(x.Body)
-	case *syntax.CondExpr:
-		return effective(x.True) || effective(x.False)
-	case *syntax.ParenExpr:
-		return effective(x.X)
-	}
-	return false
-}
-
-// docstring returns the string that is the first statement, "" if there is none.
-func docstring(stmts []syntax.Stmt) string {
-	if len(stmts) == 0 {
-		return ""
-	}
-	s, ok := stmts[0].(*syntax.ExprStmt)
-	if !ok {
-		return ""
-	}
-	literal, ok := s.X.(*syntax.Literal)
-	if !ok {
-		return ""
-	}
-	text, _ := literal.Value.(string)
-	return text
-}
-
-// calls reports calls of print(), and rules and attributes without a doc.
-func (l *linter) calls(f *syntax.File) {
-	syntax.Walk(f, func(n syntax.Node) bool {
-		call, ok := n.(*syntax.CallExpr)
-		if !ok {
-			return true
-		}
-		switch fn := call.Fn.(type) {
-		case *syntax.Ident:
-			switch {
-			case fn.Name == "print" && predeclared(fn):
-				l.report(fn.NamePos, printed, "print() is called")
-			case fn.Name == "rule" && predeclared(fn) && !hasArgument(call, "doc"):
-				l.report(fn.NamePos, ruleDoc, "the rule has no doc")
-			}
-		case *syntax.DotExpr:
-			if x, ok := fn.X.(*syntax.Ident); ok && x.Name == "attr" && predeclared(x) && !hasArgument(call, "doc") {
-				l.report(x.NamePos, ruleDoc, "the attribute has no doc")
-			}
-		}
-		return true
-	})
-}
-
-// predeclared reports whether a name is one of the language's, not the file's.
-func predeclared(id *syntax.Ident) bool {
-	b, ok := id.Binding.(*resolve.Binding)
-	return ok && b.Scope == resolve.Predeclared
-}
-
-func hasArgument(call *syntax.CallExpr, name string) bool {
-	return slices.ContainsFunc(call.Args, func(arg syntax.Expr) bool {
+// hasArgument reports whether a call has an argument of a name, or may have it
+// among those of a **.
+func hasArgument(call *build.CallExpr, name string) bool {
+	return slices.ContainsFunc(call.List, func(arg build.Expr) bool {
 		switch arg := arg.(type) {
-		case *syntax.BinaryExpr:
-			id, ok := arg.X.(*syntax.Ident)
-			return ok && arg.Op == syntax.EQ && id.Name == name
-		case *syntax.UnaryExpr:
-			return arg.Op == syntax.STARSTAR // it may be among them
+		case *build.AssignExpr:
+			id, ok := arg.LHSIdent()
+			return ok && id.Name == name
+		case *build.UnaryExpr:
+			return arg.Op == "**"
 		}
 		return false
 	})
-}
-
-// docstrings reports a module, and public functions in it, that do not say what
-// they are for.
-func (l *linter) docstrings(f *syntax.File) {
-	if len(f.Stmts) > 0 && docstring(f.Stmts) == "" {
-		start, _ := f.Stmts[0].Span()
-		l.report(start, moduleDoc, "the module has no docstring")
-	}
-	for _, s := range f.Stmts {
-		def, ok := s.(*syntax.DefStmt)
-		if ok && !strings.HasPrefix(def.Name.Name, "_") && docstring(def.Body) == "" {
-			l.report(def.Name.NamePos, functionDoc, "function %q has no docstring", def.Name.Name)
-		}
-	}
 }

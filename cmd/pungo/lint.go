@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/bazelbuild/buildtools/build"
+	"github.com/bazelbuild/buildtools/warn"
 
 	"github.com/pungo-build/pungo/rules"
 )
@@ -27,14 +28,13 @@ type finding struct {
 	Line    int    `json:"line"`
 	Col     int    `json:"column"`
 	Check   string `json:"check"`
-	Message string `json:"message"`
+	Message string `json:"message"` // what is found in a line, then advice in others
 	Fixable bool   `json:"fixable"`
-
-	loaded string // the name that is loaded and not used
 }
 
 func (f finding) String() string {
-	return fmt.Sprintf("%s:%d:%d: %s (%s)", f.File, f.Line, f.Col, f.Message, f.Check)
+	found, _, _ := strings.Cut(f.Message, "\n")
+	return fmt.Sprintf("%s:%d:%d: %s (%s)", f.File, f.Line, f.Col, found, f.Check)
 }
 
 // Run prints a line for each finding to standard output; exit code 1 if there is
@@ -96,7 +96,7 @@ func (c *lintCmd) file(path string) ([]finding, error) {
 	if err != nil || !c.Fix || !slices.ContainsFunc(found, func(f finding) bool { return f.Fixable }) {
 		return found, err
 	}
-	fixed, err := withoutLoads(path, source, found)
+	fixed, err := fixSource(path, source)
 	if err != nil {
 		return nil, err
 	}
@@ -106,34 +106,6 @@ func (c *lintCmd) file(path string) ([]finding, error) {
 	return lintSource(path, fixed)
 }
 
-// withoutLoads removes the names that findings say are loaded and not used, and
-// formats the file.
-func withoutLoads(path string, source []byte, found []finding) ([]byte, error) {
-	f, err := parseForEdit(path, source)
-	if err != nil {
-		return nil, err
-	}
-	unused := map[string]bool{}
-	for _, f := range found {
-		unused[f.loaded] = f.Fixable
-	}
-	f.Stmt = slices.DeleteFunc(f.Stmt, func(stmt build.Expr) bool {
-		load, ok := stmt.(*build.LoadStmt)
-		if !ok {
-			return false
-		}
-		var from, to []*build.Ident
-		for i, id := range load.To {
-			if !unused[id.Name] {
-				from, to = append(from, load.From[i]), append(to, load.To[i])
-			}
-		}
-		load.From, load.To = from, to
-		return len(to) == 0
-	})
-	return build.Format(f), nil
-}
-
 // lintGraph evaluates the definition and returns what only its graph shows.
 func lintGraph(ctx context.Context, p process, g *Globals) ([]finding, error) {
 	w, err := evaluate(ctx, p, g, matrixFlags{}, identityFlags{})
@@ -141,20 +113,22 @@ func lintGraph(ctx context.Context, p process, g *Globals) ([]finding, error) {
 		return nil, err
 	}
 	var findings []finding
-	sources := map[string]suppressions{}
+	parsed := map[string]*build.File{}
 	for _, t := range unneeded(w.graph) {
 		path := shownPath(filepath.Join(w.root, t.Pos.File))
-		if _, known := sources[path]; !known {
+		if parsed[path] == nil {
 			source, err := os.ReadFile(path)
 			if err != nil {
 				return nil, environmentf("definition: %v", err)
 			}
-			sources[path] = suppressed(source)
+			if parsed[path], err = parseForLint(path, source); err != nil {
+				return nil, err
+			}
 		}
-		if !sources[path].has(t.Pos.Line, undelivered) {
+		if !warn.DisabledWarning(parsed[path], t.Pos.Line, undelivered) {
 			findings = append(findings, finding{
 				File: path, Line: t.Pos.Line, Col: t.Pos.Col, Check: undelivered,
-				Message: fmt.Sprintf("target %s: nothing of it is delivered, and nothing uses it", t.Label),
+				Message: fmt.Sprintf("Nothing of target %s is delivered, and nothing uses it.", t.Label),
 			})
 		}
 	}
@@ -189,35 +163,3 @@ func unneeded(g *rules.Graph) []*rules.Target {
 	}
 	return list
 }
-
-// suppressions has the checks that comments switch off, by line.
-type suppressions map[int][]string
-
-// newlines makes every line end as Starlark counts them the same.
-var newlines = strings.NewReplacer("\r\n", "\n", "\r", "\n")
-
-// suppressed reads the comments "# pungo: disable=check,check". One at the end of
-// a line holds for that line, one on a line of its own for the next that is not a
-// comment.
-func suppressed(source []byte) suppressions {
-	s := suppressions{}
-	var pending []string
-	for i, line := range strings.Split(newlines.Replace(string(source)), "\n") {
-		code, comment, _ := strings.Cut(line, "#")
-		_, names, found := strings.Cut(comment, "pungo: disable=")
-		var checks []string
-		if found {
-			names, _, _ = strings.Cut(strings.TrimSpace(names), " ")
-			checks = strings.Split(names, ",")
-		}
-		if strings.TrimSpace(code) == "" {
-			pending = append(pending, checks...)
-			continue
-		}
-		s[i+1] = append(checks, pending...)
-		pending = nil
-	}
-	return s
-}
-
-func (s suppressions) has(line int, check string) bool { return slices.Contains(s[line], check) }
