@@ -51,6 +51,21 @@ func createrepo(ctx context.Context, l *lab) error {
 	return errors.Join(c.fromStore(ctx), c.withIngest(ctx))
 }
 
+// store takes the packages into a cache, with an index of the folder for the part
+// and one for the command.
+func (c *repositories) store(ctx context.Context, dir string) error {
+	command, err := c.part(ingestPart, c.ws, dir)
+	if err != nil {
+		return err
+	}
+	for _, command := range [][]string{command, {c.pungo, "plan", "-C", c.ws, "--cache", dir, "//:repo"}} {
+		if _, err := output(ctx, "", command...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // repositories compares repositories of one folder of packages.
 type repositories struct {
 	*lab
@@ -94,7 +109,7 @@ func (c *repositories) fromStore(ctx context.Context) error {
 	if err := fresh(warm)(0); err != nil {
 		return err
 	}
-	if _, err := output(ctx, "", c.pungo, "plan", "-C", c.ws, "--cache", warm, "//:repo"); err != nil {
+	if err := c.store(ctx, warm); err != nil {
 		return err
 	}
 	restore := func(int) error {
@@ -248,7 +263,7 @@ func makeRepository(ctx context.Context, args []string) error {
 	}
 	store := cache.Verified(c)
 	trees := cache.NewTrees(store)
-	sources, err := workspace.Open(ws, filepath.Join(dir, "bench-index"), trees, workspace.Options{Jobs: jobs, Import: c.Import})
+	sources, err := workspace.Open(ws, indexFile(dir), trees, workspace.Options{Jobs: jobs, Import: c.Import})
 	if err != nil {
 		return err
 	}
@@ -275,6 +290,9 @@ func makeRepository(ctx context.Context, args []string) error {
 	fmt.Println(string(told))
 	return os.WriteFile(filepath.Join(dir, lastMade), told, 0o666)
 }
+
+// indexFile is where parts keep the stat index of a workspace: with the cache.
+func indexFile(cacheDir string) string { return filepath.Join(cacheDir, "bench-index") }
 
 // Event implements rules.Sink.
 func (m *made) Event(e rules.Event) {

@@ -106,7 +106,7 @@ func takeIn(ctx context.Context, args []string) error {
 		return err
 	}
 	trees := cache.NewTrees(cache.Verified(c))
-	sources, err := workspace.Open(args[0], filepath.Join(args[1], "bench-index"), trees, workspace.Options{Import: c.Import})
+	sources, err := workspace.Open(args[0], indexFile(args[1]), trees, workspace.Options{Import: c.Import})
 	if err != nil {
 		return err
 	}
