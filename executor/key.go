@@ -133,7 +133,10 @@ func describeCommand(a *rules.Action, g Given, r Reader) map[*rules.Artifact]str
 		}
 		for i, w := range arg {
 			f := Fact{Kind: Argument, Begins: i == 0}
-			f.Value = expand(g.Stamp, w.Text, a.Product) + paths[w.Artifact] + expand(g.Stamp, w.Suffix, a.Product)
+			f.Value = w.Text + paths[w.Artifact] + w.Suffix
+			if !w.Literal {
+				f.Value = expand(g.Stamp, w.Text, a.Product) + paths[w.Artifact] + expand(g.Stamp, w.Suffix, a.Product)
+			}
 			if w.Artifact != nil && w.Artifact.Producer != a {
 				f.Name, f.From = paths[w.Artifact], w.Artifact
 			}

@@ -195,7 +195,7 @@ func (a *Action) Inputs() []*Artifact {
 func (a *Action) Stamped() bool {
 	for _, arg := range a.Args {
 		for _, w := range arg {
-			if HasStamp(w.Text) || HasStamp(w.Suffix) {
+			if !w.Literal && (HasStamp(w.Text) || HasStamp(w.Suffix)) {
 				return true
 			}
 		}
@@ -213,6 +213,9 @@ type Word struct {
 	Text     string
 	Artifact *Artifact
 	Suffix   string
+	// Literal words mean what they say: what looks like a part of the stamp in
+	// them is text.
+	Literal bool
 }
 
 // Strictness says what a failed test means.

@@ -9,14 +9,27 @@ import (
 	"github.com/pungo-build/pungo/rules"
 )
 
-// args is what ctx.actions.args() returns: arguments in the making. Each add is
-// one rules.Arg, which vanishes as a whole if a file in it is absent.
-type args struct{ list []rules.Arg }
+// args is what ctx.actions.args(literal = False) returns: arguments in the making.
+// Each add is one rules.Arg, which vanishes as a whole if a file in it is absent.
+// Parts of the stamp in them stand for the compose's identity, unless they are
+// literal: for texts that people wrote for something else.
+type args struct {
+	list    []rules.Arg
+	literal bool
+}
 
 var _ starlark.HasAttrs = (*args)(nil)
 
 func newArgs(_ *starlark.Thread, b *starlark.Builtin, positional starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
-	return new(args), starlark.UnpackArgs(b.Name(), positional, kwargs)
+	a := new(args)
+	return a, starlark.UnpackArgs(b.Name(), positional, kwargs, "literal?", &a.literal)
+}
+
+func (a *args) append(arg rules.Arg) {
+	for i := range arg {
+		arg[i].Literal = a.literal
+	}
+	a.list = append(a.list, arg)
 }
 
 func (a *args) String() string        { return "args(...)" }
@@ -63,7 +76,7 @@ func (a *args) add(_ *starlark.Thread, b *starlark.Builtin, positional starlark.
 		}
 		arg = append(arg, w)
 	}
-	a.list = append(a.list, arg)
+	a.append(arg)
 	return starlark.None, nil
 }
 
@@ -90,7 +103,7 @@ func (a *args) addAll(_ *starlark.Thread, b *starlark.Builtin, positional starla
 		if name != "" {
 			arg = append(rules.Arg{{Text: name}}, arg...)
 		}
-		a.list = append(a.list, arg)
+		a.append(arg)
 	}
 	return starlark.None, nil
 }
@@ -125,7 +138,7 @@ func (a *args) addJoined(_ *starlark.Thread, b *starlark.Builtin, positional sta
 	if name != "" {
 		arg = append(rules.Arg{{Text: name}}, arg...)
 	}
-	a.list = append(a.list, arg)
+	a.append(arg)
 	return starlark.None, nil
 }
 
