@@ -40,7 +40,7 @@ func linksOf(files []rpm.Content) links {
 
 // add adds what an object with the given file name provides and requires.
 func (l *links) add(o *object, name string) {
-	if soname := o.provided(name); isLibrary(soname) {
+	if soname := o.provided(name); isLibrary(soname) && !strings.ContainsFunc(soname, unfit) {
 		l.provides = append(l.provides, rpm.Dependency{Name: o.unversioned(soname)})
 		if isLoader(soname) {
 			l.provides = append(l.provides, rpm.Dependency{Name: gnuHash})
@@ -83,9 +83,6 @@ func (o *object) appendVersions(deps []rpm.Dependency, l library) []rpm.Dependen
 // isLibrary tells whether rpm takes a name for that of a library, and not for
 // that of a plugin which its program opens by path.
 func isLibrary(soname string) bool {
-	if strings.ContainsFunc(soname, func(r rune) bool { return r <= ' ' || r >= 0x7f || r == '(' || r == ')' }) {
-		return false
-	}
 	return strings.Contains(soname, ".so") && (strings.HasPrefix(soname, "lib") || isLoader(soname))
 }
 
@@ -207,11 +204,14 @@ func nameAt(names []byte, at uint64) string {
 	}
 	names = names[at:]
 	name, _, ok := bytes.Cut(names[:min(len(names), maxName)], []byte{0})
-	if !ok {
+	if !ok || bytes.ContainsFunc(name, unfit) {
 		return ""
 	}
 	return string(name)
 }
+
+// unfit tells whether a character of a name would make another dependency of it.
+func unfit(r rune) bool { return r <= ' ' || r >= 0x7f || r == '(' || r == ')' }
 
 // readDynamic reads the records {tag, value}, of a word each.
 func (r *tables) readDynamic(o *object, s *elf.Section) {

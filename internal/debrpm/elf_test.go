@@ -280,6 +280,7 @@ func FuzzReadObject(f *testing.F) {
 		small: true, big: true, soname: "libx.so.1", defines: []string{"X_1", "X_2"},
 		needs: map[string][]string{"libc.so.6": {"GLIBC_2.2.5", "GLIBC_2.34"}, "libm.so.6": {"GLIBC_2.2.5"}},
 	}))
+	f.Add(newELF(elfLayout{soname: "libx.so.1 evil", needed: []string{"libc(.so"}, needs: map[string][]string{"libc.so.6": {"GLIBC 2"}}}))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		all := linksOf([]rpm.Content{{Path: "/usr/lib/libx.so", Mode: 0o100755, Data: b}})
 		for _, d := range slices.Concat(all.provides, all.requires) {
