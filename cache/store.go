@@ -48,6 +48,13 @@ type Files interface {
 	Function() Function
 }
 
+// Untouched is the modification time, in seconds since 1970, of a blob's file that
+// nobody has linked to yet, where a store keeps blobs in files. Who links to it
+// first may give it another; a file whose time is neither Untouched nor one that
+// was given to it has been written to by somebody, and is to be read and verified
+// before it is used.
+const Untouched = 0
+
 // File is an open blob. Reading it from begin to end with Read verifies it,
 // where the store is Verified: instead of io.EOF comes an error that wraps
 // ErrCorrupt. ReadAt does not verify.

@@ -210,7 +210,7 @@ func (c *Cache) holds(d cache.Digest) bool {
 	if d.Size() <= maxPacked && c.hasBlob(d) {
 		return true
 	}
-	_, ok := c.Path(d)
+	_, ok := c.loose(d)
 	return ok
 }
 

@@ -53,7 +53,7 @@ func (s spoilable) Corrupt(t *testing.T, d cache.Digest) {
 	if err := s.disk.Flush(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if path, ok := s.disk.Path(d); ok {
+	if path, ok := s.disk.loose(d); ok {
 		flip(t, path, d.Size()/2)
 	}
 	for _, p := range s.disk.packs {
@@ -292,11 +292,11 @@ func TestDiscardSetsAside(t *testing.T) {
 	if b, err := os.ReadFile(filepath.Join(dir, "corrupt", d.Hex())); err != nil || !bytes.Equal(b, some.created) {
 		t.Errorf("set aside: %q, %v", b, err)
 	}
-	if path, ok := c.Path(d); ok {
+	if path, ok := c.loose(d); ok {
 		t.Errorf("still at %s", path)
 	}
 	w.create(c, some.created)
-	if _, ok := c.Path(d); !ok {
+	if _, ok := c.loose(d); !ok {
 		t.Error("not there again")
 	}
 }
@@ -305,13 +305,13 @@ func TestPath(t *testing.T) {
 	c := openTest(t, t.TempDir(), Options{})
 	w := &worker{t: t}
 	for _, d := range []cache.Digest{w.create(c, some.created), w.put(c, some.large)} {
-		path, ok := c.Path(d)
+		path, ok := c.loose(d)
 		if b, err := os.ReadFile(path); !ok || err != nil || cache.BLAKE3.Sum(b) != d {
 			t.Errorf("%s: got %q, %t, %v", d, path, ok, err)
 		}
 	}
 	for _, d := range []cache.Digest{w.put(c, some.small), w.put(c, nil), {}, cache.SHA256.Sum(some.created)} {
-		if path, ok := c.Path(d); ok {
+		if path, ok := c.loose(d); ok {
 			t.Errorf("%s: got %q, want none", d, path)
 		}
 	}
@@ -322,7 +322,7 @@ func TestTruncatedFile(t *testing.T) {
 	c := openTest(t, t.TempDir(), Options{})
 	w := &worker{t: t}
 	d := w.create(c, some.created)
-	path, _ := c.Path(d)
+	path, _ := c.loose(d)
 	if err := errors.Join(os.Chmod(path, 0o600), os.Truncate(path, 3)); err != nil {
 		t.Fatal(err)
 	}
@@ -354,7 +354,7 @@ func TestImport(t *testing.T) {
 			if b, err := c.Get(t.Context(), d); err != nil || !bytes.Equal(b, content) {
 				t.Errorf("%d bytes: read back %d, %v", size, len(b), err)
 			}
-			if _, ok := c.Path(d); ok != (size > 0) {
+			if _, ok := c.loose(d); ok != (size > 0) {
 				t.Errorf("%d bytes: stands alone %t", size, ok)
 			}
 		}

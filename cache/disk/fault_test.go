@@ -58,6 +58,13 @@ func (f faulty) Writable(name string) error {
 	return nil
 }
 
+func (f faulty) Chtimes(name string, seconds int64) error {
+	if err := f.change("chtimes", name); err != nil {
+		return err
+	}
+	return f.fileSystem.Chtimes(name, seconds)
+}
+
 func (f faulty) Rename(from, to string) error {
 	if err := f.change("rename", from); err != nil {
 		return err

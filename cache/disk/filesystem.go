@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"syscall"
+	"time"
 )
 
 // fileSystem is what the cache asks of the system, so that a test can record the
@@ -21,6 +22,8 @@ type fileSystem interface {
 	Mkdir(name string, mode fs.FileMode) error
 	Rename(from, to string) error
 	Remove(name string) error
+	// Chtimes sets the modification time of a file, in seconds since 1970.
+	Chtimes(name string, seconds int64) error
 	ReadDir(name string) ([]fs.DirEntry, error)
 	Stat(name string) (fs.FileInfo, error)
 	// Writable reports why no file can be made in a directory; that it is full
@@ -68,8 +71,12 @@ func (system) Mkdir(name string, mode fs.FileMode) error {
 	return os.Chmod(name, mode) // whatever the umask
 }
 
-func (system) Rename(from, to string) error               { return os.Rename(from, to) }
-func (system) Remove(name string) error                   { return os.Remove(name) }
+func (system) Rename(from, to string) error { return os.Rename(from, to) }
+func (system) Remove(name string) error     { return os.Remove(name) }
+func (system) Chtimes(name string, seconds int64) error {
+	t := time.Unix(seconds, 0)
+	return os.Chtimes(name, t, t)
+}
 func (system) ReadDir(name string) ([]fs.DirEntry, error) { return os.ReadDir(name) }
 func (system) Stat(name string) (fs.FileInfo, error)      { return os.Stat(name) }
 func (system) MkdirAll(name string) error                 { return os.MkdirAll(name, 0o777) }

@@ -16,15 +16,24 @@ func (c *Cache) loosePath(d cache.Digest) string {
 	return filepath.Join(c.blobDir(), hex[:2], hex)
 }
 
-// Path returns the path of the file that holds a blob, to be linked or cloned but
-// never written to, and whether there is one: a blob that came through Put may
-// stand in a pack, and the empty blob stands nowhere. The content is not
-// verified.
+// Path returns the path of the file that holds a blob if it has one of its own,
+// to be linked or cloned but never written to. Nobody looks whether the file is
+// there, which costs as much as to link it: a blob that came through Put may stand
+// in a pack, and the empty blob stands nowhere. The content is not verified. Until
+// somebody else sets it, the file's modification time is cache.Untouched.
 func (c *Cache) Path(d cache.Digest) (string, bool) {
 	if d.Function() != c.opts.Function || c.isDiscarded(d) {
 		return "", false
 	}
-	path := c.loosePath(d)
+	return c.loosePath(d), true
+}
+
+// loose returns the path of the file that holds a blob, and whether it is there.
+func (c *Cache) loose(d cache.Digest) (string, bool) {
+	path, ok := c.Path(d)
+	if !ok {
+		return "", false
+	}
 	info, err := c.fs.Stat(path)
 	return path, err == nil && info.Mode().IsRegular() && info.Size() == d.Size()
 }
@@ -202,7 +211,7 @@ func (c *Cache) putLoose(d cache.Digest, data []byte) error {
 // keep reports whether a blob has its file already. Then it is treated as if it
 // had been written now: another process may have written it and crash with us.
 func (c *Cache) keep(d cache.Digest) bool {
-	_, ok := c.Path(d)
+	_, ok := c.loose(d)
 	if ok {
 		c.made(d)
 	}
@@ -214,6 +223,9 @@ func (c *Cache) keep(d cache.Digest) bool {
 func (c *Cache) install(t *temp, d cache.Digest) error {
 	if c.keep(d) {
 		return nil
+	}
+	if err := c.fs.Chtimes(t.name, cache.Untouched); err != nil {
+		return err
 	}
 	if err := t.install(c.loosePath(d), volatile); err != nil {
 		return err

@@ -252,6 +252,9 @@ func (r *recording) Stat(name string) (fs.FileInfo, error) {
 
 func (r *recording) Writable(string) error { return nil }
 
+// Chtimes does nothing: no test reads times.
+func (r *recording) Chtimes(string, int64) error { return nil }
+
 func (r *recording) SyncDir(name string) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()

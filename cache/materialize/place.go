@@ -47,7 +47,7 @@ func (p *placer) place(ctx context.Context, dir int, n *cache.Node) error {
 	}
 	if p.paths != nil {
 		if blob, ok := p.paths.Path(n.Digest); ok {
-			err := p.placeFile(dir, n, blob)
+			err := p.placeFile(ctx, dir, n, blob)
 			if !errors.Is(err, unix.ENOENT) {
 				return err
 			}
@@ -58,7 +58,7 @@ func (p *placer) place(ctx context.Context, dir int, n *cache.Node) error {
 
 // placeFile makes n of the file blob. If there is no such file, the error is
 // ENOENT, and nothing is made.
-func (p *placer) placeFile(dir int, n *cache.Node, blob string) error {
+func (p *placer) placeFile(ctx context.Context, dir int, n *cache.Node, blob string) error {
 	if !p.noClone.Load() {
 		if done, err := p.reflink(dir, n, blob); done {
 			return err
@@ -67,7 +67,7 @@ func (p *placer) placeFile(dir int, n *cache.Node, blob string) error {
 	if p.private {
 		return copyFile(dir, n, blob)
 	}
-	return p.hardlink(dir, n, blob)
+	return p.hardlink(ctx, dir, n, blob)
 }
 
 // reflink makes n a reflink of blob. It reports false, and leaves nothing, if the
@@ -91,10 +91,11 @@ var adoption [64]sync.Mutex
 
 // hardlink makes n a hard link of blob, or a copy if that is not to be had.
 //
-// If the inode has exactly two links, that of the store and ours, it takes the
-// mode and time of n. Else another tree has it, with a mode and time that we must
-// not touch: if they do not fit, n is a copy.
-func (p *placer) hardlink(dir int, n *cache.Node, blob string) error {
+// If the inode is untouched and has exactly two links, that of the store and ours,
+// it takes the mode and time of n. Else another tree has it, with a mode and time
+// that we must not touch, or somebody wrote to a file that is linked to it: if they
+// do not fit, n is a copy, which is verified as it is read.
+func (p *placer) hardlink(ctx context.Context, dir int, n *cache.Node, blob string) error {
 	hash := n.Digest.Hash()
 	lock := &adoption[hash[0]%uint8(len(adoption))]
 	lock.Lock()
@@ -115,7 +116,7 @@ func (p *placer) hardlink(dir int, n *cache.Node, blob string) error {
 	if fitsMode(n, &st) && fitsTime(n, &st) {
 		return nil
 	}
-	if st.Nlink == 2 {
+	if st.Nlink == 2 && st.Mtim.Sec == cache.Untouched && st.Mtim.Nsec == 0 {
 		// In a cache that users share the blob may be somebody else's.
 		if err := adopt(dir, n, &st); !errors.Is(err, unix.EPERM) {
 			return err
@@ -124,7 +125,7 @@ func (p *placer) hardlink(dir int, n *cache.Node, blob string) error {
 	if err := unix.Unlinkat(dir, n.Name, 0); err != nil {
 		return err
 	}
-	return copyFile(dir, n, blob)
+	return p.fetch(ctx, dir, n)
 }
 
 func fitsMode(n *cache.Node, st *unix.Stat_t) bool { return st.Mode&0o7777 == mode(n) }

@@ -22,11 +22,11 @@ type buildCmd struct {
 	identityFlags
 	targetArgs
 
-	KeepGoing   bool   `help:"After a failure go on with what does not depend on it." short:"k"`
+	KeepGoing   bool   `help:"After a failure, go on with what does not depend on it." short:"k"`
 	New         bool   `help:"Make a new compose even if nothing has changed."`
 	CheckOutput bool   `help:"Compare the files of an unchanged compose with what they should be."`
 	ShowOutput  bool   `help:"With targets: print the path of each artifact."`
-	Events      string `help:"Write what happens to a file, as JSON lines." placeholder:"FILE"`
+	Events      string `help:"Write what happens to this file, as JSON lines." placeholder:"FILE"`
 }
 
 func (c *buildCmd) Run(ctx context.Context, p process, g *Globals) (err error) {
@@ -138,16 +138,16 @@ func failed(err error) error {
 
 // place materializes a tree under a temporary name and moves it to dest, where
 // nothing may be. Blobs that turn out to be lost are made again.
-func (r *building) place(ctx context.Context, tree func() (cache.Digest, error), finish func(dir string) error, dest string) (cache.Digest, error) {
+func (r *building) place(ctx context.Context, tree func() (cache.Digest, error), finish func(dir string) error, dest string) error {
 	const attempts = 3
 	for attempt := 1; ; attempt++ {
 		root, err := tree()
 		if err != nil {
-			return cache.Digest{}, err
+			return err
 		}
 		temporary := filepath.Join(r.output, stateDir, "tmp-"+filepath.Base(dest))
 		if err := materialize.Remove(temporary); err != nil {
-			return cache.Digest{}, err
+			return err
 		}
 		err = materialize.Tree(ctx, r.trees, root, temporary, materialize.Options{Paths: r.disk, Jobs: r.cmd.Jobs})
 		if err == nil {
@@ -157,15 +157,15 @@ func (r *building) place(ctx context.Context, tree func() (cache.Digest, error),
 			err = os.Rename(temporary, dest)
 		}
 		if err == nil {
-			return root, nil
+			return nil
 		}
 		materialize.Remove(temporary)
 		var lost *cache.BlobError
 		if !errors.As(err, &lost) || attempt == attempts {
-			return cache.Digest{}, err
+			return err
 		}
 		if err := r.build.Heal(ctx, lost); err != nil {
-			return cache.Digest{}, err
+			return err
 		}
 	}
 }
@@ -192,12 +192,15 @@ func (r *building) targets(ctx context.Context, pkg string) (err error) {
 	}
 	r.build.Stamp(stamp)
 	err = r.build.Run(ctx, want...)
+	for i := 0; i < len(chosen) && err == nil; i++ {
+		err = r.placeTarget(ctx, chosen[i])
+	}
 	r.stop(err)
 	if err != nil {
 		return failed(err)
 	}
 	for _, a := range chosen {
-		if err := r.placeTarget(ctx, a); err != nil {
+		if err := r.show(a); err != nil {
 			return err
 		}
 	}
@@ -212,24 +215,30 @@ type built struct {
 	Digest cache.Digest `json:"digest"`
 }
 
+// made lists the artifacts of an instance that are there.
+func (r *building) made(a *rules.Analysed) []*rules.Artifact {
+	var list []*rules.Artifact
+	for _, f := range a.Outputs {
+		if n, _ := r.build.Artifact(f); n.Kind != 0 {
+			list = append(list, f)
+		}
+	}
+	return list
+}
+
+// targetDir is where the artifacts of an instance appear.
+func (r *building) targetDir(a *rules.Analysed) string {
+	return filepath.Join(r.output, "targets", a.Label.Package, a.Label.Name, a.Cell.String())
+}
+
 // placeTarget makes the artifacts of an instance appear in the output folder.
 func (r *building) placeTarget(ctx context.Context, a *rules.Analysed) error {
-	dest := filepath.Join(r.output, "targets", a.Label.Package, a.Label.Name, a.Cell.String())
-	made := func() []*rules.Artifact {
-		var list []*rules.Artifact
-		for _, f := range a.Outputs {
-			if n, _ := r.build.Artifact(f); n.Kind != 0 {
-				list = append(list, f)
-			}
-		}
-		return list
-	}
-	if len(made()) == 0 {
+	if len(r.made(a)) == 0 {
 		return nil
 	}
 	tree := func() (cache.Digest, error) {
 		b := r.trees.Builder()
-		for _, f := range made() {
+		for _, f := range r.made(a) {
 			n, _ := r.build.Artifact(f)
 			if err := b.Add(f.Name, n); err != nil {
 				return cache.Digest{}, err
@@ -237,19 +246,21 @@ func (r *building) placeTarget(ctx context.Context, a *rules.Analysed) error {
 		}
 		return b.Build(ctx)
 	}
+	dest := r.targetDir(a)
 	if err := os.MkdirAll(filepath.Dir(dest), 0o777); err != nil {
 		return err
 	}
-	replace := func(string) error { return materialize.Remove(dest) }
-	if _, err := r.place(ctx, tree, replace, dest); err != nil {
-		return err
-	}
+	return r.place(ctx, tree, func(string) error { return materialize.Remove(dest) }, dest)
+}
+
+// show prints where the artifacts of an instance are, if that was asked for.
+func (r *building) show(a *rules.Analysed) error {
 	if !r.cmd.ShowOutput && !r.json {
 		return nil
 	}
-	for _, f := range made() {
+	for _, f := range r.made(a) {
 		n, _ := r.build.Artifact(f)
-		b := built{a.Label.String(), a.Cell.String(), filepath.Join(dest, f.Name), n.Digest}
+		b := built{a.Label.String(), a.Cell.String(), filepath.Join(r.targetDir(a), f.Name), n.Digest}
 		if !r.json {
 			fmt.Fprintln(r.stdout, b.Path)
 		} else if err := json.NewEncoder(r.stdout).Encode(b); err != nil {

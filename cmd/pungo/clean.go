@@ -14,7 +14,7 @@ import (
 // cleanCmd removes what builds left in the output folder. The cache stays: what
 // was removed comes back from it.
 type cleanCmd struct {
-	Output string `help:"Folder for composes and targets; by default pungo-out in the workspace." placeholder:"DIR"`
+	outputFlag
 }
 
 // Run removes the output folder if pungo made it.

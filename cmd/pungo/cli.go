@@ -1,13 +1,35 @@
 package main
 
+import "github.com/alecthomas/kong"
+
 const description = `pungo makes composes of Linux distributions from a definition in Starlark.
 
 A folder with a compose.star that calls compose() is a workspace. "pungo build"
 in it, or below it, composes; what was composed before is not made again.
 
-Exit codes: 0 done, 1 an action failed, 2 usage or definition error, 3 built but
-a test failed, 4 finished without something optional, 8 interrupted, 36 the
-machine lacks something, 37 a bug of pungo.`
+Flags can also be set in .pungorc, a line "build --jobs=4" for "pungo build", and
+by variables: PUNGO_JOBS=4 is --jobs=4 of every command that has it. What is typed
+counts more.
+
+Exit codes:
+
+	 0  done
+	 1  an action failed, or lint or fmt --check found something
+	 2  usage or definition error
+	 3  built, but a test failed
+	 4  finished without something optional
+	 8  interrupted
+	 9  another pungo is at work in the output folder
+	36  the machine lacks something: a program, space, a permission
+	37  a bug of pungo`
+
+// flagGroups are the groups that flags of several commands are in, as their tags
+// name them, in pages of help.
+var flagGroups = []kong.Group{
+	{Key: "matrix", Title: "What is composed:"},
+	{Key: "where", Title: "Where and how:"},
+	{Key: "identity", Title: "What the compose is called:"},
+}
 
 // cli is the command line.
 type cli struct {
@@ -25,31 +47,44 @@ type cli struct {
 
 // Globals are the flags of every command.
 type Globals struct {
-	Config []string `help:"Use the settings of a name in .pungorc, as in \"build:ci --jobs=4\"." placeholder:"NAME"`
-	Dir    string   `help:"The workspace, or a folder in it." short:"C" default:"." placeholder:"DIR"`
+	Config []string `help:"Use the lines of .pungorc for a name too, as \"build:ci --jobs=4\" is one for ci." placeholder:"NAME"`
+	Dir    string   `help:"The workspace, or a folder in it; by default where the command runs." short:"C" default:"." placeholder:"DIR"`
 	JSON   bool     `help:"Print results as JSON." name:"json"`
 }
 
 // matrixFlags choose what is evaluated.
 type matrixFlags struct {
-	Define  map[string]string `help:"Value of a define() in the definition." placeholder:"NAME=VALUE"`
-	Variant []string          `help:"Only these variants (uids)." placeholder:"UID"`
-	Arch    []string          `help:"Only these arches." placeholder:"ARCH"`
+	Define  map[string]string `group:"matrix" mapsep:"none" help:"Value of define(\"NAME\") in the definition, for each NAME." placeholder:"NAME=VALUE"`
+	Variant []string          `group:"matrix" help:"Only these variants, by their uids." placeholder:"UID"`
+	Arch    []string          `group:"matrix" help:"Only these arches." placeholder:"ARCH"`
 }
 
-// cacheFlags say what to build with.
+// cacheFlags say where to build, and how.
 type cacheFlags struct {
-	Cache          string `help:"Folder of the cache; by default in the user's cache folder." env:"PUNGO_CACHE" placeholder:"DIR"`
-	DigestFunction string `help:"Hash function of the cache: ${enum}." enum:"blake3,sha256" default:"blake3"`
-	Output         string `help:"Folder for composes and targets; by default pungo-out in the workspace." placeholder:"DIR"`
-	Jobs           int    `help:"How many actions to run at a time; by default one for each processor." short:"j" placeholder:"N"`
+	outputFlag
+	Cache          string `group:"where" help:"Folder of the cache; by default in the user's cache folder." placeholder:"DIR"`
+	DigestFunction string `group:"where" help:"Hash function of the cache: blake3 or sha256; by default ${default}." enum:"blake3,sha256" default:"blake3" placeholder:"NAME"`
+	Jobs           int    `group:"where" help:"How many actions to run at a time; by default one for each processor." short:"j" placeholder:"N"`
+}
+
+// outputFlag says where what is built goes.
+type outputFlag struct {
+	Output string `group:"where" help:"Folder for composes and targets; by default pungo-out in the workspace." placeholder:"DIR"`
 }
 
 // identityFlags say what the compose is called.
 type identityFlags struct {
-	ComposeID string `help:"Id of the compose; by default it follows from the release, date, type and respin." name:"compose-id" placeholder:"ID"`
-	Date      string `help:"Date of the compose, YYYYMMDD; by default today in UTC." placeholder:"DATE"`
-	Respin    *int   `help:"Number among the composes of a day; by default the first that is free." placeholder:"N"`
-	Type      string `help:"Type of the compose instead of the definition's: ${enum}." enum:",production,nightly,test,ci,development" default:""`
-	Label     string `help:"Milestone, for example Beta-1.2." placeholder:"LABEL"`
+	ComposeID string  `group:"identity" help:"Id of the compose; by default it follows from the release, date, type and respin." name:"compose-id" placeholder:"ID"`
+	Date      string  `group:"identity" help:"Date of the compose, YYYYMMDD; by default today in UTC." placeholder:"DATE"`
+	Respin    *int    `group:"identity" help:"Number among the composes of a day; by default the first that is free." placeholder:"N"`
+	Type      *string `group:"identity" help:"production, nightly, test, ci or development; by default as defined." enum:"production,nightly,test,ci,development" placeholder:"TYPE"`
+	Label     string  `group:"identity" help:"Milestone, for example Beta-1.2." placeholder:"LABEL"`
+}
+
+// composeType is the type that takes the place of the definition's, or "".
+func (id *identityFlags) composeType() string {
+	if id.Type == nil {
+		return ""
+	}
+	return *id.Type
 }

@@ -4,7 +4,6 @@ import (
 	_ "embed"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -14,7 +13,7 @@ import (
 // the script: commands, flags, values of flags. For the names of targets it calls
 // "pungo query".
 type completionCmd struct {
-	Shell string `arg:"" enum:"bash,zsh,fish" help:"The shell: ${enum}."`
+	Shell string `arg:"" enum:"bash,zsh,fish" help:"The shell: bash, zsh or fish."`
 }
 
 // Run writes the script to standard output.
@@ -57,7 +56,7 @@ func modelOf(app *kong.Node) completionModel {
 		for _, arg := range n.Positional {
 			switch {
 			case arg.Enum != "":
-				c.values = choices(arg)
+				c.values = arg.EnumSlice()
 			case arg.Name == "targets", arg.Name == "files":
 				c.argument = arg.Name
 			}
@@ -73,15 +72,9 @@ func completedFlagOf(f *kong.Flag) completedFlag {
 		c.short = string(f.Short)
 	}
 	if f.Enum != "" {
-		c.values = choices(f.Value)
+		c.values = f.EnumSlice()
 	}
 	return c
-}
-
-// choices are the values of a flag or argument, without the empty one, which
-// stands for a default.
-func choices(v *kong.Value) []string {
-	return slices.DeleteFunc(v.EnumSlice(), func(s string) bool { return s == "" })
 }
 
 // word is what the flag looks like when it is completed.

@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -39,12 +41,18 @@ func (r *building) compose(ctx context.Context) error {
 	if err := r.start(ctx, want); err != nil {
 		return err
 	}
-	done, err := r.make(ctx, want, newest, now)
+	rec, unchanged, err := r.make(ctx, want, newest, now)
 	r.stop(err)
 	if err != nil {
 		return failed(err)
 	}
-	return done()
+	if unchanged {
+		return r.unchanged(rec)
+	}
+	if err := r.tell(ctx, rec, false); err != nil {
+		return err
+	}
+	return r.verdict()
 }
 
 // look starts to look at the sources of the newest compose while the definition
@@ -177,33 +185,48 @@ func wanted(graph *rules.Graph) []*rules.Artifact {
 	return want
 }
 
-// make runs what has to run. It returns what is left to do once the display has
-// ended.
-func (r *building) make(ctx context.Context, want []*rules.Artifact, newest *record, early cache.Digest) (func() error, error) {
+// make runs what has to run and places the compose, unless it is newest under
+// another name or a compose that is there already.
+func (r *building) make(ctx context.Context, want []*rules.Artifact, newest *record, early cache.Digest) (rec *record, unchanged bool, err error) {
 	if err := r.build.Run(ctx, want...); err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	unstamped, err := r.build.Unstamped(ctx, r.graph.Layout)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	if newest != nil && newest.Unstamped == unstamped && newest.Status == r.status() {
 		newest.Early, newest.Sources = early, sourcesOf(r.graph)
-		if err := newest.write(r.output); err != nil {
-			return nil, err
-		}
-		return func() error { return r.stillThere(ctx, newest) }, nil
+		return newest, true, errors.Join(newest.write(r.output), r.checkOutput(ctx, newest))
 	}
 	stamp, err := r.stamp()
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	r.build.Stamp(stamp)
 	if err := r.build.Run(ctx, want...); err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	rec := &record{Stamp: stamp, Status: r.status(), Early: early, Sources: sourcesOf(r.graph), Unstamped: unstamped, Matrix: r.matrix()}
-	return func() error { return r.publish(ctx, rec) }, nil
+	rec = &record{Stamp: stamp, Status: r.status(), Early: early, Sources: sourcesOf(r.graph), Unstamped: unstamped, Matrix: r.matrix()}
+	root, _ := r.build.Artifact(r.graph.Layout.Outputs[0])
+	rec.Tree = root.Digest
+	if old, err := r.existing(rec); old != nil || err != nil {
+		return old, true, err
+	}
+	return rec, false, r.publish(ctx, rec)
+}
+
+// existing returns the record of the compose whose place rec would take: nil if
+// there is none, and an error if it is another one.
+func (r *building) existing(rec *record) (*record, error) {
+	id := rec.Stamp.ID
+	if _, err := os.Lstat(filepath.Join(r.output, id)); errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if old := readRecord(r.output, id); old != nil && old.Tree == rec.Tree && old.Status == rec.Status {
+		return old, nil
+	}
+	return nil, usagef("compose %s exists and has other content\n  hint: it was left as it is; give another --compose-id, --date or --respin", id)
 }
 
 // publish places the compose, its record, and then the link to it. What it was
@@ -213,36 +236,21 @@ func (r *building) publish(ctx context.Context, rec *record) error {
 	if err := r.disk.Flush(ctx); err != nil {
 		return err
 	}
-	id, dest := rec.Stamp.ID, filepath.Join(r.output, rec.Stamp.ID)
 	tree := func() (cache.Digest, error) {
 		n, _ := r.build.Artifact(r.graph.Layout.Outputs[0])
 		return n.Digest, nil
 	}
-	root, _ := tree()
-	if _, err := os.Lstat(dest); err == nil {
-		old := readRecord(r.output, id)
-		if old == nil || old.Tree != root || old.Status != rec.Status {
-			return usagef("compose %s exists and has other content\n  hint: it was left as it is; give another --compose-id, --date or --respin", id)
-		}
-		return r.unchanged(old)
-	}
-	root, err := r.place(ctx, tree, func(dir string) error { return writeStatus(dir, rec.Status) }, dest)
-	if err != nil {
+	dest := filepath.Join(r.output, rec.Stamp.ID)
+	if err := r.place(ctx, tree, func(dir string) error { return writeStatus(dir, rec.Status) }, dest); err != nil {
 		return err
 	}
-	rec.Tree = root
 	if err := rec.write(r.output); err != nil {
 		return err
 	}
-	if rec.Matrix == "" && rec.Status != doomed {
-		if err := moveLatest(r.output, r.graph.Compose.Release, id); err != nil {
-			return err
-		}
+	if rec.Matrix != "" || rec.Status == doomed {
+		return nil
 	}
-	if err := r.tell(ctx, rec, false); err != nil {
-		return err
-	}
-	return r.verdict()
+	return moveLatest(r.output, r.graph.Compose.Release, rec.Stamp.ID)
 }
 
 // writeStatus writes STATUS with the time of COMPOSE_ID, which is that of the
@@ -264,18 +272,12 @@ func writeStatus(dir, status string) error {
 	return nil
 }
 
-// stillThere ends a build that found nothing to change.
-func (r *building) stillThere(ctx context.Context, rec *record) error {
-	if r.cmd.CheckOutput {
-		if err := r.checkOutput(ctx, rec); err != nil {
-			return err
-		}
-	}
-	return r.unchanged(rec)
-}
-
-// checkOutput compares the files of a compose with its tree.
+// checkOutput compares the files of a compose with its tree, if that was asked
+// for.
 func (r *building) checkOutput(ctx context.Context, rec *record) error {
+	if !r.cmd.CheckOutput {
+		return nil
+	}
 	dir := filepath.Join(r.output, rec.Stamp.ID)
 	differences, err := materialize.Check(ctx, r.trees, rec.Tree, dir)
 	if err != nil {

@@ -18,11 +18,9 @@ import (
 
 // explainCmd tells why the last build ran an action.
 type explainCmd struct {
-	Targets []string `arg:"" optional:"" help:"Labels, or label@cell; by default everything that ran."`
-	Cache   string   `help:"Folder of the cache." env:"PUNGO_CACHE" placeholder:"DIR"`
-	Output  string   `help:"Folder for composes and targets; by default pungo-out in the workspace." placeholder:"DIR"`
+	cacheFlags
 
-	DigestFunction string `help:"Hash function of the cache: ${enum}." enum:"blake3,sha256" default:"blake3"`
+	Targets []string `arg:"" optional:"" help:"Targets: //dir:name, with or without @CELL. By default everything that ran."`
 }
 
 // explanation is what is kept of a build: <output>/.pungo/explanation.json. An
@@ -112,7 +110,7 @@ func (c *explainCmd) Run(ctx context.Context, p process, g *Globals) (err error)
 	if err != nil {
 		return err
 	}
-	s, err := openSession(p, root, cacheFlags{Cache: c.Cache, Output: c.Output, DigestFunction: c.DigestFunction})
+	s, err := openSession(p, root, c.cacheFlags)
 	if err != nil {
 		return err
 	}

@@ -22,6 +22,23 @@ type lintCmd struct {
 	Fix   bool     `help:"Correct what can be corrected, and report the rest."`
 }
 
+// Help lists the checks.
+func (*lintCmd) Help() string {
+	return `These checks are those of buildifier, Bazel's linter;
+https://github.com/bazel-contrib/buildtools/blob/main/WARNINGS.md tells what they
+look for: ` + strings.Join(sharedChecks, ", ") + `.
+
+Two more are pungo's:
+
+	rule-doc     a rule, or an attribute of one, has no doc
+	undelivered  a compose does without the target; the tag "manual" says that
+	             this is meant
+
+A comment in the line or above it switches checks off:
+
+	# buildifier: disable=rule-doc`
+}
+
 // finding is something questionable, and the check that found it.
 type finding struct {
 	File    string `json:"file"`

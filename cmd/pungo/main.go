@@ -72,6 +72,11 @@ func environmentf(format string, args ...any) error {
 
 // run runs one command and returns its exit code.
 func run(ctx context.Context, p process) int {
+	if len(p.args) == 0 {
+		p.args, p.stdout = []string{"--help"}, p.stderr
+		run(ctx, p)
+		return exitUsage
+	}
 	args, err := withSettings(p)
 	if err != nil {
 		return finish(p, err)
@@ -145,13 +150,19 @@ func exitCode(err error) int {
 // newParser returns the parser of the command line. Help goes to standard
 // output and ends the parsing with helpShown.
 func newParser(c *cli, p process) (*kong.Kong, error) {
-	return kong.New(c,
+	parser, err := kong.New(c,
 		kong.Name("pungo"),
 		kong.Description(description),
 		kong.Writers(p.stdout, p.stderr),
 		kong.Exit(func(int) { panic(helpShown{}) }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
+		kong.ExplicitGroups(flagGroups),
 	)
+	if err != nil {
+		return nil, err
+	}
+	parser.Model.HelpFlag.Help = "Show this help."
+	return parser, nil
 }
 
 // helpShown ends the parsing of a command line after its help was printed.

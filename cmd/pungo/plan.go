@@ -16,7 +16,7 @@ type planCmd struct {
 	cacheFlags
 	targetArgs
 
-	All bool `help:"Show what is in the cache too."`
+	All bool `help:"Show also what is in the cache, and will not run."`
 }
 
 func (c *planCmd) Run(ctx context.Context, p process, g *Globals) (err error) {

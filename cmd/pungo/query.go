@@ -18,11 +18,11 @@ type queryCmd struct {
 	matrixFlags
 	targetArgs
 
-	Deps      bool   `help:"Add what the targets depend on, and so on." xor:"direction"`
-	Rdeps     bool   `help:"Add what depends on the targets, and so on." xor:"direction"`
-	Actions   bool   `help:"List the actions of the targets, with their inputs and outputs."`
-	Instances bool   `help:"List targets by cell: one line for each instance."`
-	Output    string `help:"Format: ${enum}." enum:"label,json,dot" default:"label"`
+	Deps      bool   `help:"Add what the targets depend on, and what that depends on." xor:"direction"`
+	Rdeps     bool   `help:"Add what depends on the targets, and what depends on that." xor:"direction"`
+	Actions   bool   `help:"List actions instead, with their inputs and outputs."`
+	Instances bool   `help:"List instances instead: a target in each of its cells."`
+	Output    string `help:"Format: label, json or dot; by default ${default}." enum:"label,json,dot" default:"label" placeholder:"FORMAT"`
 }
 
 // Run prints the answer to standard output.

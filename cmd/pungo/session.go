@@ -47,7 +47,7 @@ func evaluateRoot(ctx context.Context, p process, root string, m matrixFlags, id
 		phases = append(phases, starlark.Phase{Name: phase.Name, Source: phase.Star})
 	}
 	return starlark.Evaluate(ctx, dir.FS(), starlark.Options{
-		Defines: m.Define, Variants: m.Variant, Arches: m.Arch, Type: id.Type, Label: id.Label, Phases: phases,
+		Defines: m.Define, Variants: m.Variant, Arches: m.Arch, Type: id.composeType(), Label: id.Label, Phases: phases,
 		Print: func(at rules.Position, text string) { p.stderr.Write([]byte(at.String() + ": " + text + "\n")) },
 	})
 }

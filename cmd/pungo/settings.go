@@ -296,7 +296,7 @@ func (s setting) check(f *kong.Flag) error {
 		return usagef("%s: %v", s.at, err)
 	}
 	if f.Enum != "" && !f.IsCumulative() && !f.EnumMap()[*s.value] {
-		return usagef("%s: --%s %q: want one of %s", s.at, f.Name, *s.value, strings.Trim(f.Enum, ","))
+		return usagef("%s: --%s %q: want one of %s", s.at, f.Name, *s.value, f.Enum)
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -209,17 +210,18 @@ func TestCommonLastWins(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = parse(parser, strings.Fields("build --jobs=1 --arch=x86_64 --define=a=1 --jobs=2 --arch=aarch64 --define=a=2"))
+	_, err = parse(parser, strings.Fields("build --jobs=1 --arch=x86_64 --define=a=1 --define=b=x;c=y,z --jobs=2 --arch=aarch64 --define=a=2"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.Build.Jobs != 2 || c.Build.Define["a"] != "2" || !slices.Equal(c.Build.Arch, []string{"x86_64", "aarch64"}) {
+	defines := map[string]string{"a": "2", "b": "x;c=y,z"}
+	if c.Build.Jobs != 2 || !maps.Equal(c.Build.Define, defines) || !slices.Equal(c.Build.Arch, []string{"x86_64", "aarch64"}) {
 		t.Errorf("got jobs %d, define %v, arches %q", c.Build.Jobs, c.Build.Define, c.Build.Arch)
 	}
 }
 
 // TestHelpOfEveryCommand asks every command for its help: the table of flags has
-// no two of one name.
+// no two of one name, and where there is a choice the help says what there is.
 func TestHelpOfEveryCommand(t *testing.T) {
 	var c cli
 	parser, err := newParser(&c, process{stdout: new(bytes.Buffer), stderr: new(bytes.Buffer)})
@@ -232,6 +234,17 @@ func TestHelpOfEveryCommand(t *testing.T) {
 			code := run(context.Background(), process{args: []string{command.Name, "--help"}, stdout: &stdout, stderr: &stderr})
 			if code != exitDone || stderr.Len() > 0 || !strings.HasPrefix(stdout.String(), "Usage: pungo "+command.Name) {
 				t.Errorf("exit code %d, stderr %q, stdout\n%s", code, &stderr, &stdout)
+			}
+			values := slices.Clone(command.Positional)
+			for _, f := range slices.Concat(command.AllFlags(true)...) {
+				values = append(values, f.Value)
+			}
+			for _, v := range values {
+				for _, choice := range v.EnumSlice() {
+					if !strings.Contains(v.Help, choice) {
+						t.Errorf("%s: the help does not have %q: %s", v.Summary(), choice, v.Help)
+					}
+				}
 			}
 		})
 	}
