@@ -104,7 +104,7 @@ func BenchmarkConvert(b *testing.B) {
 	library := newELF(elfLayout{soname: "libx.so.1", needed: []string{"libc.so.6"}})
 	deb := newDebWith(b, ".xz", []entry{{name: "control", data: helloControl}}, []entry{
 		{name: "./usr/lib/libx.so.1", data: string(library) + strings.Repeat("\x00\x01\x02\x03", 1<<17)},
-		{name: "./usr/share/doc/x/README", data: string(samples()["text"])},
+		{name: "./usr/share/doc/x/README", data: strings.Repeat("some words, and some more\n", 20_000)},
 	})
 	b.ReportAllocs()
 	for b.Loop() {
