@@ -33,11 +33,7 @@ func (c *buildCmd) Run(ctx context.Context, p process, g *Globals) (err error) {
 	if err := c.identityFlags.check(); err != nil {
 		return err
 	}
-	root, pkg, err := findRoot(g.Dir)
-	if err != nil {
-		return err
-	}
-	s, err := openSession(p, root, c.cacheFlags)
+	s, err := openSession(p, g, c.cacheFlags)
 	if err != nil {
 		return err
 	}
@@ -52,7 +48,7 @@ func (c *buildCmd) Run(ctx context.Context, p process, g *Globals) (err error) {
 	defer unlock()
 	r := &building{session: s, cmd: c, process: p, json: g.JSON}
 	if len(c.Targets) > 0 || len(c.Without) > 0 {
-		return r.targets(ctx, pkg)
+		return r.targets(ctx)
 	}
 	return r.compose(ctx)
 }
@@ -171,11 +167,11 @@ func (r *building) place(ctx context.Context, tree func() (cache.Digest, error),
 }
 
 // targets builds targets: their artifacts appear below <output>/targets.
-func (r *building) targets(ctx context.Context, pkg string) (err error) {
+func (r *building) targets(ctx context.Context) (err error) {
 	if r.graph, err = evaluateRoot(ctx, r.process, r.root, r.cmd.matrixFlags, r.cmd.identityFlags); err != nil {
 		return err
 	}
-	chosen, err := r.cmd.targetArgs.choose(r.graph, pkg)
+	chosen, err := r.cmd.targetArgs.choose(r.graph, r.pkg)
 	if err != nil {
 		return err
 	}

@@ -106,11 +106,7 @@ func readExplanation(output string) (*explanation, error) {
 }
 
 func (c *explainCmd) Run(ctx context.Context, p process, g *Globals) (err error) {
-	root, _, err := findRoot(g.Dir)
-	if err != nil {
-		return err
-	}
-	s, err := openSession(p, root, c.cacheFlags)
+	s, err := openSession(p, g, c.cacheFlags)
 	if err != nil {
 		return err
 	}

@@ -40,24 +40,15 @@ func (c *fmtCmd) Run(_ context.Context, p process, g *Globals) error {
 		return err
 	}
 	changed := []string{}
-	var mistakes []error
-	for _, path := range files {
+	err = eachFile(files, func(path string) error {
 		different, err := c.file(p, path)
-		var mistake *rules.Error
-		if errors.As(err, &mistake) {
-			mistakes = append(mistakes, err)
-		} else if err != nil {
-			return err
-		}
 		if different {
 			changed = append(changed, path)
 		}
-	}
-	if err := c.tell(p, g, changed); err != nil {
 		return err
-	}
-	if len(mistakes) > 0 {
-		return errors.Join(mistakes...)
+	})
+	if err := errors.Join(err, c.tell(p, g, changed)); err != nil {
+		return err
 	}
 	if len(changed) > 0 && (c.Check || c.Diff) {
 		return &exit{code: exitFailed}
@@ -205,6 +196,20 @@ func definitionFiles(dir string, named []string) ([]string, error) {
 		files = append(files, below...)
 	}
 	return files, nil
+}
+
+// eachFile works on files one by one. A mistake in one, a *rules.Error, does not
+// keep it from the others; it returns all mistakes.
+func eachFile(files []string, work func(path string) error) error {
+	var mistakes []error
+	for _, path := range files {
+		err := work(path)
+		if mistake := (*rules.Error)(nil); err != nil && !errors.As(err, &mistake) {
+			return err
+		}
+		mistakes = append(mistakes, err)
+	}
+	return errors.Join(mistakes...)
 }
 
 // starFiles lists the .star files below a folder in the order of their paths,

@@ -63,25 +63,17 @@ func (c *lintCmd) Run(ctx context.Context, p process, g *Globals) error {
 		return err
 	}
 	findings := []finding{}
-	var broken []error
-	for _, path := range files {
+	err = eachFile(files, func(path string) error {
 		found, err := c.file(path)
 		findings = append(findings, found...)
-		if mistake := (*rules.Error)(nil); errors.As(err, &mistake) {
-			broken = append(broken, err)
-		} else if err != nil {
-			return err
-		}
-	}
-	if len(c.Files) == 0 && len(broken) == 0 {
-		found, err := lintGraph(ctx, p, g)
-		findings = append(findings, found...)
-		broken = append(broken, err)
-	}
-	if err := printFindings(p, g, findings); err != nil {
 		return err
+	})
+	if err == nil && len(c.Files) == 0 {
+		var found []finding
+		found, err = lintGraph(ctx, p, g)
+		findings = append(findings, found...)
 	}
-	if err := errors.Join(broken...); err != nil {
+	if err := errors.Join(err, printFindings(p, g, findings)); err != nil {
 		return err
 	}
 	if len(findings) > 0 {

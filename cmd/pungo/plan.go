@@ -20,23 +20,19 @@ type planCmd struct {
 }
 
 func (c *planCmd) Run(ctx context.Context, p process, g *Globals) (err error) {
-	root, pkg, err := findRoot(g.Dir)
-	if err != nil {
-		return err
-	}
-	graph, err := evaluateRoot(ctx, p, root, c.matrixFlags, identityFlags{})
-	if err != nil {
-		return err
-	}
-	chosen, err := c.targetArgs.choose(graph, pkg)
-	if err != nil {
-		return err
-	}
-	s, err := openSession(p, root, c.cacheFlags)
+	s, err := openSession(p, g, c.cacheFlags)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
+	graph, err := evaluateRoot(ctx, p, s.root, c.matrixFlags, identityFlags{})
+	if err != nil {
+		return err
+	}
+	chosen, err := c.targetArgs.choose(graph, s.pkg)
+	if err != nil {
+		return err
+	}
 	var want []*rules.Artifact
 	for _, a := range chosen {
 		want = append(want, a.Outputs...)

@@ -56,6 +56,7 @@ func evaluateRoot(ctx context.Context, p process, root string, m matrixFlags, id
 // with.
 type session struct {
 	root    string
+	pkg     string // package of the folder that the command was called in
 	output  string // absolute path of the output folder
 	flags   cacheFlags
 	disk    *disk.Cache
@@ -64,8 +65,12 @@ type session struct {
 	sources *workspace.Workspace
 }
 
-// openSession opens the cache and the sources of the workspace in root.
-func openSession(p process, root string, flags cacheFlags) (*session, error) {
+// openSession opens the cache and the sources of the workspace that g.Dir is in.
+func openSession(p process, g *Globals, flags cacheFlags) (*session, error) {
+	root, pkg, err := findRoot(g.Dir)
+	if err != nil {
+		return nil, err
+	}
 	fn, err := cache.ParseFunction(flags.DigestFunction)
 	if err != nil {
 		return nil, usagef("%v", err)
@@ -74,7 +79,7 @@ func openSession(p process, root string, flags cacheFlags) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &session{root: root, flags: flags, output: filepath.Join(root, "pungo-out")}
+	s := &session{root: root, pkg: pkg, flags: flags, output: filepath.Join(root, outputDir)}
 	if flags.Output != "" {
 		if s.output, err = filepath.Abs(flags.Output); err != nil {
 			return nil, err

@@ -44,15 +44,20 @@ func settled(t *testing.T, files map[string]string, env []string, args ...string
 	return got, ""
 }
 
+// settingsTest is a command line that withSettings is called for; want is the new
+// one, or the error.
+type settingsTest struct {
+	name  string
+	files files
+	env   []string
+	args  string
+	want  string
+}
+
+type files = map[string]string
+
 func TestWithSettings(t *testing.T) {
-	type files = map[string]string
-	tests := []struct {
-		name  string
-		files files
-		env   []string
-		args  string
-		want  string
-	}{
+	tests := []settingsTest{
 		{"nothing", files{}, nil, "build", "build"},
 		{"no command", files{"ws/.pungorc": "build --jobs=4"}, nil, "--help", "--help"},
 		{"unknown command", files{"ws/.pungorc": "build --jobs=4"}, nil, "biuld", "biuld"},
@@ -118,14 +123,7 @@ func TestWithSettings(t *testing.T) {
 }
 
 func TestWithSettingsErrors(t *testing.T) {
-	type files = map[string]string
-	tests := []struct {
-		name  string
-		files files
-		env   []string
-		args  string
-		want  string
-	}{
+	tests := []settingsTest{
 		{"no such flag", files{"ws/.pungorc": "# first\nbuild --jbos=4"}, nil, "query", `ROOT/ws/.pungorc:2: build has no flag "--jbos=4"; did you mean "--jobs"?`},
 		{"no such flag anywhere", files{"ws/.pungorc": "common --jbos=4"}, nil, "build", `ROOT/ws/.pungorc:1: no command has the flag "--jbos=4"; did you mean "--jobs"?`},
 		{"another command's flag", files{"ws/.pungorc": "query --jobs=4"}, nil, "build", `ROOT/ws/.pungorc:1: query has no flag "--jobs=4"`},
