@@ -129,9 +129,7 @@ func solveEverything(ctx context.Context, args []string) error {
 		return err
 	}
 	times.Selected = bytes.Count(data, []byte("\n"))
-	told, err := json.Marshal(times)
-	fmt.Println(string(told))
-	return err
+	return tell(times)
 }
 
 // given is a workspace that holds one folder.

@@ -19,13 +19,13 @@ import (
 	"github.com/pungo-build/pungo/rules"
 )
 
-// ingest compares taking package files into an empty cache, durably, with the
-// slower of two things that it cannot do without: reading them from that disk,
-// which is cat, and BLAKE3 on one core. The files are not in memory when a run
-// begins.
+// ingest compares taking package files into an empty cache with the slower of two
+// things that it cannot do without: reading them from that disk, which is cat, and
+// BLAKE3 on one core, timed without the reading. The files are not in memory when
+// a run begins.
 //
-// Hashing is timed without the reading. So that both sides run by turns, cat and
-// hashing are compared in races of their own.
+// What counts is until the last file is in the store. When it is durable too is
+// compared, for information, with cp and sync.
 func ingest(ctx context.Context, l *lab) error {
 	ws := l.path("workspace")
 	n, size, err := l.realPackages(ctx, filepath.Join(ws, "rpms"))
@@ -36,46 +36,63 @@ func ingest(ctx context.Context, l *lab) error {
 	if err != nil {
 		return err
 	}
-	hash, err := l.part(hashPart, files...)
-	if err != nil {
-		return err
-	}
-	hashing, err := l.hashing(ctx, hash)
-	if err != nil {
-		return err
-	}
 	command, err := l.part(ingestPart, ws, l.path("cache"))
 	if err != nil {
 		return err
 	}
-	ours, reading, err := l.race(ctx,
-		contestant{
-			command: command,
-			before:  func(run int) error { return errors.Join(fresh(l.path("cache"))(run), forget(files)) },
-			after:   wantFiles(n),
-		},
-		contestant{
-			command: append([]string{"sh", "-c", `exec cat "$@" >/dev/null`, "cat"}, files...),
-			before:  func(int) error { return forget(files) },
-		},
-	)
+	hash, err := l.part(hashPart, files...)
 	if err != nil {
 		return err
 	}
-	claim := fmt.Sprintf("ingest: %d real packages, %s, against ", n, megabytes(size))
-	if hashing.Wall > reading.Wall {
-		l.table.speed(claim+"BLAKE3", 0.7, ours, hashing)
-	} else {
-		l.table.speed(claim+"cat", 0.7, ours, reading)
+	ours := contestant{
+		command: command, inner: true, after: wantFiles(n),
+		before: func(run int) error { return errors.Join(fresh(l.path("cache"))(run), forget(files)) },
 	}
+	cold := func(int) error { return forget(files) }
+	cat := contestant{command: shell(`exec cat "$@" >/dev/null`, files...), before: cold}
+	first, reading, err := l.race(ctx, ours, cat)
+	if err != nil {
+		return err
+	}
+	second, hashing, err := l.race(ctx, ours, contestant{command: hash, inner: true})
+	if err != nil {
+		return err
+	}
+	claim := fmt.Sprintf("ingest: %d real packages, %s", n, megabytes(size))
+	if reading.Wall > hashing.Wall {
+		l.table.speed(claim+", against cat", 0.7, first, reading)
+	} else {
+		l.table.speed(claim+", against BLAKE3", 0.7, second, hashing)
+	}
+	ours.inner = false
+	copied := l.path("copied")
+	durable, copying, err := l.race(ctx, ours, contestant{
+		command: shell(`to=$1; shift; cp "$@" "$to" && sync -f "$to"`, append([]string{copied}, files...)...),
+		before:  func(run int) error { return errors.Join(empty(copied)(run), forget(files)) },
+	})
+	if err != nil {
+		return err
+	}
+	l.table.note(claim+", durable, against cp and sync", durable, copying)
 	return nil
+}
+
+// shell returns a command that runs a script with arguments.
+func shell(script string, args ...string) []string {
+	return append([]string{"sh", "-c", script, "sh"}, args...)
+}
+
+// ingested is what the ingest part tells.
+type ingested struct {
+	Files int
+	Took  time.Duration // until all files are in the store
 }
 
 func wantFiles(n int) func(int, []byte) error {
 	return func(_ int, stdout []byte) error {
-		var got int
-		if err := json.Unmarshal(stdout, &got); err != nil || got != n {
-			return fmt.Errorf("took in %s files, want %d", stdout, n)
+		var got ingested
+		if err := json.Unmarshal(stdout, &got); err != nil || got.Files != n {
+			return fmt.Errorf("took in %s, want %d files", stdout, n)
 		}
 		return nil
 	}
@@ -99,13 +116,14 @@ func forget(files []string) error {
 const ingestPart = "ingest"
 
 // takeIn resolves the folder rpms of a workspace with an empty cache: arguments
-// are the workspace and the cache. It prints the number of files.
+// are the workspace and the cache.
 func takeIn(ctx context.Context, args []string) error {
 	c, err := disk.Open(args[1], disk.Options{})
 	if err != nil {
 		return err
 	}
 	trees := cache.NewTrees(cache.Verified(c))
+	begin := time.Now()
 	sources, err := workspace.Open(args[0], indexFile(args[1]), trees, workspace.Options{Import: c.Import})
 	if err != nil {
 		return err
@@ -114,59 +132,50 @@ func takeIn(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	files := 0
+	told := ingested{Took: time.Since(begin)}
 	err = trees.Walk(ctx, n.Digest, func(_ string, n cache.Node) error {
 		if n.Kind == cache.FileKind {
-			files++
+			told.Files++
 		}
 		return nil
 	})
-	fmt.Println(files)
-	return errors.Join(err, sources.Save(), c.Close())
+	return errors.Join(err, sources.Save(), c.Close(), tell(told))
 }
 
 const hashPart = "hash"
 
-// hashFiles hashes files on one core and prints the nanoseconds of the hashing.
+// hashFiles hashes files on one core and tells the time that the hashing took.
 func hashFiles(_ context.Context, files []string) error {
 	runtime.GOMAXPROCS(1)
-	var took time.Duration
+	var told struct{ Took time.Duration }
 	buffer := make([]byte, 1<<20)
 	for _, name := range files {
-		f, err := os.Open(name)
+		took, err := hashFile(name, buffer)
 		if err != nil {
 			return err
 		}
-		h := cache.BLAKE3.New()
-		for {
-			n, err := io.ReadFull(f, buffer)
-			start := time.Now()
-			h.Write(buffer[:n])
-			took += time.Since(start)
-			if err != nil && n < len(buffer) {
-				break
-			}
-		}
-		if err := f.Close(); err != nil {
-			return err
-		}
+		told.Took += took
 	}
-	fmt.Println(int64(took))
-	return nil
+	return tell(told)
 }
 
-// hashing is the median of what the hash part tells.
-func (l *lab) hashing(ctx context.Context, command []string) (usage, error) {
-	var taken []usage
-	for range l.runs {
-		u, stdout, err := measure(ctx, "", command)
-		if err != nil {
-			return u, err
-		}
-		if err := json.Unmarshal(stdout, &u.Wall); err != nil {
-			return u, err
-		}
-		taken = append(taken, u)
+func hashFile(name string, buffer []byte) (took time.Duration, err error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return 0, err
 	}
-	return medians(taken), nil
+	defer f.Close()
+	h := cache.BLAKE3.New()
+	for {
+		n, err := io.ReadFull(f, buffer)
+		begin := time.Now()
+		h.Write(buffer[:n])
+		took += time.Since(begin)
+		switch {
+		case err == io.EOF, err == io.ErrUnexpectedEOF:
+			return took, nil
+		case err != nil:
+			return took, err
+		}
+	}
 }

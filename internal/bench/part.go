@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -52,6 +53,9 @@ func profiled(path string, run func() error) error {
 	pprof.StopCPUProfile()
 	return errors.Join(err, f.Close())
 }
+
+// tell prints what a part found out.
+func tell(v any) error { return json.NewEncoder(os.Stdout).Encode(v) }
 
 // part returns the command that starts a part of this program.
 func (l *lab) part(name string, args ...string) ([]string, error) {

@@ -18,10 +18,10 @@ const testdata = ".testdata"
 // data, documentation, from 10 to 80 MB each.
 var bigPackages = strings.Fields(`
 	ansible blender blender-data ceph-osd cmake containerd cpp-12 docker.io emacs-common
-	erlang-base firefox-esr fonts-noto-core g++-12 gcc-12 gfortran-12 gimp-data gnat-12 gnome-user-docs godot3
-	golang-1.19-go golang-1.19-src inkscape kicad krita libclang-14-dev libllvm14 libnode108 libreoffice-calc
+	erlang-base fonts-noto-core g++-12 gcc-12 gfortran-12 gimp-data gnat-12 gnome-user-docs godot3
+	golang-1.19-src inkscape krita libclang-14-dev libllvm14 libnode108 libreoffice-calc
 	libreoffice-common libreoffice-core libreoffice-writer libstd-rust-1.63 libstd-rust-dev libwebkit2gtk-4.0-37
-	llvm-14 llvm-14-dev octave openjdk-17-jre-headless podman postgresql-15 python3-scipy
+	llvm-14 llvm-14-dev octave podman postgresql-15 python3-scipy
 	qtcreator r-base-core texlive-base texlive-latex-extra texlive-pictures
 `)
 
