@@ -29,19 +29,19 @@ func Tools() []*rules.Tool {
 }
 
 type params struct {
-	ComposeID   string      `arg:"compose-id,required"`
-	Date        string      `arg:"date,required"`
-	ComposeType string      `arg:"compose-type,required"`
-	Respin      int         `arg:"respin"`
-	Label       string      `arg:"label"`
-	Final       bool        `arg:"final"`
-	Internal    bool        `arg:"internal"`
-	Release     string      `arg:"release,required"` // JSON, see productmd.Product
-	BaseProduct string      `arg:"base-product"`
-	Variants    []string    `arg:"variant"` // JSON, see variant
-	Repos       []repo      `arg:"repo"`
-	Packages    [][3]string `arg:"packages"` // uid, arch, list
-	Output      string      `arg:"output,required"`
+	ComposeID   string     `arg:"compose-id,required"`
+	Date        string     `arg:"date,required"`
+	ComposeType string     `arg:"compose-type,required"`
+	Respin      int        `arg:"respin"`
+	Label       string     `arg:"label"`
+	Final       bool       `arg:"final"`
+	Internal    bool       `arg:"internal"`
+	Release     string     `arg:"release,required"` // JSON, see productmd.Product
+	BaseProduct string     `arg:"base-product"`
+	Variants    []string   `arg:"variant"` // JSON, see variant
+	Repos       []repo     `arg:"repo"`
+	Packages    []shipment `arg:"packages"`
+	Output      string     `arg:"output,required"`
 }
 
 // repo is what an argument says of a repository: uid, arch, tree, the folder of
@@ -57,6 +57,21 @@ func (r *repo) dir() string      { return r[4] }
 func (r *repo) packages() string { return r[5] }
 func (r *repo) hashed() bool     { return r[6] == "true" }
 func (r *repo) input() string    { return r[7] }
+func (r *repo) cell() cell       { return cell{r[0], r[1], r[2]} }
+
+// shipment is what an argument says of packages in a repository: its uid, arch
+// and tree, the arch that the packages are for, their list.
+type shipment [5]string
+
+func (s *shipment) uid() string  { return s[0] }
+func (s *shipment) repo() cell   { return cell{s[0], s[1], s[2]} }
+func (s *shipment) tree() string { return s[2] }
+func (s *shipment) arch() string { return s[3] }
+func (s *shipment) list() string { return s[4] }
+
+// cell names a repository: the uid of its variant, its arch, "" for sources, and
+// its tree.
+type cell struct{ uid, arch, tree string }
 
 // variant is what an argument says of a variant.
 type variant struct {

@@ -2,6 +2,7 @@ package metadata
 
 import (
 	"context"
+	"fmt"
 	"path"
 
 	"github.com/pungo-build/pungo/internal/productmd"
@@ -13,33 +14,35 @@ import (
 // categories are productmd's words for trees.
 var categories = map[string]string{rules.OS: "binary", rules.Debug: "debug", rules.Src: "source"}
 
-// rpms lists every package where its repository has it. A source package stands
-// under each arch that has packages built from it, always with the one path.
+// rpms lists every package that a repository ships, where it has it. A source
+// package stands under each arch that has packages built from it, always with
+// the one path.
 func (p *params) rpms(ctx context.Context, j *rules.Job, compose productmd.Compose) (*productmd.RPMs, error) {
+	repos := map[cell]*repo{}
+	for i := range p.Repos {
+		repos[p.Repos[i].cell()] = &p.Repos[i]
+	}
 	all := &productmd.RPMs{Compose: compose}
-	locate := p.locator()
-	for _, l := range p.Packages {
-		uid, arch := l[0], l[1]
-		data, err := j.Read(ctx, l[2])
+	lists := lists{}
+	for _, s := range p.Packages {
+		r, ok := repos[s.repo()]
+		if !ok {
+			return nil, fmt.Errorf("packages in a repository %v, which no argument describes", s.repo())
+		}
+		list, err := lists.read(ctx, j, s.list())
 		if err != nil {
 			return nil, err
 		}
-		list, err := packages.DecodeList(data)
-		if err != nil {
-			return nil, err
-		}
-		sources := sourceNames(list)
-		for _, pkg := range list {
-			at, ok := locate(uid, arch, pkg)
-			if !ok {
-				continue // no repository ships this tree
+		for _, pkg := range list.packages {
+			if pkg.Tree != s.tree() {
+				continue
 			}
-			source, known := sourceOf(pkg, sources)
+			source, known := sourceOf(pkg, list.sources)
 			if !known {
 				j.Warnf("%s names %q as its source package, which is none: metadata says %s", pkg.NEVRA, pkg.Source, source)
 			}
 			all.RPMs = append(all.RPMs, productmd.RPM{
-				Variant: uid, Arch: arch, Source: source, NEVRA: pkg.NEVRA, Path: at,
+				Variant: s.uid(), Arch: s.arch(), Source: source, NEVRA: pkg.NEVRA, Path: r.locate(pkg),
 				SigKey: pkg.SigKey, Category: categories[pkg.Tree],
 			})
 		}
@@ -47,26 +50,40 @@ func (p *params) rpms(ctx context.Context, j *rules.Job, compose productmd.Compo
 	return all, nil
 }
 
-// locator returns a function that says where a package of a variant.arch is.
-func (p *params) locator() func(uid, arch string, l packages.Listed) (string, bool) {
-	repos := map[[3]string]repo{}
-	for _, r := range p.Repos {
-		repos[[3]string{r.uid(), r.arch(), r.tree()}] = r
+// locate returns where the repository has a package.
+func (r *repo) locate(l packages.Listed) string {
+	letter := ""
+	if r.hashed() {
+		letter = packages.Letter(l.File)
 	}
-	return func(uid, arch string, l packages.Listed) (string, bool) {
-		if l.Tree == rules.Src {
-			arch = ""
-		}
-		r, ok := repos[[3]string{uid, arch, l.Tree}]
-		if !ok {
-			return "", false
-		}
-		letter := ""
-		if r.hashed() {
-			letter = packages.Letter(l.File)
-		}
-		return path.Join(r.dir(), r.packages(), letter, l.File), true
+	return path.Join(r.dir(), r.packages(), letter, l.File)
+}
+
+// lists are the package lists that were read, by path: the repositories of
+// binaries, debug packages and sources are made of one list.
+type lists map[string]list
+
+// list is a package list, and the NEVRA of its source packages by file name.
+type list struct {
+	packages []packages.Listed
+	sources  map[string]string
+}
+
+func (known lists) read(ctx context.Context, j *rules.Job, path string) (list, error) {
+	if l, ok := known[path]; ok {
+		return l, nil
 	}
+	data, err := j.Read(ctx, path)
+	if err != nil {
+		return list{}, err
+	}
+	decoded, err := packages.DecodeList(data)
+	if err != nil {
+		return list{}, fmt.Errorf("%s: %w", path, err)
+	}
+	l := list{packages: decoded, sources: sourceNames(decoded)}
+	known[path] = l
+	return l, nil
 }
 
 // sourceNames maps file names of source packages to their NEVRA.
