@@ -2,12 +2,9 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -18,91 +15,9 @@ import (
 
 // explainCmd tells why the last build ran an action.
 type explainCmd struct {
+	matrixFlags
 	cacheFlags
-
-	Targets []string `arg:"" optional:"" help:"Targets: //dir:name, with or without @CELL. By default everything that ran."`
-}
-
-// explanation is what is kept of a build: <output>/.pungo/explanation.json. An
-// action that the build did not take up keeps what was known of it.
-type explanation struct {
-	Actions []explained `json:"actions"`
-}
-
-// explained is one action of a build, with what had changed for it since it was
-// last taken up.
-type explained struct {
-	Instance string           `json:"instance"`
-	Mnemonic string           `json:"mnemonic"`
-	Status   rules.Status     `json:"status"`
-	Error    string           `json:"error,omitempty"`
-	Key      cache.Digest     `json:"key"`
-	Fields   []executor.Field `json:"fields"`
-	// First is set if no earlier build is known to compare with.
-	First   bool              `json:"first,omitempty"`
-	Changes []executor.Change `json:"changes,omitempty"`
-	Outputs []cache.Node      `json:"outputs,omitempty"`
-}
-
-// id tells actions apart: an instance may have several.
-func (e *explained) id() string { return e.Instance + " " + e.Mnemonic }
-
-func explanationPath(output string) string {
-	return filepath.Join(output, stateDir, "explanation.json")
-}
-
-// saveExplanation keeps what a build did, held against the build before.
-func saveExplanation(output string, report executor.Report) error {
-	before := map[string]explained{}
-	if old, err := readExplanation(output); err == nil {
-		for _, e := range old.Actions {
-			before[e.id()] = e
-		}
-	}
-	var now explanation
-	for _, a := range report.Actions {
-		if a.Key.IsZero() {
-			continue
-		}
-		e := explained{
-			Instance: a.Instance, Mnemonic: a.Mnemonic, Status: a.Status, Key: a.Key, Fields: a.Fields, Outputs: a.Outputs,
-		}
-		if a.Err != nil {
-			e.Error = a.Err.Error()
-		}
-		old, known := before[e.id()]
-		e.First = !known
-		if known {
-			e.Changes = executor.Changes(old.Fields, e.Fields)
-		}
-		delete(before, e.id())
-		now.Actions = append(now.Actions, e)
-	}
-	for _, e := range sortedValues(before) {
-		now.Actions = append(now.Actions, e)
-	}
-	data, err := json.Marshal(now)
-	if err != nil {
-		return err
-	}
-	return writeFile(explanationPath(output), data)
-}
-
-func sortedValues(m map[string]explained) []explained {
-	var list []explained
-	for _, id := range sortedKeys(m) {
-		list = append(list, m[id])
-	}
-	return list
-}
-
-func readExplanation(output string) (*explanation, error) {
-	data, err := os.ReadFile(explanationPath(output))
-	if err != nil {
-		return nil, err
-	}
-	var e explanation
-	return &e, json.Unmarshal(data, &e)
+	targetArgs
 }
 
 func (c *explainCmd) Run(ctx context.Context, p process, g *Globals) (err error) {
@@ -118,50 +33,69 @@ func (c *explainCmd) Run(ctx context.Context, p process, g *Globals) (err error)
 	if err != nil {
 		return err
 	}
-	x := &explainer{session: s, process: p, known: known}
-	chosen := x.choose(c.Targets)
-	if len(chosen) == 0 && len(c.Targets) > 0 {
-		return usagef("the last build has no action of %s", strings.Join(c.Targets, ", "))
+	chosen, err := c.actions(ctx, p, s, known)
+	if err != nil {
+		return err
 	}
 	if g.JSON {
-		enc := json.NewEncoder(p.stdout)
-		enc.SetIndent("", "  ")
-		return enc.Encode(chosen)
+		return printJSON(p.stdout, withoutEarlier(chosen))
 	}
 	if len(chosen) == 0 {
 		fmt.Fprintln(p.stdout, "the last build ran nothing")
 	}
+	x := &explainer{session: s, process: p, known: known}
 	for _, e := range chosen {
 		x.explain(ctx, e)
 	}
 	return nil
 }
 
+// actions returns the actions of the targets that were named. If none were, it
+// returns what the last build took up and did not find in the cache.
+func (c *explainCmd) actions(ctx context.Context, p process, s *session, known *explanation) ([]*explained, error) {
+	graph, err := evaluateRoot(ctx, p, s.root, c.matrixFlags, identityFlags{})
+	if err != nil {
+		return nil, err
+	}
+	instances, err := c.targetArgs.choose(graph, s.pkg)
+	if err != nil {
+		return nil, err
+	}
+	wanted := map[string]bool{}
+	for _, a := range instances {
+		wanted[a.Instance.String()] = true
+	}
+	all := len(c.Targets)+len(c.Without) == 0
+	if all && graph.Layout != nil {
+		wanted[graph.Layout.String()] = true
+	}
+	var chosen []*explained
+	for i := range known.Actions {
+		e := &known.Actions[i]
+		if wanted[e.Instance] && (!all || e.Current && e.Status != rules.Hit) {
+			chosen = append(chosen, e)
+		}
+	}
+	if len(chosen) == 0 && !all {
+		return nil, usagef("no build here took up an action of %s", strings.Join(c.Targets, ", "))
+	}
+	return chosen, nil
+}
+
+// withoutEarlier leaves out what only serves to compare with.
+func withoutEarlier(chosen []*explained) []explained {
+	list := make([]explained, len(chosen))
+	for i, e := range chosen {
+		list[i] = *e
+		list[i].Earlier = nil
+	}
+	return list
+}
+
 type explainer struct {
 	*session
 	process
 	known *explanation
-}
-
-// choose returns the actions of the targets, or all that did not come from the
-// cache.
-func (x *explainer) choose(targets []string) []*explained {
-	var chosen []*explained
-	for i := range x.known.Actions {
-		e := &x.known.Actions[i]
-		label, _, _ := strings.Cut(e.Instance, "@")
-		wanted := len(targets) == 0 && e.Status != rules.Hit
-		for _, t := range targets {
-			if strings.HasPrefix(t, ":") {
-				t = "//" + t
-			}
-			wanted = wanted || t == e.Instance || t == label
-		}
-		if wanted {
-			chosen = append(chosen, e)
-		}
-	}
-	return chosen
 }
 
 // statusText says in words how an action ended.
@@ -171,21 +105,28 @@ var statusText = map[rules.Status]string{
 }
 
 func (x *explainer) explain(ctx context.Context, e *explained) {
-	fmt.Fprintf(x.stdout, "%s (%s) %s\n", e.Instance, e.Mnemonic, statusText[e.Status])
-	switch {
-	case e.Error != "":
+	last := ""
+	if !e.Current {
+		last = "was not asked for in the last build; in the one before that did, it "
+	}
+	fmt.Fprintf(x.stdout, "%s (%s) %s%s\n", e.Instance, e.Mnemonic, last, statusText[e.Status])
+	if e.Error != "" {
 		fmt.Fprintf(x.stdout, "  %s\n", strings.ReplaceAll(e.Error, "\n", "\n  "))
-	case e.First && e.Status == rules.Hit:
+	}
+	switch cached := e.Status == rules.Hit; {
+	case e.Key.IsZero():
+		return // it did not get as far as to know what it depends on
+	case e.First && cached:
 		fmt.Fprintln(x.stdout, "  its result was in the cache; there is no earlier build here to compare with")
-	case e.First:
+	case e.First && e.Error == "":
 		fmt.Fprintln(x.stdout, "  no earlier build is known here, and no result was in the cache")
-	case len(e.Changes) == 0 && e.Status == rules.Hit:
+	case len(e.Changes) == 0 && cached:
 		fmt.Fprintln(x.stdout, "  nothing it depends on changed")
 		x.cutOff(e)
-	case len(e.Changes) == 0:
+	case len(e.Changes) == 0 && e.Error == "":
 		fmt.Fprintln(x.stdout, "  nothing it depends on changed, but its result was not in the cache")
 	}
-	for _, cause := range x.changes(ctx, e, "  ", map[string]bool{e.id(): true}) {
+	for _, cause := range x.changes(ctx, e, e.Changes, "  ", map[string]bool{e.id(): true}) {
 		fmt.Fprintf(x.stdout, "  root cause: %s\n", cause)
 	}
 }
@@ -205,15 +146,15 @@ func (x *explainer) cutOff(e *explained) {
 // changes prints what changed for an action, and below each changed input why
 // that changed, down to files of the workspace. It returns the root causes: what
 // changed and is made by no action.
-func (x *explainer) changes(ctx context.Context, e *explained, indent string, seen map[string]bool) []string {
+func (x *explainer) changes(ctx context.Context, e *explained, changes []executor.Change, indent string, seen map[string]bool) []string {
 	var causes []string
-	for _, c := range e.Changes {
+	for _, c := range changes {
 		fmt.Fprintf(x.stdout, "%s%s\n", indent, changeText(c))
 		makers := x.makers(c.After)
 		for _, maker := range makers {
 			if !seen[maker.id()] {
 				seen[maker.id()] = true
-				causes = append(causes, x.changes(ctx, maker, indent+"  ", seen)...)
+				causes = append(causes, x.changes(ctx, maker, maker.since(c.Before), indent+"  ", seen)...)
 			}
 		}
 		switch {
@@ -235,7 +176,7 @@ func (x *explainer) makers(f *executor.Field) []*explained {
 	}
 	for i := range x.known.Actions {
 		e := &x.known.Actions[i]
-		if e.Instance == f.From && slices.ContainsFunc(e.Outputs, func(n cache.Node) bool { return n.Digest == f.Digest }) {
+		if e.Instance == f.From && e.makes(f) {
 			makers = append(makers, e)
 		}
 	}
@@ -292,21 +233,23 @@ func (x *explainer) note(ctx context.Context, paths map[string]bool, path string
 	case n == nil:
 		return nil
 	case n.Kind != cache.DirKind:
-		paths[unsharded(path)] = true
+		paths[unsharded(path, n.Digest)] = true
 		return nil
 	}
 	return x.trees.Walk(ctx, n.Digest, func(below string, n cache.Node) error {
 		if n.Kind != cache.DirKind {
-			paths[unsharded(path+"/"+below)] = true
+			paths[unsharded(path+"/"+below, n.Digest)] = true
 		}
 		return nil
 	})
 }
 
-// unsharded is the path of a file in its folder: the shard is how we keep it.
-func unsharded(path string) string {
-	if len(path) > 3 && path[2] == '/' {
-		return path[3:]
+// unsharded is the path of a file in its folder. That of a sharded source begins
+// with the first two digits of the file's digest, which is how we keep it.
+func unsharded(path string, file cache.Digest) string {
+	shard, rest, below := strings.Cut(path, "/")
+	if below && !file.IsZero() && shard == file.Hex()[:2] {
+		return rest
 	}
 	return path
 }
