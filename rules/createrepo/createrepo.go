@@ -48,10 +48,6 @@ type params struct {
 	Output         string   `arg:"output,required"`
 }
 
-// oldest is the time of the repodata of a repository without packages:
-// 1980-01-01.
-const oldest = 315532800
-
 // repo is a repository in the making.
 type repo struct {
 	*rules.Job
@@ -64,7 +60,7 @@ type repo struct {
 }
 
 func run(ctx context.Context, j *rules.Job) error {
-	r := &repo{Job: j, newest: oldest, tree: j.Trees.Builder()}
+	r := &repo{Job: j, newest: rules.Oldest, tree: j.Trees.Builder()}
 	if err := rules.Parse(j.Args, &r.params); err != nil {
 		return err
 	}

@@ -145,18 +145,15 @@ func nameInputs(ctx context.Context, j *rules.Job, c *cache.Collision, roots []c
 // setTimes gives every file without a time that of the newest file in the
 // innermost folder that has one: of a tree's repodata and .treeinfo that is the
 // newest package of the tree. So times follow from content alone.
+// None is older than rules.Oldest.
 func setTimes(ctx context.Context, trees *cache.Trees, root cache.Digest) (cache.Digest, error) {
 	t := timer{trees: trees, newest: map[cache.Digest]int64{}}
 	newest, err := t.measure(ctx, root)
 	if err != nil {
 		return cache.Digest{}, err
 	}
-	return t.set(ctx, root, max(newest, oldest))
+	return t.set(ctx, root, max(newest, rules.Oldest))
 }
-
-// oldest is the time of files in a compose without packages: 1980-01-01. None is
-// given an older one, which FAT and zip could not hold.
-const oldest = 315532800
 
 type timer struct {
 	trees *cache.Trees
@@ -192,7 +189,7 @@ func (t *timer) set(ctx context.Context, d cache.Digest, inherited int64) (cache
 		return cache.Digest{}, err
 	}
 	if newest := t.newest[d]; newest != 0 {
-		inherited = max(newest, oldest)
+		inherited = max(newest, rules.Oldest)
 	}
 	timed := make(cache.Directory, len(dir))
 	for i, n := range dir {

@@ -2,6 +2,7 @@ package rpm
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -41,10 +42,6 @@ type writeParams struct {
 	Files         [][2]string `arg:"file"`
 	Changes       []string    `arg:"change"`
 }
-
-// defaultBuildTime is the build time of a package without a changelog:
-// 1980-01-01, the oldest time that every archive format can hold.
-const defaultBuildTime = 315532800
 
 // write makes a folder with the package and, if asked for, its debuginfo.
 func write(ctx context.Context, j *rules.Job) error {
@@ -107,14 +104,14 @@ func (p *writeParams) spec() (*format.Spec, error) {
 		NEVRA:         format.NEVRA{Name: p.Name, EVR: format.EVR{Epoch: uint32(p.Epoch), Version: p.Version, Release: p.Release}, Arch: p.Arch},
 		ExclusiveArch: p.ExclusiveArch,
 		ExcludeArch:   p.ExcludeArch,
-		BuildTime:     defaultBuildTime,
+		BuildTime:     rules.Oldest, // without a changelog
 		Text: format.Text{
-			Summary: or(p.Summary, p.Name), Description: or(p.Description, or(p.Summary, p.Name)),
+			Summary: cmp.Or(p.Summary, p.Name), Description: cmp.Or(p.Description, p.Summary, p.Name),
 			License: p.License, URL: p.URL,
 		},
 	}}
 	if !s.IsSource() {
-		s.SourceRPM = fmt.Sprintf("%s-%s-%s.src.rpm", or(p.Source, p.Name), p.Version, p.Release)
+		s.SourceRPM = fmt.Sprintf("%s-%s-%s.src.rpm", cmp.Or(p.Source, p.Name), p.Version, p.Release)
 	}
 	for _, d := range []struct {
 		name string
@@ -205,11 +202,4 @@ func debuginfo(s *format.Spec) *format.Spec {
 		ModTime: s.BuildTime,
 	}}
 	return d
-}
-
-func or(s, fallback string) string {
-	if s == "" {
-		return fallback
-	}
-	return s
 }

@@ -4,6 +4,7 @@ package treemetadata
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	_ "embed"
 	"encoding/hex"
@@ -101,7 +102,7 @@ func (p *params) treeInfo(ctx context.Context, j *rules.Job) (*productmd.TreeInf
 	}
 	for _, v := range p.Variant {
 		t.Variants = append(t.Variants, productmd.TreeVariant{
-			ID: v[0], UID: v[1], Name: v[2], Type: v[3], Packages: or(v[4], "."), Repository: v[5],
+			ID: v[0], UID: v[1], Name: v[2], Type: v[3], Packages: cmp.Or(v[4], "."), Repository: v[5],
 		})
 	}
 	for _, a := range p.Addons {
@@ -115,11 +116,9 @@ func (p *params) treeInfo(ctx context.Context, j *rules.Job) (*productmd.TreeInf
 	return t, nil
 }
 
-// oldest is the time of a tree without packages: 1980-01-01.
-const oldest = 315532800
-
 // timestamp returns the time of the newest package of the tree. createrepo gives
-// it to repodata; what others make may have no time, and is searched.
+// it to repodata; what others make may have no time, and is searched. A tree
+// without packages has that of rules.Oldest.
 func (p *params) timestamp(ctx context.Context, j *rules.Job, index cache.Node) (int64, error) {
 	if index.ModTime != 0 {
 		return index.ModTime, nil
@@ -128,7 +127,7 @@ func (p *params) timestamp(ctx context.Context, j *rules.Job, index cache.Node) 
 	if err != nil {
 		return 0, err
 	}
-	newest := int64(oldest)
+	newest := int64(rules.Oldest)
 	err = j.Trees.Walk(ctx, in.Digest, func(_ string, n cache.Node) error {
 		newest = max(newest, n.ModTime)
 		return nil
@@ -184,11 +183,4 @@ func (p *params) addChecksum(ctx context.Context, j *rules.Job, t *productmd.Tre
 	h.Write(data)
 	t.Checksums[at] = productmd.Checksum{Algorithm: string(kind), Hex: hex.EncodeToString(h.Sum(nil))}
 	return n, nil
-}
-
-func or(s, fallback string) string {
-	if s == "" {
-		return fallback
-	}
-	return s
 }
