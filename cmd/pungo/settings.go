@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"maps"
@@ -139,17 +140,16 @@ func collectFlags(n *kong.Node, flags map[string]*kong.Flag) {
 	}
 }
 
-// find returns a flag of a command; of common, a flag that any command has.
-func (t flagTable) find(command, name string) *kong.Flag {
-	if command != common {
-		return t[command][name]
-	}
-	for _, command := range sortedKeys(t) {
-		if f := t[command][name]; f != nil {
-			return f
+// find returns the flag of a command that has a name; of common, those of every
+// command that has one.
+func (t flagTable) find(command, name string) []*kong.Flag {
+	var found []*kong.Flag
+	for _, c := range sortedKeys(t) {
+		if f := t[c][name]; f != nil && (c == command || command == common) {
+			found = append(found, f)
 		}
 	}
-	return nil
+	return found
 }
 
 // names lists the flags of a command with their dashes.
@@ -247,14 +247,15 @@ func (s *settings) parseFlag(line rcLine, words []string) (one setting, used int
 	if name == "" {
 		return one, 0, usagef("%s: %q is not a flag", line.at, words[0])
 	}
-	f := s.table.find(line.command, name)
-	if f == nil {
+	flags := s.table.find(line.command, name)
+	if len(flags) == 0 {
 		lacks := line.command + " has no"
 		if line.command == common {
 			lacks = "no command has the"
 		}
 		return one, 0, usagef("%s: %s flag %q%s", line.at, lacks, words[0], spell.DidYouMean("--"+name, s.table.names(line.command)))
 	}
+	f := flags[0]
 	one, used = setting{at: line.at, name: f.Name}, 1
 	switch {
 	case hasValue:
@@ -264,7 +265,7 @@ func (s *settings) parseFlag(line rcLine, words []string) (one setting, used int
 	case !f.IsBool():
 		return one, 0, usagef("%s: --%s wants a value", line.at, f.Name)
 	}
-	return one, used, one.check(f)
+	return one, used, one.checkAny(flags)
 }
 
 // splitFlag splits a word that begins with one dash or two; name is "" if it is
@@ -285,10 +286,29 @@ func cutValue(long string) (name, value string, hasValue bool) {
 	return name, value, hasValue
 }
 
+// checkAny says what is wrong with the value, if it fits none of the flags that
+// have the name in different commands: a folder is an --output of build, and not
+// one of query, which wants a format.
+func (s setting) checkAny(flags []*kong.Flag) error {
+	var first error
+	for _, f := range flags {
+		err := s.check(f)
+		if err == nil {
+			return nil
+		}
+		first = cmp.Or(first, err)
+	}
+	return first
+}
+
 // check says what is wrong with the value, with the place where it stands: once
 // it is on the command line nobody knows that.
 func (s setting) check(f *kong.Flag) error {
-	if s.value == nil {
+	switch {
+	case s.value != nil:
+	case !f.IsBool():
+		return usagef("%s: --%s wants a value", s.at, f.Name)
+	default:
 		return nil
 	}
 	target := reflect.New(f.Target.Type()).Elem()
@@ -344,11 +364,11 @@ func (s *settings) expand(config string, within []string) (words []string, err e
 	return words, nil
 }
 
-// add adds a setting if the command has the flag. In place of a --config stand
-// its lines.
+// add adds a setting if the command has a flag that it fits: what holds for every
+// command passes those by that it is not for. In place of a --config stand its
+// lines.
 func (s *settings) add(words []string, one setting, within []string) ([]string, error) {
-	switch {
-	case one.name == "config":
+	if one.name == "config" {
 		for _, name := range strings.Split(*one.value, ",") {
 			more, err := s.named(one.at, name, within)
 			if err != nil {
@@ -357,7 +377,9 @@ func (s *settings) add(words []string, one setting, within []string) ([]string, 
 			words = append(words, more...)
 		}
 		return words, nil
-	case s.table[s.command][one.name] == nil:
+	}
+	f := s.table[s.command][one.name]
+	if f == nil || one.check(f) != nil {
 		return words, nil
 	}
 	return append(words, one.word()), nil
@@ -383,7 +405,7 @@ func (s *settings) named(at, name string, within []string) ([]string, error) {
 }
 
 // environment returns the flags of the command that variables set. One that is
-// empty sets nothing.
+// empty sets nothing, and one that fits no command is a mistake.
 func (s *settings) environment(p process) ([]setting, error) {
 	var set []setting
 	flags := s.table[s.command]
@@ -398,7 +420,7 @@ func (s *settings) environment(p process) ([]setting, error) {
 			continue
 		}
 		one := setting{at: fmt.Sprintf("environment: %s=%s", variable, value), name: name, value: &value}
-		if err := one.check(f); err != nil {
+		if err := one.checkAny(s.table.find(common, name)); err != nil {
 			return nil, err
 		}
 		set = append(set, one)

@@ -83,6 +83,10 @@ func TestWithSettings(t *testing.T) {
 
 		{"environment", files{"ws/.pungorc": "build --jobs=1"}, []string{"PUNGO_JOBS=2"}, "build --jobs=3", "build --jobs=1 --jobs=2 --jobs=3"},
 		{"environment, dashes", files{}, []string{"PUNGO_KEEP_GOING=true", "PUNGO_COMPOSE_ID=x"}, "build", "build --compose-id=x --keep-going=true"},
+		{"environment, of another command's flag of that name", files{}, []string{"PUNGO_OUTPUT=/x"}, "query", "query"},
+		{"environment, of this command's flag of that name", files{}, []string{"PUNGO_OUTPUT=/x"}, "build", "build --output=/x"},
+		{"common, of another command's flag of that name", files{"ws/.pungorc": "common --output=/x"}, nil, "query", "query"},
+		{"common, of every command's flag of that name", files{"ws/.pungorc": "common --output dot"}, nil, "query", "query --output=dot"},
 		{"environment, empty", files{}, []string{"PUNGO_JOBS="}, "build", "build"},
 		{"environment, of another command", files{}, []string{"PUNGO_JOBS=2", "PUNGO_WHATEVER=3"}, "query", "query"},
 
@@ -133,6 +137,7 @@ func TestWithSettingsErrors(t *testing.T) {
 		{"not a number", files{"ws/.pungorc": "build --jobs=many"}, nil, "build", `ROOT/ws/.pungorc:1: --jobs: expected a valid 64 bit int but got "many"`},
 		{"not a choice", files{"ws/.pungorc": "common --type=weekly"}, nil, "build", `ROOT/ws/.pungorc:1: --type "weekly": want one of production,nightly,test,ci,development`},
 		{"environment", files{}, []string{"PUNGO_JOBS=many"}, "build", `environment: PUNGO_JOBS=many: --jobs: expected a valid 64 bit int but got "many"`},
+		{"another command's choice", files{"ws/.pungorc": "query --output=/x"}, nil, "build", `ROOT/ws/.pungorc:1: --output "/x": want one of label,json,dot`},
 		{"config, typed", files{"ws/.pungorc": "build:ci -k"}, nil, "build --config=cj", `--config: config "cj" is in no .pungorc; did you mean "ci"?`},
 		{"config, in a line", files{"ws/.pungorc": "build --config=x"}, nil, "build", `ROOT/ws/.pungorc:1: config "x" is in no .pungorc`},
 		{"config without a name", files{"ws/.pungorc": "build: -k"}, nil, "build", `ROOT/ws/.pungorc:1: "build:": the name after the colon is missing`},
