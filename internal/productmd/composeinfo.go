@@ -267,7 +267,7 @@ func (v *Variant) encode(e *encoder, children []string) {
 	}
 }
 
-// composeJSON, productJSON and variantJSON are the shapes that are read.
+// composeJSON is the section compose of a file that is read.
 type composeJSON struct {
 	ID     string      `json:"id"`
 	Date   string      `json:"date"`
@@ -275,78 +275,4 @@ type composeJSON struct {
 	Respin int         `json:"respin"`
 	Label  string      `json:"label"`
 	Final  bool        `json:"final"`
-}
-
-type productJSON struct {
-	Name      string `json:"name"`
-	Short     string `json:"short"`
-	Version   string `json:"version"`
-	Type      string `json:"type"`
-	Internal  bool   `json:"internal"`
-	IsLayered bool   `json:"is_layered"`
-}
-
-type variantJSON struct {
-	ID       string                       `json:"id"`
-	UID      string                       `json:"uid"`
-	Name     string                       `json:"name"`
-	Type     string                       `json:"type"`
-	Arches   []string                     `json:"arches"`
-	Paths    map[string]map[string]string `json:"paths"`
-	Variants []string                     `json:"variants"`
-	Release  *productJSON                 `json:"release"`
-}
-
-func (p productJSON) product() Product {
-	return Product{Name: p.Name, Short: p.Short, Version: p.Version, Type: cmp.Or(p.Type, "ga")}
-}
-
-// ParseComposeInfo reads composeinfo.json. The variants come sorted by uid.
-func ParseComposeInfo(r io.Reader) (*ComposeInfo, error) {
-	var payload struct {
-		BaseProduct *productJSON           `json:"base_product"`
-		Compose     composeJSON            `json:"compose"`
-		Release     productJSON            `json:"release"`
-		Variants    map[string]variantJSON `json:"variants"`
-	}
-	if err := readDocument(r, "composeinfo", &payload); err != nil {
-		return nil, err
-	}
-	c := &ComposeInfo{
-		Compose:  Compose(payload.Compose),
-		Release:  payload.Release.product(),
-		Internal: payload.Release.Internal,
-	}
-	if payload.Release.IsLayered && payload.BaseProduct == nil {
-		return nil, errors.New("a layered release without base_product")
-	}
-	if payload.Release.IsLayered {
-		base := payload.BaseProduct.product()
-		c.BaseProduct = &base
-	}
-	parents := make(map[string]string)
-	for _, v := range payload.Variants {
-		for _, id := range v.Variants {
-			parents[v.UID+"-"+id] = v.UID
-		}
-	}
-	for _, uid := range slices.Sorted(maps.Keys(payload.Variants)) {
-		v := payload.Variants[uid]
-		if v.UID != uid {
-			return nil, fmt.Errorf("variant %q has the uid %q", uid, v.UID)
-		}
-		c.Variants = append(c.Variants, v.variant(parents[uid]))
-	}
-	return c, c.Validate()
-}
-
-func (v variantJSON) variant(parent string) Variant {
-	variant := Variant{
-		ID: v.ID, UID: v.UID, Parent: parent, Name: v.Name, Type: v.Type, Arches: v.Arches, Paths: v.Paths,
-	}
-	if v.Release != nil {
-		release := v.Release.product()
-		variant.Release, variant.Internal = &release, v.Release.Internal
-	}
-	return variant
 }

@@ -1,7 +1,6 @@
 package productmd
 
 import (
-	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -46,19 +45,6 @@ func TestComposeInfoGolden(t *testing.T) {
 	golden(t, "testdata/composeinfo.json", got)
 	if want := "Server-optional"; c.Variants[0].UID != want || c.Variants[1].Arches[0] != "x86_64" {
 		t.Error("Encode sorted its argument")
-	}
-	parsed, err := ParseComposeInfo(strings.NewReader(got))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if again := encode(t, parsed); again != got {
-		t.Errorf("got\n%s\nafter\n%s", again, got)
-	}
-	if parsed.Compose != c.Compose {
-		t.Errorf("got compose %+v, want %+v", parsed.Compose, c.Compose)
-	}
-	if want := *c.Variants[2].Release; parsed.Variants[2].Release.Short != want.Short || !parsed.Variants[2].Internal {
-		t.Errorf("got %+v, want %+v", parsed.Variants[2].Release, want)
 	}
 }
 
@@ -139,75 +125,8 @@ func wantError(t *testing.T, f file, want string) {
 	}
 }
 
-func TestParseComposeInfoErrors(t *testing.T) {
-	const head = `{"header": {"type": "productmd.composeinfo", "version": "1.2"}, "payload": {
-		"compose": {"date": "20260131", "id": "A-1-20260131.0", "respin": 0, "type": "production"},
-		"release": {"name": "A", "short": "A", "version": "1"`
-	tests := []struct{ name, input, want string }{
-		{"layered without base", head + `, "is_layered": true}}}`, "a layered release without base_product"},
-		{"key is not uid", head + `}, "variants": {"A": {"uid": "B"}}}}`, `variant "A" has the uid "B"`},
-		{"not valid", head + `}, "variants": {"A": {"uid": "A"}}}}`, `variant "A": variant id "", wanted letters and digits`},
-		{"wrong shape", head + `}, "variants": []}}`, "json: cannot unmarshal array into Go struct field .variants of type map[string]productmd.variantJSON"},
+func TestPathFieldsAreSorted(t *testing.T) {
+	if list := PathFields(); !slices.IsSorted(list) {
+		t.Errorf("not sorted: %q", list)
 	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			c, err := ParseComposeInfo(strings.NewReader(tt.input))
-			if err == nil || err.Error() != tt.want {
-				t.Errorf("got %+v, error %v, want %s", c, err, tt.want)
-			}
-		})
-	}
-}
-
-// TestDummyFacts looks at what the recorded compose says, as the compose it
-// describes is documented.
-func TestDummyFacts(t *testing.T) {
-	c, err := ParseComposeInfo(strings.NewReader(readFile(t, "testdata/dummy/composeinfo.json")))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if want := dummyIdentity().Compose(); c.Compose != want {
-		t.Errorf("got %+v, want %+v", c.Compose, want)
-	}
-	parents := make(map[string]string)
-	for _, v := range c.Variants {
-		parents[v.UID] = v.Parent
-	}
-	want := map[string]string{
-		"Bar-Tools": "", "Client": "", "Client-optional": "Client", "Everything": "", "Foo-Tools": "", "Live": "", "Server": "",
-		"Server-Gluster": "Server", "Server-ResilientStorage": "Server", "Server-optional": "Server",
-	}
-	if !reflect.DeepEqual(parents, want) {
-		t.Errorf("got %v, want %v", parents, want)
-	}
-}
-
-func TestListsAreSorted(t *testing.T) {
-	for name, list := range map[string][]string{"paths": PathFields(), "types": ImageTypes(), "formats": ImageFormats()} {
-		if !slices.IsSorted(list) {
-			t.Errorf("%s are not sorted: %q", name, list)
-		}
-	}
-}
-
-func FuzzParseComposeInfo(f *testing.F) {
-	f.Add(`{"header": {"type": "productmd.composeinfo", "version": "1.2"}, "payload": {"compose": {"date": "20260131",
-		"id": "A-1-20260131.0", "respin": 0, "type": "production", "label": "RC-1.0"}, "release": {"name": "A", "short": "A",
-		"version": "1", "is_layered": true}, "base_product": {"name": "B", "short": "B", "version": "2"}, "variants": {"A":
-		{"id": "A", "uid": "A", "name": "a", "type": "variant", "arches": ["x86_64"], "paths": {"os_tree": {"x86_64": "A"}}}}}}`)
-	f.Add(`{"header": {"version": "1.0"}, "payload": {"variants": {"": {"variants": [""]}}}}`)
-	f.Fuzz(func(t *testing.T, input string) {
-		c, err := ParseComposeInfo(strings.NewReader(input))
-		if err != nil {
-			return
-		}
-		first := encode(t, c)
-		again, err := ParseComposeInfo(strings.NewReader(first))
-		if err != nil {
-			t.Fatalf("%v, in\n%s", err, first)
-		}
-		if second := encode(t, again); first != second {
-			t.Fatalf("got\n%s\nafter\n%s", second, first)
-		}
-	})
 }

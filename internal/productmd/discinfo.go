@@ -1,7 +1,6 @@
 package productmd
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"io"
@@ -66,35 +65,4 @@ func (d DiscInfo) EncodeMediaRepo(w io.Writer) error {
 	_, err := fmt.Fprintf(w, "[InstallMedia]\nname=%s\nmediaid=%d\nmetadata_expire=-1\ngpgcheck=0\ncost=500\n",
 		d.Description, d.Timestamp)
 	return err
-}
-
-// ParseDiscInfo reads .discinfo. A fraction of the timestamp is dropped; a file
-// without the fourth line stands for all discs.
-func ParseDiscInfo(r io.Reader) (DiscInfo, error) {
-	var lines []string
-	scanner := bufio.NewScanner(r)
-	for len(lines) < 4 && scanner.Scan() {
-		lines = append(lines, strings.TrimSpace(scanner.Text()))
-	}
-	if err := scanner.Err(); err != nil {
-		return DiscInfo{}, err
-	}
-	if len(lines) < 3 {
-		return DiscInfo{}, fmt.Errorf("%d lines, wanted timestamp, description, arch and disc numbers", len(lines))
-	}
-	timestamp, err := parseTimestamp(lines[0])
-	if err != nil {
-		return DiscInfo{}, err
-	}
-	d := DiscInfo{Timestamp: timestamp, Description: lines[1], Arch: lines[2]}
-	if len(lines) == 4 && lines[3] != "ALL" {
-		for _, word := range splitList(lines[3]) {
-			n, err := strconv.Atoi(word)
-			if err != nil {
-				return DiscInfo{}, fmt.Errorf("disc number %q, wanted ALL or numbers", word)
-			}
-			d.Discs = append(d.Discs, n)
-		}
-	}
-	return d, d.Validate()
 }

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"io"
 	"maps"
-	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -37,12 +36,7 @@ func TestDummyDiscInfo(t *testing.T) {
 			d.Discs = []int{1}
 		}
 		want.DiscInfo[0] = dummyTimestamp
-		text := encode(t, d)
-		sameText(t, path+": .discinfo", text, strings.Join(want.DiscInfo, "\n")+"\n")
-		parsed, err := ParseDiscInfo(strings.NewReader(text))
-		if err != nil || !reflect.DeepEqual(parsed, d) {
-			t.Errorf("%s: got %+v, %v, want %+v", path, parsed, err, d)
-		}
+		sameText(t, path+": .discinfo", encode(t, d), strings.Join(want.DiscInfo, "\n")+"\n")
 		got, err := parseINI(strings.NewReader(encode(t, mediaRepo(d))))
 		if err != nil {
 			t.Errorf("%s: %v", path, err)
@@ -86,51 +80,4 @@ func TestDiscInfoErrors(t *testing.T) {
 			wantError(t, mediaRepo(d), tt.want)
 		})
 	}
-}
-
-func TestParseDiscInfo(t *testing.T) {
-	tests := []struct {
-		name, input string
-		want        DiscInfo
-		err         string
-	}{
-		{"fraction", "1769860000.123456\nAcme OS 42\nx86_64\n1,3\n", DiscInfo{1769860000, "Acme OS 42", "x86_64", []int{1, 3}}, ""},
-		{"three lines", "1\nAcme OS 42\nx86_64", DiscInfo{1, "Acme OS 42", "x86_64", nil}, ""},
-		{"empty fourth line", "1\nAcme OS 42\nx86_64\n\nmore", DiscInfo{1, "Acme OS 42", "x86_64", nil}, ""},
-		{"two lines", "1\nAcme OS 42\n", DiscInfo{}, "2 lines, wanted timestamp, description, arch and disc numbers"},
-		{"timestamp", "x\na\nb\n", DiscInfo{}, `timestamp "x", wanted seconds since 1970`},
-		{"disc number", "1\na\nb\n1,x\n", DiscInfo{}, `disc number "x", wanted ALL or numbers`},
-		{"no description", "1\n\nb\nALL\n", DiscInfo{}, `"", wanted one line of text`},
-		{"long line", strings.Repeat("1", 1<<20), DiscInfo{}, "bufio.Scanner: token too long"},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			got, err := ParseDiscInfo(strings.NewReader(tt.input))
-			if tt.err != "" {
-				if err == nil || err.Error() != tt.err {
-					t.Errorf("got %+v, error %v, want %s", got, err, tt.err)
-				}
-				return
-			}
-			if err != nil || !reflect.DeepEqual(got, tt.want) {
-				t.Errorf("got %+v, %v, want %+v", got, err, tt.want)
-			}
-		})
-	}
-}
-
-func FuzzParseDiscInfo(f *testing.F) {
-	f.Add("1769860000.123456\nAcme OS 42\nx86_64\nALL\n")
-	f.Add("1\na\nb\n1,2\n")
-	f.Fuzz(func(t *testing.T, input string) {
-		d, err := ParseDiscInfo(strings.NewReader(input))
-		if err != nil {
-			return
-		}
-		text := encode(t, d)
-		again, err := ParseDiscInfo(strings.NewReader(text))
-		if err != nil || !reflect.DeepEqual(again, d) {
-			t.Fatalf("got %+v, %v, want %+v", again, err, d)
-		}
-	})
 }

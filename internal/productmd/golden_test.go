@@ -65,15 +65,6 @@ func sameText(t *testing.T, what, got, want string) {
 	t.Errorf("%s: got %d lines, want %d", what, len(gotLines), len(wantLines))
 }
 
-func TestDummyComposeInfo(t *testing.T) {
-	want := strings.TrimSuffix(readFile(t, "testdata/dummy/composeinfo.json"), "\n")
-	c, err := ParseComposeInfo(strings.NewReader(want))
-	if err != nil {
-		t.Fatal(err)
-	}
-	sameText(t, "composeinfo.json", encode(t, c), want)
-}
-
 func TestDummyRPMs(t *testing.T) {
 	want := strings.TrimSuffix(readFile(t, "testdata/dummy/rpms.json"), "\n")
 	r, err := ParseRPMs(strings.NewReader(want))

@@ -1,12 +1,8 @@
 package productmd
 
 import (
-	"errors"
 	"fmt"
-	"regexp"
-	"slices"
 	"strconv"
-	"strings"
 )
 
 // ComposeType says what a compose is for.
@@ -124,90 +120,4 @@ func (i Identity) LayeredProduct(short, version string) Identity {
 	i.Base = ReleaseID{Short: i.Release.Short, Version: Major(i.Release.Version)}
 	i.Release = ReleaseID{Short: short, Version: version}
 	return i
-}
-
-// idPattern splits a compose id into release, date, mark and respin.
-var idPattern = regexp.MustCompile(`^(.+)-([0-9]{8})(\.[a-z]+)?\.([0-9]{1,9})$`)
-
-// ParseID takes a compose id apart. A type of the release is recognized if it
-// is one of [ReleaseTypes]; the type of a ga release is "ga".
-//
-// Short names may contain dashes and versions may be words, so the split of the
-// release is a reading, not the only one: the first dotted number ends the
-// (first) release; without any, the last word is the version.
-func ParseID(id string) (Identity, error) {
-	m := idPattern.FindStringSubmatch(id)
-	if m == nil {
-		return Identity{}, fmt.Errorf("compose id %q, wanted <short>-<version>-<YYYYMMDD>[.<type>].<respin>", id)
-	}
-	respin, err := strconv.Atoi(m[4])
-	if err != nil {
-		return Identity{}, fmt.Errorf("compose id %q: respin %q: %w", id, m[4], err)
-	}
-	parsed := Identity{Date: m[2], Respin: respin}
-	if parsed.Type, err = parseMark(m[3]); err != nil {
-		return Identity{}, fmt.Errorf("compose id %q: %w", id, err)
-	}
-	words := strings.Split(m[1], "-")
-	if parsed.Release, words, err = cutRelease(words); err != nil {
-		return Identity{}, fmt.Errorf("compose id %q: %w", id, err)
-	}
-	if len(words) > 0 {
-		if parsed.Base, words, err = cutRelease(words); err != nil {
-			return Identity{}, fmt.Errorf("compose id %q: base product: %w", id, err)
-		}
-	}
-	if len(words) > 0 {
-		return Identity{}, fmt.Errorf("compose id %q: %q follows the base product, wanted the date", id, strings.Join(words, "-"))
-	}
-	return parsed, parsed.Validate()
-}
-
-func parseMark(mark string) (ComposeType, error) {
-	for _, c := range composeTypes {
-		if c.mark == mark {
-			return c.kind, nil
-		}
-	}
-	return "", fmt.Errorf("mark %q is of no compose type", mark)
-}
-
-// numberPattern matches a version that can be told from a word.
-var numberPattern = regexp.MustCompile(`^[0-9]+(\.[0-9]+)*$`)
-
-// cutRelease reads a release from the front of the words of an id.
-func cutRelease(words []string) (r ReleaseID, rest []string, err error) {
-	if len(words) < 2 {
-		return r, nil, errors.New("release without a version")
-	}
-	version := 1 + slices.IndexFunc(words[1:], numberPattern.MatchString)
-	if version == 0 {
-		// No number at all: the version is the word before the type.
-		version = len(words) - 1
-		if n := typeWords(words[1:], true); n > 0 && version-n >= 1 {
-			version -= n
-		}
-	}
-	r = ReleaseID{Short: strings.Join(words[:version], "-"), Version: words[version], Type: "ga"}
-	rest = words[version+1:]
-	if n := typeWords(rest, false); n > 0 {
-		r.Type = strings.Join(rest[:n], "-")
-		rest = rest[n:]
-	}
-	return r, rest, r.Validate()
-}
-
-// typeWords returns how many words at the front (or at the end) of words are a
-// release type, preferring the longest: "updates-testing" is not "updates".
-func typeWords(words []string, atEnd bool) int {
-	for n := min(2, len(words)); n > 0; n-- {
-		part := words[:n]
-		if atEnd {
-			part = words[len(words)-n:]
-		}
-		if slices.Contains(ReleaseTypes(), strings.Join(part, "-")) {
-			return n
-		}
-	}
-	return 0
 }

@@ -3,7 +3,6 @@ package productmd
 import (
 	"bytes"
 	"encoding/json"
-	"io"
 	"os/exec"
 	"strings"
 	"testing"
@@ -34,10 +33,7 @@ func TestSameAsPython(t *testing.T) {
 	}{
 		{"composeinfo", layeredComposeInfo()},
 		{"rpms", &RPMs{Compose: dummyIdentity().Compose()}},
-		{"images", sampleImages()},
 		{"modules", sampleModules()},
-		{"extra_files", sampleExtraFiles()},
-		{"tree extra_files", treeExtraFiles(sampleExtraFiles().Files)},
 		{"escapes", &Modules{Compose: Compose{
 			ID: "20261122 \"\\/\b\f\n\r\t\x00\x1f\x7f<>&'äß\u2028\ufffd€😀\U0010ffff", Date: "20261122", Type: Test,
 		}}},
@@ -49,10 +45,6 @@ func TestSameAsPython(t *testing.T) {
 		})
 	}
 }
-
-type treeExtraFiles []ExtraFile
-
-func (f treeExtraFiles) Encode(w io.Writer) error { return EncodeTreeExtraFiles(w, f) }
 
 func TestInvalidUTF8(t *testing.T) {
 	got := encode(t, &Modules{Compose: Compose{ID: "20261122 \xff\xc3", Date: "20261122", Type: Test}})

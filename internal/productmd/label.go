@@ -1,7 +1,6 @@
 package productmd
 
 import (
-	"cmp"
 	"fmt"
 	"regexp"
 	"slices"
@@ -37,27 +36,8 @@ func ParseLabel(s string) (Label, error) {
 	return Label{Milestone: m[1], Major: major, Minor: minor}, nil
 }
 
-// String returns the form that ParseLabel reads.
-func (l Label) String() string {
-	return fmt.Sprintf("%s.%d", l.MajorVersion(), l.Minor)
-}
-
-// MajorVersion returns the label without its minor version, such as "Beta-1".
-func (l Label) MajorVersion() string {
-	return fmt.Sprintf("%s-%d", l.Milestone, l.Major)
-}
-
 // Supported reports whether composes of this milestone are meant for users:
 // media are marked as supported and the compose as final.
 func (l Label) Supported() bool {
 	return l.Milestone == "RC" || l.Milestone == "Update" || l.Milestone == "SecurityFix"
-}
-
-// Compare orders labels by maturity, then by version. It returns -1, 0 or 1.
-func (l Label) Compare(m Label) int {
-	return cmp.Or(
-		cmp.Compare(slices.Index(milestones, l.Milestone), slices.Index(milestones, m.Milestone)),
-		cmp.Compare(l.Major, m.Major),
-		cmp.Compare(l.Minor, m.Minor),
-	)
 }

@@ -4,16 +4,15 @@
 //
 //	compose/metadata/composeinfo.json  [ComposeInfo]  variants and their paths
 //	compose/metadata/rpms.json         [RPMs]         every package, by variant and arch
-//	compose/metadata/images.json       [Images]       every image
 //	compose/metadata/modules.json      [Modules]      every module
-//	compose/metadata/extra_files.json  [ExtraFiles]   files beside the packages
 //	<tree>/.treeinfo                   [TreeInfo]     what an installer reads first
 //	<tree>/.discinfo, media.repo       [DiscInfo]     which medium this is
 //
 // Everything is a plain value with a Validate method that applies productmd's
 // rules, and an Encode method that validates and writes. Output depends on the
 // value alone: keys are sorted, so equal values give equal bytes. Paths in JSON
-// are relative to compose/, those in a tree's files to the tree.
+// are relative to compose/, those in a tree's files to the tree. Parsers are for
+// those who look at a finished compose.
 package productmd
 
 import (

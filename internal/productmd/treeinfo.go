@@ -158,8 +158,8 @@ func (t *TreeInfo) validateFiles() error {
 			return fmt.Errorf("checksums: %w", err)
 		}
 		sum := t.Checksums[path]
-		if err := validateChecksums(map[string]string{sum.Algorithm: sum.Hex}); err != nil {
-			return fmt.Errorf("%s: %w", path, err)
+		if sum.Algorithm == "" || sum.Hex == "" || strings.Trim(sum.Hex, "0123456789abcdef") != "" {
+			return fmt.Errorf("%s: checksum %s %q, wanted lower-case hexadecimal digits", path, sum.Algorithm, sum.Hex)
 		}
 	}
 	return nil
