@@ -126,6 +126,11 @@ type Source struct {
 	Sharded bool
 }
 
+// StateDir is the name of the folder that marks its folder as the output of builds.
+// What is in such a folder below the workspace's root is no part of the
+// definition: neither packages nor files of a source are looked for there.
+const StateDir = ".pungo"
+
 // Action makes its outputs from its inputs, by a tool or a host program.
 type Action struct {
 	Owner *Analysed // nil for the layout

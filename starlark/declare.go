@@ -257,7 +257,7 @@ func declareCompose(thread *starlark.Thread, b *starlark.Builtin, args starlark.
 	}
 	at := s.site(thread.CallStack())
 	if s.pkg != "" {
-		return nil, at.mistake("", "", &mistake{msg: "compose: called below the root, whose compose.star calls it", hint: "folders named pungo-out and those that begin with a dot are not read"})
+		return nil, at.mistake("", "", &mistake{msg: "compose: called below the root, whose compose.star calls it", hint: "the output of builds and folders that begin with a dot are not read"})
 	}
 	if s.declared.compose != nil {
 		return nil, at.mistake("", "", wrong("", "compose: called twice, first at %s", s.declared.compose.site.pos))

@@ -27,7 +27,7 @@ func checkFile(s string) error {
 		return fmt.Errorf("%q is not a path", s)
 	case strings.HasPrefix(s, "/"):
 		return fmt.Errorf("%q is an absolute path, want one below the folder of compose.star", s)
-	case !fs.ValidPath(s) && path.Clean(s) != s || strings.HasPrefix(s, ".."):
+	case !fs.ValidPath(s):
 		return fmt.Errorf("%q is not a plain path, without \"..\" and \"//\", below the folder of compose.star", s)
 	case strings.ContainsAny(s, "\x00\n"):
 		return fmt.Errorf("%q is not a path", s)
@@ -57,7 +57,11 @@ func (a *analysis) workspaceFile(pkg, name string, attr *attribute) (*file, erro
 	if info.IsDir() {
 		kind = cache.DirKind
 	}
-	f := &file{&rules.Artifact{Name: path.Base(source.Path), Kind: kind, Source: &source}}
+	name = path.Base(source.Path)
+	if name == "." {
+		name = "workspace" // the root has no name in the definition, and needs one as an input
+	}
+	f := &file{&rules.Artifact{Name: name, Kind: kind, Source: &source}}
 	a.files[source] = f
 	return f, nil
 }

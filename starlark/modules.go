@@ -174,22 +174,39 @@ func (l *loader) packages() ([]string, error) {
 	if _, err := fs.Stat(l.workspace, definitionFile); err != nil {
 		return nil, &rules.Error{Pos: rules.Position{File: definitionFile}, Msg: fileProblem(err)}
 	}
-	packages := []string{""}
-	err := fs.WalkDir(l.workspace, ".", func(p string, d fs.DirEntry, err error) error {
-		switch {
-		case err != nil:
-			return &rules.Error{Pos: rules.Position{File: p}, Msg: fileProblem(err)}
-		case l.ctx.Err() != nil:
-			return l.ctx.Err()
-		case d.IsDir() && p != "." && (strings.HasPrefix(d.Name(), ".") || d.Name() == "pungo-out"):
-			return fs.SkipDir
-		case d.Name() == definitionFile && p != definitionFile && !d.IsDir():
-			packages = append(packages, path.Dir(p))
-		}
-		return nil
-	})
+	packages, err := l.packagesIn(".", []string{""})
 	slices.Sort(packages)
 	return packages, err
+}
+
+// packagesIn adds a folder below the root, if it is a package, and those below it. A folder may
+// hold 60,000 packages of the other kind: of what is no folder only the name is
+// looked at, so a file system that lists without stat(2) is fast.
+func (l *loader) packagesIn(dir string, packages []string) ([]string, error) {
+	if err := l.ctx.Err(); err != nil {
+		return nil, err
+	}
+	entries, err := fs.ReadDir(l.workspace, dir)
+	if err != nil {
+		return nil, &rules.Error{Pos: rules.Position{File: dir}, Msg: fileProblem(err)}
+	}
+	isOutput := func(e fs.DirEntry) bool { return e.Name() == rules.StateDir }
+	if dir != "." && slices.ContainsFunc(entries, isOutput) {
+		return packages, nil
+	}
+	for _, e := range entries {
+		switch {
+		case !e.IsDir():
+			if e.Name() == definitionFile && dir != "." {
+				packages = append(packages, dir)
+			}
+		case !strings.HasPrefix(e.Name(), "."):
+			if packages, err = l.packagesIn(path.Join(dir, e.Name()), packages); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return packages, nil
 }
 
 // fileProblem returns what is wrong with a file without its path.
@@ -273,18 +290,19 @@ func (l *loader) fileOf(name, from string) (string, error) {
 		}
 		return file, nil
 	}
-	file, ok := strings.CutPrefix(name, "//")
+	var dir, below string
 	switch {
-	case ok:
-		file = strings.TrimPrefix(strings.Replace(file, ":", "/", 1), "/")
+	case strings.HasPrefix(name, "//"):
+		below = strings.TrimPrefix(strings.Replace(name[2:], ":", "/", 1), "/")
 	case strings.HasPrefix(name, ":"):
-		file = path.Join(path.Dir(from), name[1:])
+		dir, below = path.Dir(from), name[1:]
 	default:
 		return "", fmt.Errorf("load %q: want \"//dir/file.star\" or \":file.star\"", name)
 	}
-	if !fs.ValidPath(file) || strings.Contains(name, "..") {
-		return "", fmt.Errorf("load %q: leaves the workspace", name)
+	if !fs.ValidPath(below) {
+		return "", fmt.Errorf("load %q: not a plain path without \"..\"", name)
 	}
+	file := path.Join(dir, below)
 	if path.Ext(file) != ".star" || path.Base(file) == definitionFile {
 		return "", fmt.Errorf("load %q: want a .star file that is not compose.star", name)
 	}

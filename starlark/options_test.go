@@ -166,7 +166,7 @@ func TestOtherErrors(t *testing.T) {
 		},
 		{
 			name: "compose() in a package", files: minimal + "-- sub/compose.star --\n" + minimal,
-			want: "sub/compose.star:1:1: compose: called below the root, whose compose.star calls it\n  hint: folders named pungo-out and those that begin with a dot are not read",
+			want: "sub/compose.star:1:1: compose: called below the root, whose compose.star calls it\n  hint: the output of builds and folders that begin with a dot are not read",
 		},
 		{
 			name: "in a loaded file", files: minimal + `load("//lib/a.star", "f")` + "\nf(0)\n-- lib/a.star --\ndef f(n):\n    return 1 // n\n",
@@ -258,6 +258,11 @@ t(name = "a", dep = "//:root")
 fail("hidden")
 -- pungo-out/compose.star --
 fail("output")
+-- pungo-out/.pungo/lock --
+-- a/elsewhere/.pungo/lock --
+-- a/elsewhere/T-1-1.n.0/compose.star --
+fail("output")
+-- .pungo/lock --
 `)
 	phase := starlark.Phase{Name: "t", Source: []byte(`
 def _impl(ctx):
@@ -294,6 +299,70 @@ target //b:c t per compose
 	}
 	if want := []string{"a/compose.star", "a/z/compose.star", "b/compose.star", "compose.star"}; !slices.Equal(g.Files, want) {
 		t.Errorf("got files %q, want %q", g.Files, want)
+	}
+}
+
+// listing is a file system that says what its files are called, and about nothing
+// but folders and definitions anything more.
+type listing struct {
+	fstest.MapFS
+	t *testing.T
+}
+
+func (l listing) ReadDir(name string) ([]fs.DirEntry, error) {
+	entries, err := l.MapFS.ReadDir(name)
+	for i := range entries {
+		entries[i] = listed{entries[i], l.t}
+	}
+	return entries, err
+}
+
+type listed struct {
+	fs.DirEntry
+	t *testing.T
+}
+
+func (e listed) Info() (fs.FileInfo, error) {
+	e.t.Errorf("%s: its status was asked for", e.Name())
+	return e.DirEntry.Info()
+}
+
+// TestPackagesByName: a workspace with 60,000 RPMs is listed, not looked at.
+func TestPackagesByName(t *testing.T) {
+	files := workspace(minimal + "-- rpms/a.rpm --\n-- rpms/b/c.rpm --\n-- lib/compose.star --\n")
+	if _, err := starlark.Evaluate(context.Background(), listing{files, t}, starlark.Options{}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestFileNames: dots in names are no folders, and the root has a name of its own.
+func TestFileNames(t *testing.T) {
+	files := workspace(minimal + `
+load(":..odd.star", "odd")
+load("//lib/a..b.star", "even")
+
+def _impl(ctx):
+    out = ctx.actions.declare_file("out")
+    ctx.actions.tool(tool = "t", args = [ctx.attr.dir, ctx.attr.file, out], outputs = [out])
+
+t = rule(implementation = _impl, per = "compose", attrs = {"file": attr.file(), "dir": attr.file(directory = True)})
+t(name = "x", file = "..x", dir = ".")
+-- ..odd.star --
+odd = 1
+-- lib/a..b.star --
+even = 2
+-- ..x --
+`)
+	g, err := starlark.Evaluate(context.Background(), files, starlark.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, f := range g.Actions[0].Inputs() {
+		got = append(got, f.Name+" "+f.Source.Path)
+	}
+	if want := []string{"workspace .", "..x ..x"}; !slices.Equal(got, want) {
+		t.Errorf("got inputs %q, want %q", got, want)
 	}
 }
 

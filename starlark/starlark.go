@@ -61,9 +61,11 @@ const defaultMaxSteps = 50_000_000
 // which is to confine symbolic links (os.Root does).
 //
 // The root's compose.star is evaluated first, then those of the folders below
-// it, in the order of their paths; folders whose names begin with "." and
-// pungo-out are left out. A mistake in the definition is a *rules.Error, a
-// mistake of this package a *Bug, and ctx.Err() is returned if ctx ends.
+// it, in the order of their paths; folders whose names begin with "."
+// are left out, and those that hold the output of builds (rules.StateDir). Nothing
+// but the name is asked of entries that are neither folders nor compose.star. A
+// mistake in the definition is a *rules.Error, a mistake of this package a *Bug,
+// and ctx.Err() is returned if ctx ends.
 func Evaluate(ctx context.Context, workspace fs.FS, options Options) (graph *rules.Graph, err error) {
 	defer func() {
 		if r := recover(); r != nil {

@@ -258,6 +258,7 @@ func (s *scanner) entry(dir *folder, fd int, kind byte, name, p string) (f file,
 	}
 	switch typ := st.Mode & unix.S_IFMT; {
 	case err != nil:
+	case typ == unix.S_IFDIR && isOutput(fd, name):
 	case typ == unix.S_IFDIR:
 		sub, err = dir.enter(name, p, real)
 	case !wanted:
@@ -267,6 +268,13 @@ func (s *scanner) entry(dir *folder, fd int, kind byte, name, p string) (f file,
 		err = fmt.Errorf("%q: %s, want a file or a folder", p, special(st.Mode))
 	}
 	return f, sub, err
+}
+
+// isOutput reports whether the folder at an entry is the output of builds, or what
+// marks another folder as that.
+func isOutput(fd int, name string) bool {
+	var st unix.Stat_t
+	return name == rules.StateDir || unix.Fstatat(fd, name+"/"+rules.StateDir, &st, 0) == nil
 }
 
 // enter returns the folder at an entry of dir. If the entry is a symbolic link,

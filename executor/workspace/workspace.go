@@ -33,8 +33,8 @@ type Options struct {
 	// Jobs is the number of goroutines that stat and read files; 0 means
 	// GOMAXPROCS, and at least 2.
 	Jobs int
-	// Exclude lists paths relative to the root that are never part of a folder:
-	// the output folder, which holds a former compose's packages.
+	// Exclude lists paths relative to the root that are never part of a folder,
+	// besides the output of builds (rules.StateDir).
 	Exclude []string
 	// Import stores the file at an absolute path, for stores that can share its
 	// space; nil means to copy it through Create.
@@ -102,7 +102,8 @@ func Open(root, indexFile string, trees *cache.Trees, opts Options) (*Workspace,
 
 // Resolve stores a source and returns its node, named after the last element of
 // its path: a file with its executable bit, or a folder as rules.Source describes
-// it. A folder filtered by suffix has no empty folders.
+// it, without what is the output of builds (rules.StateDir). A folder filtered by
+// suffix has no empty folders.
 //
 // Files may be reached through symbolic links that stay inside the root. A source
 // that does not exist is an error that wraps fs.ErrNotExist; links that dangle or

@@ -157,6 +157,12 @@ func TestResolve(t *testing.T) {
 	f.symlink("comps.xml", "alias")
 	f.symlink("d/sub", "folder")
 	f.opts.Exclude = []string{"d/out/"}
+	f.write("d/pungo-out/.pungo/lock", "")
+	f.write("d/pungo-out/T-1/a.rpm", "former")
+	f.mkdir("d/sub/elsewhere/.pungo")
+	f.write("d/sub/elsewhere/T-1/a.rpm", "former")
+	f.symlink("../d/pungo-out", "links/former")
+	f.write(".pungo/x.rpm", "state: the workspace may be its own output")
 	a, b := cache.BLAKE3.Sum([]byte("A")).Hex()[:2], cache.BLAKE3.Sum([]byte("B")).Hex()[:2]
 	if a >= b {
 		t.Fatalf("shards %s and %s, want them in order", a, b)
