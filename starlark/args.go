@@ -12,10 +12,12 @@ import (
 // args is what ctx.actions.args(literal = False) returns: arguments in the making.
 // Each add is one rules.Arg, which vanishes as a whole if a file in it is absent.
 // Parts of the stamp in them stand for the compose's identity, unless they are
-// literal: for texts that people wrote for something else.
+// literal: for texts that people wrote for something else. What a provider passes
+// on is frozen, or whoever gets it could change the arguments of others.
 type args struct {
 	list    []rules.Arg
 	literal bool
+	frozen  bool
 }
 
 var _ starlark.HasAttrs = (*args)(nil)
@@ -34,7 +36,7 @@ func (a *args) append(arg rules.Arg) {
 
 func (a *args) String() string        { return "args(...)" }
 func (a *args) Type() string          { return "args" }
-func (a *args) Freeze()               {}
+func (a *args) Freeze()               { a.frozen = true }
 func (a *args) Truth() starlark.Bool  { return len(a.list) > 0 }
 func (a *args) Hash() (uint32, error) { return 0, fmt.Errorf("unhashable: args") }
 func (a *args) AttrNames() []string   { return []string{"add", "add_all", "add_joined"} }
@@ -42,13 +44,23 @@ func (a *args) AttrNames() []string   { return []string{"add", "add_all", "add_j
 func (a *args) Attr(name string) (starlark.Value, error) {
 	switch name {
 	case "add":
-		return starlark.NewBuiltin("args.add", a.add), nil
+		return a.adder("args.add", a.add), nil
 	case "add_all":
-		return starlark.NewBuiltin("args.add_all", a.addAll), nil
+		return a.adder("args.add_all", a.addAll), nil
 	case "add_joined":
-		return starlark.NewBuiltin("args.add_joined", a.addJoined), nil
+		return a.adder("args.add_joined", a.addJoined), nil
 	}
 	return nil, nil
+}
+
+// adder is a method that adds arguments.
+func (a *args) adder(name string, add builtin) starlark.Value {
+	return starlark.NewBuiltin(name, func(t *starlark.Thread, b *starlark.Builtin, positional starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
+		if a.frozen {
+			return nil, fmt.Errorf("%s: these arguments come from a provider, and cannot change", name)
+		}
+		return add(t, b, positional, kwargs)
+	})
 }
 
 // add is args.add(name, value, ..., format = "%s"): one argument of several
