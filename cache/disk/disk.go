@@ -7,13 +7,14 @@
 //	packs/FN/GEN-*.pack  thousands of small blobs and of results a file
 //	tmp/PID-*.tmp      files in the making
 //	corrupt/HEX        blobs that were set aside
+//	…                  what others keep beside it, see Folder
 //
 // FN is the digest function. Every file is written under a temporary name,
 // made read-only and renamed, and never changed again, so readers and writers
 // need no locks, which network file systems would not keep anyway.
 //
 // Small blobs and results gather in memory, where this process finds them at
-// once, and are written about once a second as one pack. Before that the blobs
+// once, and are written about three times a second as one pack. Before that the blobs
 // that stand alone are synced, all at once: a result that survives a crash
 // has its blobs. A killed process loses no more than its last batch.
 package disk
@@ -39,7 +40,8 @@ type Options struct {
 	Function cache.Function
 	// ReadOnly caches are never written to: every attempt is ErrReadOnly.
 	ReadOnly bool
-	// FlushEvery is how long records stay in memory only, by default a second.
+	// FlushEvery is how long records stay in memory only, by default 0.3 s: what a
+	// process that is killed loses of its work.
 	FlushEvery time.Duration
 }
 
@@ -95,7 +97,7 @@ func open(fsys fileSystem, dir string, opts Options) (*Cache, error) {
 		opts.Function = cache.BLAKE3
 	}
 	if opts.FlushEvery == 0 {
-		opts.FlushEvery = time.Second
+		opts.FlushEvery = 300 * time.Millisecond
 	}
 	c := &Cache{
 		fs: fsys, dir: dir, opts: opts,

@@ -13,7 +13,7 @@ import (
 )
 
 // Flush makes durable what was recorded before it, and the blobs that were stored
-// before that. It goes by itself once a second; a build calls it at its end.
+// before that. It goes by itself a few times a second; a build calls it at its end.
 func (c *Cache) Flush(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err

@@ -93,6 +93,17 @@ func (c *Cache) mkdir(dir string) (made bool, err error) {
 	return err == nil, err
 }
 
+// Folder returns a folder inside the cache for what others keep beside it: an index
+// of a workspace's files, say. The cache never looks into it, and as with all of the
+// cache, whoever removes it costs time and nothing else.
+func (c *Cache) Folder(name string) (string, error) {
+	dir := c.path(name)
+	if _, err := c.mkdir(dir); err != nil {
+		return "", c.explain(err)
+	}
+	return dir, nil
+}
+
 // checkFormat reports whether the folder is one that this package understands.
 func (c *Cache) checkFormat() error {
 	f, err := c.fs.Open(c.path("FORMAT"))

@@ -6,11 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
+	"path"
+	"syscall"
 	"time"
 
 	"github.com/pungo-build/pungo/cache"
 	"github.com/pungo-build/pungo/cache/materialize"
+	"github.com/pungo-build/pungo/cmd/pungo/output"
 	"github.com/pungo-build/pungo/executor"
 	"github.com/pungo-build/pungo/rules"
 )
@@ -38,15 +40,12 @@ func (c *buildCmd) Run(ctx context.Context, p process, g *Globals) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	if err := os.MkdirAll(filepath.Join(s.output, stateDir), 0o777); err != nil {
-		return environmentf("output folder: %v", err)
-	}
-	unlock, err := lock(filepath.Join(s.output, stateDir, "lock"))
+	folder, err := output.Open(s.output)
 	if err != nil {
-		return err
+		return outputError(err)
 	}
-	defer unlock()
-	r := &building{session: s, cmd: c, process: p, json: g.JSON}
+	defer folder.Close()
+	r := &building{session: s, process: p, cmd: c, folder: folder, json: g.JSON}
 	if len(c.Targets) > 0 || len(c.Without) > 0 {
 		return r.targets(ctx)
 	}
@@ -57,8 +56,9 @@ func (c *buildCmd) Run(ctx context.Context, p process, g *Globals) (err error) {
 type building struct {
 	*session
 	process
-	cmd  *buildCmd
-	json bool
+	cmd    *buildCmd
+	folder *output.Folder
+	json   bool
 
 	graph   *rules.Graph
 	build   *executor.Build
@@ -68,32 +68,29 @@ type building struct {
 }
 
 // start makes a Build of the graph, with somebody to watch it, and checks it for
-// what want needs.
-func (r *building) start(ctx context.Context, want []*rules.Artifact) error {
-	r.console = newConsole(r.stderr, consoleFor(r.process, r.cmd.Jobs))
-	sink := sinks(r.console)
+// what want needs. Whoever called it calls stop, too, unless it fails.
+func (r *building) start(ctx context.Context, want []*rules.Artifact) (err error) {
 	if r.cmd.Events != "" {
-		f, err := os.Create(r.cmd.Events)
-		if err != nil {
+		if r.events, err = os.Create(r.cmd.Events); err != nil {
 			return environmentf("events: %v", err)
 		}
-		r.events = f
-		sink = sinks(r.console, jsonLines(f))
 	}
-	build := r.executor(r.graph, sink, r.cmd.KeepGoing)
-	if err := build.Check(ctx, want...); err != nil {
+	r.console = newConsole(r.stderr, consoleFor(r.process, r.cmd.Jobs))
+	all := []rules.Sink{r.console}
+	if r.events != nil {
+		all = append(all, jsonLines(r.events))
+	}
+	r.started = time.Now()
+	r.build = r.executor(r.graph, sinks(all...), r.cmd.KeepGoing)
+	if err := r.build.Check(ctx, want...); err != nil {
 		r.console.Close()
-		return err
+		return errors.Join(err, r.endEvents(err))
 	}
-	r.build, r.started = build, time.Now()
 	return nil
 }
 
 // stop ends the display: with a card for each failure, and a summary.
 func (r *building) stop(err error) {
-	if r.build == nil {
-		return
-	}
 	report := r.build.Report()
 	r.console.Close()
 	for _, e := range report.Actions {
@@ -102,13 +99,20 @@ func (r *building) stop(err error) {
 		}
 	}
 	fmt.Fprintln(r.stderr, summary(report, time.Since(r.started)))
-	if r.events != nil {
-		jsonLines(r.events).Event(rules.Event{Time: time.Now(), Kind: rules.BuildFinished, Status: ending(err), Seconds: time.Since(r.started).Seconds()})
-		r.events.Close()
+	if err := errors.Join(r.endEvents(err), saveExplanation(r.folder, report)); err != nil {
+		fmt.Fprintf(r.stderr, "warning: %v\n", err)
 	}
-	if err := saveExplanation(r.output, report); err != nil {
-		fmt.Fprintf(r.stderr, "warning: explanation not kept: %v\n", err)
+}
+
+// endEvents writes the last event and closes the file.
+func (r *building) endEvents(err error) error {
+	if r.events == nil {
+		return nil
 	}
+	jsonLines(r.events).Event(rules.Event{
+		Time: time.Now(), Kind: rules.BuildFinished, Status: ending(err), Seconds: time.Since(r.started).Seconds(),
+	})
+	return r.events.Close()
 }
 
 // ending is how a build ended, in the words of events.
@@ -132,41 +136,74 @@ func failed(err error) error {
 	return err
 }
 
-// place materializes a tree under a temporary name and moves it to dest, where
-// nothing may be. Blobs that turn out to be lost are made again.
-func (r *building) place(ctx context.Context, tree func() (cache.Digest, error), finish func(dir string) error, dest string) error {
-	const attempts = 3
-	for attempt := 1; ; attempt++ {
-		root, err := tree()
-		if err != nil {
-			return err
-		}
-		temporary := filepath.Join(r.output, stateDir, "tmp-"+filepath.Base(dest))
-		if err := materialize.Remove(temporary); err != nil {
-			return err
-		}
-		err = materialize.Tree(ctx, r.trees, root, temporary, materialize.Options{Paths: r.disk, Jobs: r.cmd.Jobs})
+// materialize writes the tree that root returns to a place where nothing is.
+// Blobs that turn out to be lost are made again, each once; since what makes them
+// may make something else this time, root is asked again.
+func (r *building) materialize(ctx context.Context, root func() cache.Digest, dest string) (cache.Digest, error) {
+	healed := map[cache.Digest]bool{}
+	for {
+		tree := root()
+		err := materialize.Tree(ctx, r.trees, tree, dest, materialize.Options{Paths: r.disk, Jobs: r.cmd.Jobs})
 		if err == nil {
-			err = finish(temporary)
+			return tree, nil
 		}
-		if err == nil {
-			err = os.Rename(temporary, dest)
+		if removeErr := materialize.Remove(dest); removeErr != nil {
+			return tree, errors.Join(err, removeErr)
 		}
-		if err == nil {
-			return nil
-		}
-		materialize.Remove(temporary)
 		var lost *cache.BlobError
-		if !errors.As(err, &lost) || attempt == attempts {
-			return err
+		if !errors.As(err, &lost) || healed[lost.Digest] {
+			return tree, err
 		}
-		if err := r.build.Heal(ctx, lost); err != nil {
-			return err
+		if err := r.heal(ctx, tree, lost, healed); err != nil {
+			return tree, err
 		}
 	}
 }
 
-// targets builds targets: their artifacts appear below <output>/targets.
+// heal makes a lost blob again, and with it all others that a tree lacks: where
+// one is lost there are often more.
+func (r *building) heal(ctx context.Context, tree cache.Digest, lost *cache.BlobError, healed map[cache.Digest]bool) error {
+	for lost != nil && !healed[lost.Digest] {
+		healed[lost.Digest] = true
+		if err := r.build.Heal(ctx, lost); err != nil {
+			return err
+		}
+		missing, err := r.missing(ctx, tree)
+		if err != nil {
+			return err
+		}
+		lost = nil
+		for _, d := range missing {
+			if !healed[d] {
+				lost = &cache.BlobError{Digest: d, Err: cache.ErrNotFound}
+				break
+			}
+		}
+	}
+	return nil
+}
+
+// missing returns the blobs of a tree's files that the cache does not hold; none
+// if the tree cannot be walked, since then it will be another.
+func (r *building) missing(ctx context.Context, tree cache.Digest) ([]cache.Digest, error) {
+	var all []cache.Digest
+	err := r.trees.Walk(ctx, tree, func(_ string, n cache.Node) error {
+		if n.Kind == cache.FileKind {
+			all = append(all, n.Digest)
+		}
+		return nil
+	})
+	var lost *cache.BlobError
+	if errors.As(err, &lost) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return r.store.Missing(ctx, all)
+}
+
+// targets builds targets: their artifacts appear in the output folder.
 func (r *building) targets(ctx context.Context) (err error) {
 	if r.graph, err = evaluateRoot(ctx, r.process, r.root, r.cmd.matrixFlags, r.cmd.identityFlags); err != nil {
 		return err
@@ -175,15 +212,15 @@ func (r *building) targets(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	stamp, err := r.stamp()
+	if err != nil {
+		return err
+	}
 	var want []*rules.Artifact
 	for _, a := range chosen {
 		want = append(want, a.Outputs...)
 	}
 	if err := r.start(ctx, want); err != nil {
-		return err
-	}
-	stamp, err := r.stamp()
-	if err != nil {
 		return err
 	}
 	r.build.Stamp(stamp)
@@ -200,10 +237,10 @@ func (r *building) targets(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	return r.verdict()
+	return verdict(r.status())
 }
 
-// built is what `build TARGET --show-output --json` says of an artifact.
+// built is what `build TARGET --json` says of an artifact.
 type built struct {
 	Label  string       `json:"label"`
 	Cell   string       `json:"cell"`
@@ -222,31 +259,61 @@ func (r *building) made(a *rules.Analysed) []*rules.Artifact {
 	return list
 }
 
-// targetDir is where the artifacts of an instance appear.
-func (r *building) targetDir(a *rules.Analysed) string {
-	return filepath.Join(r.output, "targets", a.Label.Package, a.Label.Name, a.Cell.String())
+// targetPath is where an artifact of an instance appears:
+// targets/<package>/<name>/<cell>/<artifact>.
+func (r *building) targetPath(a *rules.Analysed, f *rules.Artifact) string {
+	return r.folder.Path(output.Targets, a.Label.Package, a.Label.Name, a.Cell.String(), f.Name)
 }
 
-// placeTarget makes the artifacts of an instance appear in the output folder.
+// placeTarget makes the artifacts of an instance appear, each in place of what it
+// was before. Others may share the folder: that of //a:b has that of //a/b:c in it.
 func (r *building) placeTarget(ctx context.Context, a *rules.Analysed) error {
-	if len(r.made(a)) == 0 {
-		return nil
-	}
-	tree := func() (cache.Digest, error) {
-		b := r.trees.Builder()
-		for _, f := range r.made(a) {
-			n, _ := r.build.Artifact(f)
-			if err := b.Add(f.Name, n); err != nil {
-				return cache.Digest{}, err
-			}
+	for _, f := range r.made(a) {
+		err := r.folder.Place(r.targetPath(a, f), func(temporary string) error {
+			return r.writeArtifact(ctx, f, temporary)
+		})
+		if err != nil {
+			return placing(err)
 		}
-		return b.Build(ctx)
 	}
-	dest := r.targetDir(a)
-	if err := os.MkdirAll(filepath.Dir(dest), 0o777); err != nil {
+	return nil
+}
+
+// placing says whose turn it is when something cannot be placed in the output
+// folder: what the file system refuses is for who runs the machine.
+func placing(err error) error {
+	var refused syscall.Errno
+	if errors.As(err, &refused) && !errors.As(err, new(*cache.BlobError)) {
+		return outputError(err)
+	}
+	return err
+}
+
+// writeArtifact writes an artifact, a file or a folder, to dest.
+func (r *building) writeArtifact(ctx context.Context, f *rules.Artifact, dest string) error {
+	n, _ := r.build.Artifact(f)
+	if n.Kind == cache.DirKind {
+		_, err := r.materialize(ctx, func() cache.Digest {
+			n, _ := r.build.Artifact(f)
+			return n.Digest
+		}, dest)
 		return err
 	}
-	return r.place(ctx, tree, func(string) error { return materialize.Remove(dest) }, dest)
+	// A file is written as the only one of a folder, and taken out of it.
+	holder := dest + ".d"
+	name := path.Base(f.Name)
+	var buildErr error
+	_, err := r.materialize(ctx, func() cache.Digest {
+		n, _ := r.build.Artifact(f)
+		n.Name = name
+		var d cache.Digest
+		d, buildErr = r.trees.Write(ctx, cache.Directory{n})
+		return d
+	}, holder)
+	if err := errors.Join(buildErr, err); err != nil {
+		return err
+	}
+	return errors.Join(os.Rename(holder+"/"+name, dest), os.Remove(holder))
 }
 
 // show prints where the artifacts of an instance are, if that was asked for.
@@ -256,7 +323,7 @@ func (r *building) show(a *rules.Analysed) error {
 	}
 	for _, f := range r.made(a) {
 		n, _ := r.build.Artifact(f)
-		b := built{a.Label.String(), a.Cell.String(), filepath.Join(r.targetDir(a), f.Name), n.Digest}
+		b := built{a.Label.String(), a.Cell.String(), r.targetPath(a, f), n.Digest}
 		if !r.json {
 			fmt.Fprintln(r.stdout, b.Path)
 		} else if err := json.NewEncoder(r.stdout).Encode(b); err != nil {
@@ -267,26 +334,41 @@ func (r *building) show(a *rules.Analysed) error {
 }
 
 // verdict is the end of a build whose actions did not fail.
-func (r *building) verdict() error {
-	switch r.status() {
-	case doomed:
+func verdict(s output.Status) error {
+	switch s {
+	case output.Doomed:
 		return &exit{code: exitTestFailed}
-	case incomplete:
+	case output.Incomplete:
 		return &exit{code: exitIncomplete}
 	}
 	return nil
 }
 
 // status is how a build whose actions did not fail ends.
-func (r *building) status() string {
-	status := finished
+func (r *building) status() output.Status {
+	status := output.Finished
 	for _, e := range r.build.Report().Actions {
 		switch {
 		case e.Status == rules.TestFailed && e.Action.Strictness == rules.Fatal:
-			return doomed
+			return output.Doomed
 		case e.Status == rules.Absent && e.Action.Strictness != rules.Off:
-			status = incomplete
+			status = output.Incomplete
 		}
 	}
 	return status
+}
+
+// notes are what a build says again when it is found to have nothing to do:
+// warnings, and tests that failed.
+func (r *building) notes() []string {
+	var notes []string
+	for _, e := range r.build.Report().Actions {
+		for _, w := range e.Warnings {
+			notes = append(notes, fmt.Sprintf("warning: %s: %s", e.Instance, w))
+		}
+		if e.Status == rules.TestFailed {
+			notes = append(notes, fmt.Sprintf("test failed: %s (%s)", e.Instance, e.Action.Strictness))
+		}
+	}
+	return notes
 }

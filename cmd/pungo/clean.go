@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
-	"github.com/pungo-build/pungo/cache/materialize"
+	"github.com/pungo-build/pungo/cmd/pungo/output"
 )
 
 // cleanCmd removes what builds left in the output folder. The cache stays: what
@@ -17,56 +17,39 @@ type cleanCmd struct {
 	outputFlag
 }
 
-// Run removes the output folder if pungo made it.
+// Run removes the output folder if pungo made it and nobody is at work in it.
 func (c *cleanCmd) Run(ctx context.Context, p process, g *Globals) error {
-	output := c.Output
-	if output == "" {
+	dir := c.Output
+	if dir == "" {
 		root, _, err := findRoot(g.Dir)
 		if err != nil {
 			return err
 		}
-		output = filepath.Join(root, outputDir)
+		dir = filepath.Join(root, outputDir)
 	}
-	entries, err := os.ReadDir(output)
-	if errors.Is(err, fs.ErrNotExist) {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, os.ErrNotExist) || err == nil && len(entries) == 0 {
 		return nil
 	}
+	left, err := output.Remove(ctx, dir)
+	if errors.Is(err, output.ErrForeign) {
+		return usagef("%v\n  hint: nothing was removed", err)
+	}
 	if err != nil {
-		return environmentf("output folder: %v", err)
+		return outputError(err)
 	}
-	marker := filepath.Join(output, stateDir)
-	if _, err := os.Lstat(marker); err != nil && len(entries) > 0 {
-		return usagef("%s: pungo did not make this folder: there is no %s in it\n  hint: nothing was removed", output, stateDir)
+	if len(left) > 0 {
+		fmt.Fprintf(p.stderr, "%s: removed what pungo made; left %s\n", shownPath(dir), strings.Join(left, ", "))
+		return nil
 	}
-	if err := empty(ctx, output, entries); err != nil {
-		return err
-	}
-	// A link to the folder, to another disk perhaps, is somebody's wish and stays.
-	if info, err := os.Lstat(output); err == nil && info.IsDir() {
-		if err := os.Remove(output); err != nil {
-			return environmentf("output folder: %v", err)
-		}
-	}
-	fmt.Fprintf(p.stderr, "removed %s\n", shownPath(output))
+	fmt.Fprintf(p.stderr, "removed %s\n", shownPath(dir))
 	return nil
 }
 
-// empty removes the entries of the output folder. The one that tells whose folder
-// it is goes last: what is left of an interrupted run can be removed by another.
-func empty(ctx context.Context, output string, entries []os.DirEntry) error {
-	for _, e := range entries {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		if e.Name() == stateDir {
-			continue
-		}
-		if err := materialize.Remove(filepath.Join(output, e.Name())); err != nil {
-			return environmentf("%v", err)
-		}
+// outputError says whose turn it is when the output folder cannot be used.
+func outputError(err error) error {
+	if errors.Is(err, output.ErrLocked) {
+		return &exit{exitLocked, err.Error()}
 	}
-	if err := materialize.Remove(filepath.Join(output, stateDir)); err != nil {
-		return environmentf("%v", err)
-	}
-	return nil
+	return environmentf("output folder: %v", err)
 }

@@ -5,22 +5,25 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
+	"io"
+	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/pungo-build/pungo/cache"
 	"github.com/pungo-build/pungo/cache/materialize"
+	"github.com/pungo-build/pungo/cmd/pungo/output"
 	"github.com/pungo-build/pungo/rules"
-	"github.com/pungo-build/pungo/rules/catalogue"
 )
 
 // compose makes a compose, unless the newest one is what it would make.
 func (r *building) compose(ctx context.Context) error {
-	early := r.look(ctx)
+	look := r.look(ctx)
+	defer look.wait()
 	graph, err := evaluateRoot(ctx, r.process, r.root, r.cmd.matrixFlags, r.cmd.identityFlags)
 	if err != nil {
 		return err
@@ -29,19 +32,19 @@ func (r *building) compose(ctx context.Context) error {
 		return usagef("%s delivers nothing, so there is no compose to make\n  hint: add createrepo and metadata, or name targets to build", graph.Files[0])
 	}
 	newest := r.newest()
-	fingerprint, err := early(sourcesOf(graph))
+	sources, err := look.fingerprint(sourcesOf(graph))
 	if err != nil {
 		return err
 	}
-	now := r.early(fingerprint)
-	if newest != nil && newest.Early == now && !r.cmd.CheckOutput {
+	early := r.early(sources)
+	if newest != nil && newest.Status == output.Finished && newest.Early == early && !r.cmd.CheckOutput {
 		return r.unchanged(newest)
 	}
 	want := wanted(graph)
 	if err := r.start(ctx, want); err != nil {
 		return err
 	}
-	rec, unchanged, err := r.make(ctx, want, newest, now)
+	rec, unchanged, err := r.make(ctx, want, newest, early)
 	r.stop(err)
 	if err != nil {
 		return failed(err)
@@ -52,59 +55,71 @@ func (r *building) compose(ctx context.Context) error {
 	if err := r.tell(ctx, rec, false); err != nil {
 		return err
 	}
-	return r.verdict()
+	return verdict(rec.Status)
 }
 
-// look starts to look at the sources of the newest compose while the definition
-// is evaluated. The function it returns gives their fingerprint; if the
-// definition turns out to have other sources, these are looked at instead.
-func (r *building) look(ctx context.Context) func([]*rules.Source) (cache.Digest, error) {
-	type outcome struct {
-		fingerprint cache.Digest
-		err         error
+// looking is a look at the sources of a compose, in the background.
+type looking struct {
+	ctx     context.Context
+	r       *building
+	sources []*rules.Source // of the compose made last: most likely they still are
+	done    chan struct{}
+	digest  cache.Digest
+	err     error
+}
+
+// look begins to look at the sources while the definition is evaluated.
+func (r *building) look(ctx context.Context) *looking {
+	l := &looking{ctx: ctx, r: r, done: make(chan struct{})}
+	if last := r.folder.Newest(func(*output.Record) bool { return true }); last != nil {
+		l.sources = last.Sources
 	}
-	sources := guessSources(r.output)
-	ready := make(chan outcome, 1)
 	go func() {
-		fp, err := r.sources.Fingerprint(ctx, sources, nil)
-		ready <- outcome{fp, err}
+		defer close(l.done)
+		l.digest, l.err = r.sources.Fingerprint(ctx, l.sources, nil)
 	}()
-	return func(actual []*rules.Source) (cache.Digest, error) {
-		first := <-ready
-		same := slices.EqualFunc(sources, actual, func(a, b *rules.Source) bool { return *a == *b })
-		if same {
-			return first.fingerprint, first.err
-		}
-		return r.sources.Fingerprint(ctx, actual, nil)
-	}
+	return l
 }
 
-// guessSources returns the sources of whatever compose is newest.
-func guessSources(output string) []*rules.Source {
-	links, _ := filepath.Glob(filepath.Join(output, "latest-*"))
-	for _, link := range links {
-		if id, err := os.Readlink(link); err == nil {
-			if rec := readRecord(output, filepath.Base(id)); rec != nil {
-				return rec.Sources
-			}
-		}
+func (l *looking) wait() { <-l.done }
+
+// fingerprint returns what stands for the sources of the definition. If they turn
+// out to be others, these are looked at instead.
+func (l *looking) fingerprint(actual []*rules.Source) (cache.Digest, error) {
+	l.wait()
+	if slices.EqualFunc(l.sources, actual, func(a, b *rules.Source) bool { return *a == *b }) {
+		return l.digest, l.err
 	}
-	return nil
+	return l.r.sources.Fingerprint(l.ctx, actual, nil)
 }
 
 // early returns what stands for everything a compose is made of, by what is
-// known before any key.
+// known before any key: nobody reads a file's content for it. It is no key, so it
+// may well differ where nothing has changed; then the keys decide.
 func (r *building) early(sources cache.Digest) cache.Digest {
 	var b strings.Builder
+	fmt.Fprintf(&b, "pungo %s\n", ownFile())
 	fmt.Fprintf(&b, "definition %s\nsources %s\nmatrix %s\n", r.graph.Digest, sources, r.matrix())
-	for _, phase := range catalogue.Phases() {
-		fmt.Fprintf(&b, "rules %s %s\n", phase.Name, r.store.Function().Sum(phase.Star))
-	}
-	tools := catalogue.Tools()
-	for _, name := range sortedKeys(tools) {
-		fmt.Fprintf(&b, "tool %s %d\n", name, tools[name].Version)
+	for _, a := range r.graph.Actions {
+		if a.Program != nil {
+			fmt.Fprintf(&b, "program %s %s\n", a.Program.Program, r.strategy.Glance(a.Program))
+		}
 	}
 	return r.store.Function().Sum([]byte(b.String()))
+}
+
+// ownFile stands for this version of pungo: its rules, its tools, and how it makes
+// graphs and keys of definitions.
+func ownFile() string {
+	path, err := os.Executable()
+	if err != nil {
+		return err.Error()
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return err.Error()
+	}
+	return fmt.Sprint(info.Size(), info.ModTime().UnixNano())
 }
 
 // matrix is the part of the matrix that was asked for, "" for all.
@@ -112,50 +127,62 @@ func (r *building) matrix() string {
 	if len(r.cmd.Variant)+len(r.cmd.Arch) == 0 {
 		return ""
 	}
-	return strings.Join(r.cmd.Variant, ",") + "." + strings.Join(r.cmd.Arch, ",")
+	set := func(names []string) string {
+		return strings.Join(slices.Compact(slices.Sorted(slices.Values(names))), ",")
+	}
+	return set(r.cmd.Variant) + "." + set(r.cmd.Arch)
 }
 
 // newest returns the record of the compose that a new one would replace, nil if
 // there is none or if another identity was asked for.
-func (r *building) newest() *record {
-	rec := latest(r.output, r.graph.Compose.Release, r.matrix())
+func (r *building) newest() *output.Record {
+	matrix, c, id := r.matrix(), r.graph.Compose, &r.cmd.identityFlags
+	rec := r.folder.Newest(func(rec *output.Record) bool {
+		return rec.Matrix == matrix && rec.Status != output.Doomed && rec.Stamp.Release == c.Release
+	})
 	if rec == nil || r.cmd.New {
 		return nil
 	}
-	id, s := &r.cmd.identityFlags, rec.Stamp
+	s := rec.Stamp
 	asked := id.ComposeID != "" && id.ComposeID != s.ID || id.Date != "" && id.Date != s.Date ||
-		id.Respin != nil && *id.Respin != s.Respin || r.graph.Compose.Type != s.Type || r.graph.Compose.Label != s.Label
+		id.Respin != nil && *id.Respin != s.Respin || c.Type != s.Type || c.Label != s.Label
 	if asked {
 		return nil
 	}
 	return rec
 }
 
+// dateFormat is that of dates in compose ids.
+const dateFormat = "20060102"
+
 // stamp is the identity of the compose to make.
 func (r *building) stamp() (rules.Stamp, error) {
 	c, id := r.graph.Compose, r.cmd.identityFlags
 	s := rules.Stamp{Release: c.Release, BaseProduct: c.BaseProduct, Type: c.Type, Label: c.Label, Date: id.Date}
+	if s.Date == "" {
+		s.Date = dateIn.FindString(id.ComposeID)
+	}
 	if s.Date == "" {
 		s.Date = time.Now().UTC().Format(dateFormat)
 	}
 	if id.Respin != nil {
 		s.Respin = *id.Respin
 	} else if id.ComposeID == "" {
-		free, err := freeRespin(r.output, s)
+		free, err := r.folder.FreeRespin(s)
 		if err != nil {
-			return s, err
+			return s, outputError(err)
 		}
 		s.Respin = free
 	}
 	s.ID = s.DefaultID()
 	if id.ComposeID != "" {
-		if !strings.Contains(id.ComposeID, s.Date) {
-			return s, usagef("--compose-id %q: want an id that contains the date, %s\n  hint: give --date too", id.ComposeID, s.Date)
-		}
 		s.ID = id.ComposeID
 	}
 	return s, nil
 }
+
+// dateIn finds the date in a compose id.
+var dateIn = regexp.MustCompile(`[0-9]{8}`)
 
 // check refuses an identity that no compose can have, before anything runs.
 func (id *identityFlags) check() error {
@@ -165,14 +192,14 @@ func (id *identityFlags) check() error {
 	if id.Respin != nil && *id.Respin < 0 {
 		return usagef("--respin %d: want 0 or more", *id.Respin)
 	}
-	if name := id.ComposeID; name != "" && (name != filepath.Base(name) || strings.HasPrefix(name, ".") || strings.HasPrefix(name, "latest-") || name == "targets") {
+	if name := id.ComposeID; name != "" && (name != filepath.Base(name) || strings.HasPrefix(name, ".") || strings.HasPrefix(name, "latest-") || name == output.Targets) {
 		return usagef("--compose-id %q: want the name of a folder", name)
+	}
+	if date := dateIn.FindString(id.ComposeID); id.ComposeID != "" && (date == "" || id.Date != "" && !strings.Contains(id.ComposeID, id.Date)) {
+		return usagef("--compose-id %q: want an id that contains the date of the compose, YYYYMMDD", id.ComposeID)
 	}
 	return nil
 }
-
-// dateFormat is that of dates in compose ids.
-const dateFormat = "20060102"
 
 // wanted are the artifacts that a compose is about: its layout and its tests.
 func wanted(graph *rules.Graph) []*rules.Artifact {
@@ -187,98 +214,63 @@ func wanted(graph *rules.Graph) []*rules.Artifact {
 
 // make runs what has to run and places the compose, unless it is newest under
 // another name or a compose that is there already.
-func (r *building) make(ctx context.Context, want []*rules.Artifact, newest *record, early cache.Digest) (rec *record, unchanged bool, err error) {
-	if err := r.build.Run(ctx, want...); err != nil {
-		return nil, false, err
-	}
-	unstamped, err := r.build.Unstamped(ctx, r.graph.Layout)
-	if err != nil {
-		return nil, false, err
-	}
-	if newest != nil && newest.Unstamped == unstamped && newest.Status == r.status() {
-		newest.Early, newest.Sources = early, sourcesOf(r.graph)
-		return newest, true, errors.Join(newest.write(r.output), r.checkOutput(ctx, newest))
-	}
+func (r *building) make(ctx context.Context, want []*rules.Artifact, newest *output.Record, early cache.Digest) (rec *output.Record, unchanged bool, err error) {
 	stamp, err := r.stamp()
 	if err != nil {
 		return nil, false, err
+	}
+	if err := r.build.Run(ctx, want...); err != nil {
+		return nil, false, err
+	}
+	rec = &output.Record{Stamp: stamp, Early: early, Sources: sourcesOf(r.graph), Matrix: r.matrix()}
+	if rec.Unstamped, err = r.build.Unstamped(ctx, r.graph.Layout); err != nil {
+		return nil, false, err
+	}
+	if newest != nil && newest.Unstamped == rec.Unstamped && newest.Status == r.status() {
+		newest.Early, newest.Sources, newest.Notes = rec.Early, rec.Sources, r.notes()
+		return newest, true, errors.Join(r.folder.WriteRecord(newest), r.checkOutput(ctx, newest))
 	}
 	r.build.Stamp(stamp)
 	if err := r.build.Run(ctx, want...); err != nil {
 		return nil, false, err
 	}
-	rec = &record{Stamp: stamp, Status: r.status(), Early: early, Sources: sourcesOf(r.graph), Unstamped: unstamped, Matrix: r.matrix()}
-	root, _ := r.build.Artifact(r.graph.Layout.Outputs[0])
-	rec.Tree = root.Digest
-	if old, err := r.existing(rec); old != nil || err != nil {
-		return old, true, err
+	rec.Status, rec.Tree, rec.Notes = r.status(), r.tree(), r.notes()
+	if r.folder.Exists(stamp.ID) {
+		old := r.folder.Record(stamp.ID)
+		if old == nil || old.Tree != rec.Tree || old.Status != rec.Status {
+			return nil, false, usagef("compose %s exists and has other content\n  hint: it was left as it is; give another --compose-id, --date or --respin", stamp.ID)
+		}
+		return old, true, r.checkOutput(ctx, old)
 	}
 	return rec, false, r.publish(ctx, rec)
 }
 
-// existing returns the record of the compose whose place rec would take: nil if
-// there is none, and an error if it is another one.
-func (r *building) existing(rec *record) (*record, error) {
-	id := rec.Stamp.ID
-	if _, err := os.Lstat(filepath.Join(r.output, id)); errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if old := readRecord(r.output, id); old != nil && old.Tree == rec.Tree && old.Status == rec.Status {
-		return old, nil
-	}
-	return nil, usagef("compose %s exists and has other content\n  hint: it was left as it is; give another --compose-id, --date or --respin", id)
+// tree is the tree of the compose as it was built.
+func (r *building) tree() cache.Digest {
+	n, _ := r.build.Artifact(r.graph.Layout.Outputs[0])
+	return n.Digest
 }
 
-// publish places the compose, its record, and then the link to it. What it was
-// made of is on disk before: a compose that the cache could not keep up with is
-// no compose.
-func (r *building) publish(ctx context.Context, rec *record) error {
+// publish places the compose. What it was made of is on disk before: a compose that
+// the cache could not keep up with is no compose.
+func (r *building) publish(ctx context.Context, rec *output.Record) error {
 	if err := r.disk.Flush(ctx); err != nil {
 		return err
 	}
-	tree := func() (cache.Digest, error) {
-		n, _ := r.build.Artifact(r.graph.Layout.Outputs[0])
-		return n.Digest, nil
-	}
-	dest := filepath.Join(r.output, rec.Stamp.ID)
-	if err := r.place(ctx, tree, func(dir string) error { return writeStatus(dir, rec.Status) }, dest); err != nil {
+	return placing(r.folder.Publish(rec, func(temporary string) (err error) {
+		rec.Tree, err = r.materialize(ctx, r.tree, temporary)
 		return err
-	}
-	if err := rec.write(r.output); err != nil {
-		return err
-	}
-	if rec.Matrix != "" || rec.Status == doomed {
-		return nil
-	}
-	return moveLatest(r.output, r.graph.Compose.Release, rec.Stamp.ID)
-}
-
-// writeStatus writes STATUS with the time of COMPOSE_ID, which is that of the
-// newest package: equal composes have equal times too.
-func writeStatus(dir, status string) error {
-	path := filepath.Join(dir, "STATUS")
-	if err := os.WriteFile(path, []byte(status+"\n"), 0o644); err != nil {
-		return err
-	}
-	for _, name := range []string{path, dir} {
-		info, err := os.Stat(filepath.Join(dir, "COMPOSE_ID"))
-		if err != nil {
-			return err
-		}
-		if err := os.Chtimes(name, info.ModTime(), info.ModTime()); err != nil {
-			return err
-		}
-	}
-	return nil
+	}))
 }
 
 // checkOutput compares the files of a compose with its tree, if that was asked
-// for.
-func (r *building) checkOutput(ctx context.Context, rec *record) error {
+// for. Where the cache is wrong itself, it forgets what is wrong, so that the next
+// build makes it again.
+func (r *building) checkOutput(ctx context.Context, rec *output.Record) error {
 	if !r.cmd.CheckOutput {
 		return nil
 	}
-	dir := filepath.Join(r.output, rec.Stamp.ID)
+	dir := r.folder.Path(rec.ID())
 	differences, err := materialize.Check(ctx, r.trees, rec.Tree, dir)
 	if err != nil {
 		return err
@@ -288,45 +280,65 @@ func (r *building) checkOutput(ctx context.Context, rec *record) error {
 		return nil
 	}
 	for _, d := range differences {
-		fmt.Fprintf(r.stderr, "%s: %s\n", rec.Stamp.ID, d)
+		fmt.Fprintf(r.stderr, "%s: %s\n", rec.ID(), d)
+		r.verify(ctx, rec.Tree, d.Path)
 	}
-	return &exit{exitFailed, fmt.Sprintf("compose %s is not as it was made\n  hint: remove %s and build again", rec.Stamp.ID, dir)}
+	return &exit{exitFailed, fmt.Sprintf("compose %s is not as it was made\n  hint: remove %s and build again", rec.ID(), dir)}
+}
+
+// verify reads a file of a tree from the cache, which sets aside what is corrupt.
+func (r *building) verify(ctx context.Context, tree cache.Digest, path string) {
+	n, err := r.trees.Lookup(ctx, tree, path)
+	if err != nil || n.Kind != cache.FileKind {
+		return
+	}
+	f, err := r.store.Open(ctx, n.Digest)
+	if err != nil {
+		return
+	}
+	defer f.Close()
+	if _, err := io.Copy(io.Discard, f); err != nil {
+		fmt.Fprintf(r.stderr, "cache: %v\n", err)
+	}
 }
 
 // unchanged says that there is nothing to do.
-func (r *building) unchanged(rec *record) error {
+func (r *building) unchanged(rec *output.Record) error {
+	if err := r.folder.Link(rec.Stamp.Release); err != nil {
+		return outputError(err)
+	}
+	if r.build == nil {
+		// Nobody has said it in this run.
+		for _, note := range rec.Notes {
+			fmt.Fprintln(r.stderr, note)
+		}
+	}
 	if err := r.tell(context.Background(), rec, true); err != nil {
 		return err
 	}
-	if rec.Status == incomplete {
-		return &exit{code: exitIncomplete}
-	}
-	if rec.Status == doomed {
-		return &exit{code: exitTestFailed}
-	}
-	return nil
+	return verdict(rec.Status)
 }
 
 // told is what a build of a compose says with --json.
 type told struct {
-	ComposeID string       `json:"compose_id"`
-	Path      string       `json:"path"`
-	Status    string       `json:"status"`
-	Unchanged bool         `json:"unchanged"`
-	Digest    cache.Digest `json:"digest"`
+	ComposeID string        `json:"compose_id"`
+	Path      string        `json:"path"`
+	Status    output.Status `json:"status"`
+	Unchanged bool          `json:"unchanged"`
+	Digest    cache.Digest  `json:"digest"`
 }
 
 // tell prints where the compose is and, if it is new, what is in it.
-func (r *building) tell(ctx context.Context, rec *record, unchanged bool) error {
-	dir := filepath.Join(r.output, rec.Stamp.ID)
+func (r *building) tell(ctx context.Context, rec *output.Record, unchanged bool) error {
+	dir := r.folder.Path(rec.ID())
 	if r.json {
-		return json.NewEncoder(r.stdout).Encode(told{rec.Stamp.ID, dir, rec.Status, unchanged, rec.Tree})
+		return json.NewEncoder(r.stdout).Encode(told{rec.ID(), dir, rec.Status, unchanged, rec.Tree})
 	}
 	if unchanged {
-		fmt.Fprintf(r.stdout, "nothing changed since %s\n%s\n", rec.Stamp.ID, dir)
+		fmt.Fprintf(r.stdout, "nothing changed since %s\n%s\n", rec.ID(), dir)
 		return nil
 	}
-	fmt.Fprintf(r.stdout, "%s %s\n%s\n", rec.Stamp.ID, rec.Status, dir)
+	fmt.Fprintf(r.stdout, "%s %s\n%s\n", rec.ID(), rec.Status, dir)
 	return r.contents(ctx, rec.Tree)
 }
 
@@ -375,4 +387,8 @@ func size(n int64) string {
 		value, prefix = value/unit, prefix[1:]
 	}
 	return fmt.Sprintf("%.1f %cB", value, prefix[0])
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	return slices.Sorted(maps.Keys(m))
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/pungo-build/pungo/cache"
+	"github.com/pungo-build/pungo/cmd/pungo/output"
 	"github.com/pungo-build/pungo/executor"
 	"github.com/pungo-build/pungo/rules"
 )
@@ -26,7 +27,7 @@ func (c *explainCmd) Run(ctx context.Context, p process, g *Globals) (err error)
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	known, err := readExplanation(s.output)
+	known, err := readExplanation(output.At(s.output))
 	if errors.Is(err, fs.ErrNotExist) {
 		return usagef("nothing was built in %s yet", s.output)
 	}

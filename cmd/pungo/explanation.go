@@ -3,10 +3,10 @@ package main
 import (
 	"encoding/json"
 	"os"
-	"path/filepath"
 	"slices"
 
 	"github.com/pungo-build/pungo/cache"
+	"github.com/pungo-build/pungo/cmd/pungo/output"
 	"github.com/pungo-build/pungo/executor"
 	"github.com/pungo-build/pungo/rules"
 )
@@ -103,14 +103,12 @@ func (o *outcome) makes(input *executor.Field) bool {
 	return slices.ContainsFunc(o.Outputs, func(n cache.Node) bool { return n.Digest == input.Digest })
 }
 
-func explanationPath(output string) string {
-	return filepath.Join(output, stateDir, "explanation.json")
-}
+const explanationFile = "explanation.json"
 
 // saveExplanation keeps what a build did, held against the builds before.
-func saveExplanation(output string, report executor.Report) error {
+func saveExplanation(folder *output.Folder, report executor.Report) error {
 	before := map[string]explained{}
-	if old, err := readExplanation(output); err == nil {
+	if old, err := readExplanation(folder); err == nil {
 		for _, e := range old.Actions {
 			before[e.id()] = e
 		}
@@ -120,7 +118,7 @@ func saveExplanation(output string, report executor.Report) error {
 	if err != nil {
 		return err
 	}
-	return writeFile(explanationPath(output), data)
+	return folder.WriteState(explanationFile, data)
 }
 
 // explain puts the actions of a build before those that it did not take up.
@@ -156,8 +154,8 @@ func explain(before map[string]explained, report executor.Report) explanation {
 	return now
 }
 
-func readExplanation(output string) (*explanation, error) {
-	data, err := os.ReadFile(explanationPath(output))
+func readExplanation(folder *output.Folder) (*explanation, error) {
+	data, err := os.ReadFile(folder.State(explanationFile))
 	if err != nil {
 		return nil, err
 	}

@@ -24,7 +24,7 @@ import (
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	os.Exit(run(ctx, process{
 		args: os.Args[1:], env: os.Environ(), stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr,
@@ -116,10 +116,14 @@ func finish(p process, err error) int {
 	if err == nil {
 		return exitDone
 	}
-	if text := strings.TrimSpace(err.Error()); text != "" {
+	code, text := exitCode(err), strings.TrimSpace(err.Error())
+	if code == exitInterrupted {
+		text = "interrupted"
+	}
+	if text != "" {
 		fmt.Fprintln(p.stderr, "pungo: "+text)
 	}
-	return exitCode(err)
+	return code
 }
 
 // exitCode classifies an error by whose turn it is. Of several that came together

@@ -19,7 +19,7 @@ import (
 //	mkrpm FILE NAME VERSION ARCH [KEY=VALUE ...]
 //
 // Keys are requires, provides and file, each any number of times, and damage: one
-// of truncate, magic, sizes, traversal.
+// of truncate, tail, payload, magic, sizes, traversal.
 func mkrpm(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 4 {
 		ts.Fatalf("usage: mkrpm file name version arch [key=value...]")
@@ -64,6 +64,10 @@ func damaged(data []byte, how string) ([]byte, error) {
 	case "":
 	case "truncate":
 		return data[:700], nil
+	case "tail":
+		return data[:len(data)-60], nil
+	case "payload":
+		data[len(data)-10] ^= 1
 	case "magic":
 		copy(data, "PK\x03\x04")
 	case "sizes":

@@ -4,13 +4,16 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/pungo-build/pungo/cache"
 	"github.com/pungo-build/pungo/cache/disk"
+	"github.com/pungo-build/pungo/cmd/pungo/output"
 	"github.com/pungo-build/pungo/executor"
 	"github.com/pungo-build/pungo/executor/local"
 	"github.com/pungo-build/pungo/executor/workspace"
@@ -46,10 +49,26 @@ func evaluateRoot(ctx context.Context, p process, root string, m matrixFlags, id
 	for _, phase := range catalogue.Phases() {
 		phases = append(phases, starlark.Phase{Name: phase.Name, Source: phase.Star})
 	}
-	return starlark.Evaluate(ctx, dir.FS(), starlark.Options{
+	return starlark.Evaluate(ctx, workspaceFS{dir.FS(), root}, starlark.Options{
 		Defines: m.Define, Variants: m.Variant, Arches: m.Arch, Type: id.composeType(), Label: id.Label, Phases: phases,
 		Print: func(at rules.Position, text string) { p.stderr.Write([]byte(at.String() + ": " + text + "\n")) },
 	})
+}
+
+// workspaceFS is the workspace as evaluation sees it. Links cannot lead out of it.
+type workspaceFS struct {
+	fs.FS
+	root string
+}
+
+// ReadDir implements fs.ReadDirFS. That of the embedded FS asks for the status of
+// each entry, which in a folder with 60,000 packages costs more than all the rest
+// of a build that has nothing to do.
+func (w workspaceFS) ReadDir(name string) ([]fs.DirEntry, error) {
+	if info, err := fs.Stat(w.FS, name); err != nil || !info.IsDir() {
+		return nil, &fs.PathError{Op: "readdir", Path: name, Err: fs.ErrNotExist}
+	}
+	return os.ReadDir(filepath.Join(w.root, filepath.FromSlash(name)))
 }
 
 // session is a workspace with its cache: what actions are looked up and run
@@ -63,6 +82,10 @@ type session struct {
 	store   cache.Store
 	trees   *cache.Trees
 	sources *workspace.Workspace
+	// strategy runs host programs; its warnings go to warn, which is set while
+	// somebody watches.
+	strategy *local.Local
+	warn     func(text string)
 }
 
 // openSession opens the cache and the sources of the workspace that g.Dir is in.
@@ -86,17 +109,30 @@ func openSession(p process, g *Globals, flags cacheFlags) (*session, error) {
 		}
 	}
 	if s.disk, err = disk.Open(dir, disk.Options{Function: fn}); err != nil {
-		return nil, err
+		return nil, environmentf("%v", err)
 	}
 	s.store = cache.Verified(s.disk)
 	s.trees = cache.NewTrees(s.store)
+	s.strategy = local.New(s.trees, local.Options{
+		// Inputs can be linked where the output is, if the cache is there too.
+		Paths: s.disk, Dir: output.At(s.output).State(),
+		Warn: func(text string) {
+			if s.warn != nil {
+				s.warn(text)
+			}
+		},
+	})
 	var exclude []string
 	if rel, err := filepath.Rel(root, s.output); err == nil && filepath.IsLocal(rel) {
 		exclude = append(exclude, filepath.ToSlash(rel))
 	}
+	indexes, err := s.disk.Folder("workspaces")
+	if err != nil {
+		s.disk.Close()
+		return nil, environmentf("%v", err)
+	}
 	name := sha256.Sum256([]byte(root))
-	index := filepath.Join(dir, "workspaces", hex.EncodeToString(name[:16]))
-	s.sources, err = workspace.Open(root, index, s.trees, workspace.Options{Jobs: flags.Jobs, Exclude: exclude, Import: s.disk.Import})
+	s.sources, err = workspace.Open(root, filepath.Join(indexes, hex.EncodeToString(name[:16])), s.trees, workspace.Options{Jobs: flags.Jobs, Exclude: exclude, Import: s.disk.Import})
 	if err != nil {
 		s.disk.Close()
 		return nil, err
@@ -139,29 +175,20 @@ func (s *session) Close() error {
 
 // executor returns a build of the graph with everything that this machine has.
 func (s *session) executor(graph *rules.Graph, sink rules.Sink, keepGoing bool) *executor.Build {
+	s.warn = func(text string) {
+		if sink != nil {
+			sink.Event(rules.Event{Time: time.Now(), Kind: rules.Warned, Text: text})
+		}
+	}
 	return executor.New(graph, executor.Options{
 		Tools:      catalogue.Tools(),
 		Store:      s.store,
 		Actions:    s.disk,
 		Sources:    s.sources,
-		Strategies: []executor.Strategy{s.local(sink)},
+		Strategies: []executor.Strategy{s.strategy},
 		Sink:       sink,
 		Jobs:       s.flags.Jobs,
 		KeepGoing:  keepGoing,
-	})
-}
-
-// local runs host programs, in folders on the file system of the output so that
-// inputs can be linked.
-func (s *session) local(sink rules.Sink) *local.Local {
-	return local.New(s.trees, local.Options{
-		Paths: s.disk,
-		Dir:   filepath.Join(s.output, stateDir),
-		Warn: func(text string) {
-			if sink != nil {
-				sink.Event(rules.Event{Time: time.Now(), Kind: rules.Warned, Text: text})
-			}
-		},
 	})
 }
 
@@ -169,7 +196,11 @@ func (s *session) local(sink rules.Sink) *local.Local {
 func sourcesOf(graph *rules.Graph) []*rules.Source {
 	var sources []*rules.Source
 	seen := map[rules.Source]bool{}
-	for _, a := range graph.Actions {
+	actions := graph.Actions
+	if graph.Layout != nil {
+		actions = append(slices.Clone(actions), graph.Layout)
+	}
+	for _, a := range actions {
 		for _, f := range a.Inputs() {
 			if f.Source != nil && !seen[*f.Source] {
 				seen[*f.Source] = true

@@ -110,6 +110,9 @@ func (p *writeParams) spec() (*format.Spec, error) {
 			License: p.License, URL: p.URL,
 		},
 	}}
+	if !format.IsRPMArch(p.Arch) {
+		return nil, fmt.Errorf("arch %q is not known, want an rpm arch such as x86_64, noarch or src", p.Arch)
+	}
 	if !s.IsSource() {
 		s.SourceRPM = fmt.Sprintf("%s-%s-%s.src.rpm", cmp.Or(p.Source, p.Name), p.Version, p.Release)
 	}
