@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/pungo-build/pungo/cache"
@@ -71,7 +72,7 @@ func layout(ctx context.Context, j *rules.Job) error {
 	}
 	for _, pair := range p.Deliver {
 		if top, _, _ := strings.Cut(pair[0], "/"); top != "compose" && top != "logs" {
-			return fmt.Errorf("%q is neither below compose/ nor below logs/", pair[0])
+			return fmt.Errorf("%s: folder %q is neither below compose/ nor below logs/", pair[1], pair[0])
 		}
 	}
 	root, err := place(ctx, j, p.Deliver)
@@ -101,9 +102,9 @@ func layout(ctx context.Context, j *rules.Job) error {
 func place(ctx context.Context, j *rules.Job, at [][2]string) (cache.Node, error) {
 	roots := make([]cache.Digest, 0, len(at))
 	for _, pair := range at {
-		dir, input := pair[0], pair[1]
+		dir, input := folder(pair[0]), pair[1]
 		if dir != "" && (!fs.ValidPath(dir) || dir == ".") {
-			return cache.Node{}, fmt.Errorf("%q is not a clean relative path", dir)
+			return cache.Node{}, fmt.Errorf("%s: folder %q is not a clean relative path", input, pair[0])
 		}
 		n, err := j.Input(ctx, input)
 		if err != nil {
@@ -129,6 +130,13 @@ func place(ctx context.Context, j *rules.Job, at [][2]string) (cache.Node, error
 		return cache.Node{}, nameInputs(ctx, j, c, roots, at)
 	}
 	return cache.Node{Kind: cache.DirKind, Digest: root}, err
+}
+
+// folder takes empty elements out of a path: a part of the stamp may expand to
+// nothing, as "compose/images/{label}" does without a label.
+func folder(dir string) string {
+	elements := slices.DeleteFunc(strings.Split(dir, "/"), func(e string) bool { return e == "" })
+	return strings.Join(elements, "/")
 }
 
 // nameInputs says which inputs a collision is between.

@@ -140,10 +140,9 @@ func TestMergeErrors(t *testing.T) {
 		{"two files", []string{"", "in/0/a", "", "in/1/b"}, &rules.Collision{Path: "d/x", Inputs: []string{"in/0/a", "in/1/b"}}, ""},
 		{"below", []string{"p/q", "in/0/a", "p", "in/4/e", "p/q/d", "in/1/b/d"}, &rules.Collision{Path: "p/q/d/x", Inputs: []string{"in/0/a", "in/1/b/d"}}, ""},
 		{"file and folder", []string{"", "in/0/a", "", "in/3/d"}, &rules.Collision{Path: "d", Inputs: []string{"in/0/a", "in/3/d"}}, ""},
-		{"upwards", []string{"a/../../b", "in/3/d"}, nil, `"a/../../b" is not a clean relative path`},
-		{"upwards, a folder", []string{"..", "in/0/a"}, nil, `".." is not a clean relative path`},
-		{"absolute", []string{"/etc", "in/3/d"}, nil, `"/etc" is not a clean relative path`},
-		{"here", []string{".", "in/3/d"}, nil, `"." is not a clean relative path`},
+		{"upwards", []string{"a/../../b", "in/3/d"}, nil, `in/3/d: folder "a/../../b" is not a clean relative path`},
+		{"upwards, a folder", []string{"..", "in/0/a"}, nil, `in/0/a: folder ".." is not a clean relative path`},
+		{"here", []string{".", "in/3/d"}, nil, `in/3/d: folder "." is not a clean relative path`},
 		{"no input", []string{"a", "in/9/x"}, nil, "input in/9/x: "},
 	}
 	for _, test := range tests {
@@ -206,6 +205,12 @@ func TestLayout(t *testing.T) {
 				"logs/log 900000000 l\n",
 		},
 		{
+			name:    "parts of the stamp that expanded to nothing",
+			files:   map[string]file{"in/0/x": {text: "x"}, "in/1/y": {text: "y"}, "in/2/z": {text: "z"}},
+			deliver: []string{"compose/a/", "in/0/x", "compose//b", "in/1/y", "logs/", "in/2/z"},
+			want:    "COMPOSE_ID 315532800 T-1\ncompose/a/x 315532800 x\ncompose/b/y 315532800 y\nlogs/z 315532800 z\n",
+		},
+		{
 			name:    "no time is older than 1980 unless a package says so",
 			files:   map[string]file{"in/0/a/x.rpm": {text: "x", time: 5}, "in/0/a/y": {text: "y"}},
 			deliver: []string{"compose/a", "in/0/a"},
@@ -238,10 +243,11 @@ func TestLayoutErrors(t *testing.T) {
 		want    string
 	}{
 		{"collision", []string{"compose/a", "in/0/x", "compose/a", "in/1/x"}, "compose/a/x: delivered by in/0/x and by in/1/x, and not the same"},
-		{"beside", []string{"", "in/2/COMPOSE_ID"}, `"" is neither below compose/ nor below logs/`},
-		{"elsewhere", []string{"composes/a", "in/0/x"}, `"composes/a" is neither below compose/ nor below logs/`},
-		{"back", []string{"compose/../logs", "in/0/x"}, `"compose/../logs" is not a clean relative path`},
-		{"out", []string{"logs/../..", "in/0/x"}, `"logs/../.." is not a clean relative path`},
+		{"beside", []string{"", "in/2/COMPOSE_ID"}, `in/2/COMPOSE_ID: folder "" is neither below compose/ nor below logs/`},
+		{"absolute", []string{"/compose/a", "in/0/x"}, `in/0/x: folder "/compose/a" is neither below compose/ nor below logs/`},
+		{"elsewhere", []string{"composes/a", "in/0/x"}, `in/0/x: folder "composes/a" is neither below compose/ nor below logs/`},
+		{"back", []string{"compose/../logs", "in/0/x"}, `in/0/x: folder "compose/../logs" is not a clean relative path`},
+		{"out", []string{"logs/../..", "in/0/x"}, `in/0/x: folder "logs/../.." is not a clean relative path`},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
