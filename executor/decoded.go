@@ -9,8 +9,8 @@ import (
 )
 
 // decodedBlobs keeps what was made of blobs, the least recently used of which it
-// forgets. A decoded value is counted with the size of its blob, since nobody
-// knows its own; an index is three to five times as large.
+// forgets. A value counts as what whoever decoded it says that it costs: a blob of
+// 20 KB may name a package set of 200 MB.
 type decodedBlobs struct {
 	blobs   cache.Blobs
 	flights flights[decodedKey, any]
@@ -18,7 +18,7 @@ type decodedBlobs struct {
 	mu      sync.Mutex
 	entries map[decodedKey]*list.Element
 	recent  *list.List // of decodedEntry, the most recently used first
-	size    int64      // of the blobs
+	cost    int64      // of all entries, in bytes of memory
 	limit   int64
 }
 
@@ -30,6 +30,7 @@ type decodedKey struct {
 type decodedEntry struct {
 	key   decodedKey
 	value any
+	cost  int64
 }
 
 func newDecodedBlobs(blobs cache.Blobs, limit int64) *decodedBlobs {
@@ -37,7 +38,7 @@ func newDecodedBlobs(blobs cache.Blobs, limit int64) *decodedBlobs {
 }
 
 // get returns what decode makes of a blob, once for all who ask.
-func (c *decodedBlobs) get(ctx context.Context, key decodedKey, decode func([]byte) (any, error)) (any, error) {
+func (c *decodedBlobs) get(ctx context.Context, key decodedKey, decode func([]byte) (any, int64, error)) (any, error) {
 	if v, ok := c.known(key); ok {
 		return v, nil
 	}
@@ -49,11 +50,13 @@ func (c *decodedBlobs) get(ctx context.Context, key decodedKey, decode func([]by
 		if err != nil {
 			return nil, err
 		}
-		v, err := decode(data)
-		if err == nil {
-			c.keep(key, v)
+		v, cost, err := decode(data)
+		if err != nil {
+			return nil, err
 		}
-		return v, err
+		// A value that takes no memory is still an entry of the map.
+		c.keep(decodedEntry{key, v, max(cost, 1)})
+		return v, nil
 	})
 }
 
@@ -68,18 +71,19 @@ func (c *decodedBlobs) known(key decodedKey) (any, bool) {
 	return e.Value.(decodedEntry).value, true
 }
 
-func (c *decodedBlobs) keep(key decodedKey, value any) {
+// keep adds an entry that is not there; one that costs more than everything may
+// is not kept, rather than all others for it.
+func (c *decodedBlobs) keep(e decodedEntry) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if key.digest.Size() > c.limit {
+	if e.cost > c.limit {
 		return
 	}
-	c.entries[key] = c.recent.PushFront(decodedEntry{key, value})
-	c.size += key.digest.Size()
-	for c.size > c.limit {
-		last := c.recent.Back()
-		old := c.recent.Remove(last).(decodedEntry).key
-		delete(c.entries, old)
-		c.size -= old.digest.Size()
+	c.entries[e.key] = c.recent.PushFront(e)
+	c.cost += e.cost
+	for c.cost > c.limit {
+		old := c.recent.Remove(c.recent.Back()).(decodedEntry)
+		delete(c.entries, old.key)
+		c.cost -= old.cost
 	}
 }

@@ -316,12 +316,14 @@ func TestDecoded(t *testing.T) {
 	c := newDecodedBlobs(m, 10)
 	decoded := 0
 	get := func(text, kind string) string {
-		v, err := c.get(t.Context(), decodedKey{put(text), kind}, func(b []byte) (any, error) {
+		v, err := c.get(t.Context(), decodedKey{put(text), kind}, func(b []byte) (any, int64, error) {
 			decoded++
 			if kind == "bad" {
-				return nil, errors.New("bad")
+				return nil, 4, errors.New("bad")
 			}
-			return kind + " " + string(b), nil
+			cost, _, _ := strings.Cut(kind, " ")
+			n, err := strconv.ParseInt(cost, 10, 64)
+			return kind + " " + string(b), n, err
 		})
 		if err != nil {
 			return err.Error()
@@ -329,20 +331,27 @@ func TestDecoded(t *testing.T) {
 		return v.(string)
 	}
 	steps := []struct {
-		text, kind, want string
-		decoded          int // so far
+		text, kind, want string // a kind begins with its cost
+		decoded          int    // so far
 	}{
-		{"1234", "a", "a 1234", 1},
-		{"1234", "a", "a 1234", 1},
-		{"1234", "b", "b 1234", 2},
-		{"1234", "bad", "bad", 3},
-		{"1234", "bad", "bad", 4},
-		{"1234", "a", "a 1234", 4},
-		{"5678", "a", "a 5678", 5}, // b 1234 has to go
-		{"1234", "a", "a 1234", 5},
-		{"1234", "b", "b 1234", 6},
-		{"much too long", "a", "a much too long", 7},
-		{"much too long", "a", "a much too long", 8},
+		{"blob", "4 a", "4 a blob", 1},
+		{"blob", "4 a", "4 a blob", 1},
+		{"blob", "4 b", "4 b blob", 2},
+		{"blob", "bad", "bad", 3},
+		{"blob", "bad", "bad", 4},
+		{"blob", "4 a", "4 a blob", 4},
+		{"other", "4 a", "4 a other", 5}, // 4 b has to go
+		{"blob", "4 a", "4 a blob", 5},
+		{"blob", "4 b", "4 b blob", 6},
+		{"x", "11 small blob", "11 small blob x", 7}, // too dear to be kept
+		{"x", "11 small blob", "11 small blob x", 8},
+		{"blob", "4 b", "4 b blob", 8},
+		{"a blob that is much larger than its value", "1 c", "1 c a blob that is much larger than its value", 9},
+		{"a blob that is much larger than its value", "1 c", "1 c a blob that is much larger than its value", 9},
+		{"x", "10 all", "10 all x", 10}, // takes everybody's place
+		{"blob", "4 b", "4 b blob", 11},
+		{"nothing", "0", "0 nothing", 12},
+		{"nothing", "0", "0 nothing", 12},
 	}
 	for i, step := range steps {
 		if got := get(step.text, step.kind); got != step.want || decoded != step.decoded {

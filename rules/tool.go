@@ -40,8 +40,10 @@ type Host interface {
 	Call(ctx context.Context, c Call) (cache.Result, error)
 	// Decoded returns what decode made of the blob d. The value is kept in memory
 	// and shared by everybody who asks with the same digest and kind, so nobody
-	// changes it; kind names what decode yields.
-	Decoded(ctx context.Context, d cache.Digest, kind string, decode func([]byte) (any, error)) (any, error)
+	// changes it; kind names what decode yields. The cost is what the value occupies
+	// in memory, in bytes, as well as decode can tell: it decides how many values
+	// are kept.
+	Decoded(ctx context.Context, d cache.Digest, kind string, decode func([]byte) (value any, cost int64, err error)) (any, error)
 	// Each runs fn for 0 … n-1, as many at a time as the executor has free slots,
 	// and returns the error of the smallest i that failed.
 	Each(ctx context.Context, n int, fn func(ctx context.Context, i int) error) error

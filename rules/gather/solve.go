@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"github.com/pungo-build/pungo/cache"
-	"github.com/pungo-build/pungo/internal/repodata"
 	format "github.com/pungo-build/pungo/internal/rpm"
 	"github.com/pungo-build/pungo/internal/solve"
 	"github.com/pungo-build/pungo/rules"
@@ -154,13 +153,23 @@ type universe struct {
 	pool    *solve.Pool
 }
 
+// poolShare is what part of the packages' memory the solver's index of them
+// takes beside them: 0.4 was measured for 60,000 generated packages. A universe
+// is charged with both, since it holds the packages even when nobody else does.
+const poolShare = 2
+
 func loadUniverse(ctx context.Context, j *rules.Job, path string) (*universe, error) {
 	n, err := j.Input(ctx, path)
 	if err != nil {
 		return nil, err
 	}
-	v, err := j.Decoded(ctx, n.Digest, "gather.universe", func([]byte) (any, error) {
-		return newUniverse(ctx, j, n.Digest)
+	v, err := j.Decoded(ctx, n.Digest, "gather.universe", func([]byte) (any, int64, error) {
+		u, err := newUniverse(ctx, j, n.Digest)
+		if err != nil {
+			return nil, 0, err
+		}
+		cost, err := packages.Memory(ctx, j.Trees, n.Digest)
+		return u, cost + cost/poolShare, err
 	})
 	if err != nil {
 		return nil, err
@@ -180,50 +189,12 @@ func newUniverse(ctx context.Context, j *rules.Job, set cache.Digest) (*universe
 		candidates[i].Package = &e.Package
 		headers[i] = &e.Package
 	}
-	owners, err := fileOwners(ctx, j, entries, solve.FileRequirements(headers))
+	owners, err := fileOwners(ctx, j, set, entries, solve.FileRequirements(headers))
 	if err != nil {
 		return nil, err
 	}
 	u.pool = solve.NewPool(candidates, solve.PoolOptions{FileProvides: owners})
 	return u, nil
-}
-
-// fileOwners finds the owners of paths. Entries know the paths that primary
-// metadata lists; only if others are wanted are whole file lists read, one at a
-// time, since all of a distribution would not fit in memory.
-func fileOwners(ctx context.Context, j *rules.Job, entries []*packages.Entry, paths []string) (map[string][]int, error) {
-	owners := map[string][]int{}
-	for _, path := range paths {
-		if !repodata.PrimaryPath(path) {
-			owners[path] = nil
-		}
-	}
-	if len(owners) == 0 {
-		return owners, nil
-	}
-	found := make([][]string, len(entries))
-	err := j.Each(ctx, len(entries), func(ctx context.Context, i int) error {
-		record, err := j.Trees.Store().Get(ctx, entries[i].Header)
-		if err != nil {
-			return err
-		}
-		files, err := packages.DecodeFileList(record)
-		if err != nil {
-			return fmt.Errorf("%s: %w", entries[i].File, err)
-		}
-		for _, f := range files {
-			if _, wanted := owners[f.Path]; wanted {
-				found[i] = append(found[i], f.Path)
-			}
-		}
-		return nil
-	})
-	for i, paths := range found {
-		for _, path := range paths {
-			owners[path] = append(owners[path], i)
-		}
-	}
-	return owners, err
 }
 
 // trees of a result, in the order of lists.

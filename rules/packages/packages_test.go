@@ -24,12 +24,13 @@ func (h host) Call(context.Context, rules.Call) (cache.Result, error) {
 	return cache.Result{}, errors.New("no tool to call")
 }
 
-func (h host) Decoded(ctx context.Context, d cache.Digest, kind string, decode func([]byte) (any, error)) (any, error) {
+func (h host) Decoded(ctx context.Context, d cache.Digest, kind string, decode func([]byte) (any, int64, error)) (any, error) {
 	b, err := h.store.Get(ctx, d)
 	if err != nil {
 		return nil, err
 	}
-	return decode(b)
+	v, _, err := decode(b)
+	return v, err
 }
 
 func (h host) Each(ctx context.Context, n int, fn func(ctx context.Context, i int) error) error {
@@ -197,6 +198,43 @@ func TestSetRoundTrip(t *testing.T) {
 				t.Errorf("%s: %v", path, err)
 			}
 		}
+	}
+}
+
+// charging adds up what decoded values cost.
+type charging struct {
+	host
+	sum *int64
+}
+
+func (c charging) Decoded(ctx context.Context, d cache.Digest, kind string, decode func([]byte) (any, int64, error)) (any, error) {
+	return c.host.Decoded(ctx, d, kind, func(b []byte) (any, int64, error) {
+		v, cost, err := decode(b)
+		*c.sum += cost
+		return v, cost, err
+	})
+}
+
+// TestMemory: what is known of a set before it is loaded is what its shards
+// are charged with.
+func TestMemory(t *testing.T) {
+	trees := newTrees()
+	var entries []*packages.Entry
+	for i := range 300 {
+		entries = append(entries, entry(t, trees, named(fmt.Sprintf("p%03d", i)), fmt.Sprint(i)))
+	}
+	set, err := packages.Write(t.Context(), trees, entries)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var charged int64
+	j := &rules.Job{Host: charging{host{trees.Store()}, &charged}, Trees: trees}
+	if _, err := packages.LoadTree(t.Context(), j, set.Digest); err != nil {
+		t.Fatal(err)
+	}
+	got, err := packages.Memory(t.Context(), trees, set.Digest)
+	if err != nil || got != charged || got < 300*100 {
+		t.Errorf("got %d and error %v, want %d, and more than 100 bytes a package", got, err, charged)
 	}
 }
 
