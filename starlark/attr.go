@@ -74,15 +74,6 @@ func (a *attribute) Freeze()               {}
 func (a *attribute) Truth() starlark.Bool  { return true }
 func (a *attribute) Hash() (uint32, error) { return 0, fmt.Errorf("unhashable: attr") }
 
-// depends reports whether values name targets.
-func (a *attribute) depends() bool {
-	switch a.kind {
-	case labelKind, labelsKind, collectKind, fileKind, filesKind, fileDictKind:
-		return true
-	}
-	return false
-}
-
 // zero is the value of an attribute that is not given and has no default.
 func (a *attribute) zero() starlark.Value {
 	switch a.kind {
