@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/pungo-build/pungo/cmd/pungo/output"
 	"github.com/pungo-build/pungo/executor"
 	"github.com/pungo-build/pungo/rules"
 )
@@ -25,33 +26,50 @@ func (c *planCmd) Run(ctx context.Context, p process, g *Globals) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	graph, err := evaluateRoot(ctx, p, s.root, c.matrixFlags, identityFlags{})
+	// What a build would do is asked of what builds, which here only reads.
+	r := &building{
+		session: s, process: p, folder: output.At(s.output), json: g.JSON,
+		cmd: &buildCmd{matrixFlags: c.matrixFlags, cacheFlags: c.cacheFlags, targetArgs: c.targetArgs},
+	}
+	if r.graph, err = evaluateRoot(ctx, p, s.root, c.matrixFlags, identityFlags{}); err != nil {
+		return err
+	}
+	want, err := c.want(r)
 	if err != nil {
 		return err
 	}
-	chosen, err := c.targetArgs.choose(graph, s.pkg)
-	if err != nil {
-		return err
-	}
-	var want []*rules.Artifact
-	for _, a := range chosen {
-		want = append(want, a.Outputs...)
-	}
-	if len(c.Targets)+len(c.Without) == 0 && graph.Layout != nil {
-		want = append(want, graph.Layout.Outputs...)
-	}
-	build := s.executor(graph, nil, true)
+	build := s.executor(r.graph, nil, true)
 	if err := build.Check(ctx, want...); err != nil {
 		if exitCode(err) != exitEnvironment {
 			return err
 		}
 		fmt.Fprintf(p.stderr, "warning: %v\n", err)
 	}
+	// A build that found everything else unchanged would not ask for the identity.
+	if newest := r.newest(); newest != nil {
+		build.Stamp(newest.Stamp)
+	}
 	steps, err := build.Plan(ctx, want...)
 	if err != nil {
 		return err
 	}
 	return c.print(p, g, steps)
+}
+
+// want lists the artifacts that the build would be about.
+func (c *planCmd) want(r *building) ([]*rules.Artifact, error) {
+	if len(c.Targets)+len(c.Without) == 0 && r.graph.Layout != nil {
+		return wanted(r.graph), nil
+	}
+	chosen, err := c.targetArgs.choose(r.graph, r.pkg)
+	if err != nil {
+		return nil, err
+	}
+	var want []*rules.Artifact
+	for _, a := range chosen {
+		want = append(want, a.Outputs...)
+	}
+	return want, nil
 }
 
 // planned is what `plan --json` says of an action.
