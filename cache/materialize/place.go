@@ -130,8 +130,14 @@ func (p *placer) hardlink(ctx context.Context, dir int, n *cache.Node, blob stri
 
 func fitsMode(n *cache.Node, st *unix.Stat_t) bool { return st.Mode&0o7777 == mode(n) }
 
+// fitsTime reports whether an inode has the time that n wants. Where n wants none,
+// any would do, but for what it says: that nobody wrote to the inode.
 func fitsTime(n *cache.Node, st *unix.Stat_t) bool {
-	return n.ModTime == 0 || n.ModTime == st.Mtim.Sec && st.Mtim.Nsec == 0
+	want := n.ModTime
+	if want == 0 {
+		want = cache.Untouched
+	}
+	return want == st.Mtim.Sec && st.Mtim.Nsec == 0
 }
 
 // adopt gives an inode the mode and time of n, as far as it has others.
