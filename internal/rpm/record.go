@@ -268,6 +268,25 @@ func DecodeFiles(b []byte, p *Package) error {
 	return d.end("file list record")
 }
 
+// EachPath calls fn for each path of the record that AppendFiles wrote, in its
+// order. What fn gets is overwritten after it returns: who looks for a few paths
+// in many lists allocates nothing for the others.
+func EachPath(b []byte, fn func(path []byte)) error {
+	d := decoder{data: string(b)}
+	if _, err := sizePaths(d.data); err != nil {
+		return err
+	}
+	d.magic('F')
+	var path []byte
+	for range d.length(3) {
+		d.byte()
+		shared := d.byte()
+		path = append(path[:shared], d.text()...)
+		fn(path)
+	}
+	return d.end("file list record")
+}
+
 // sizePaths checks a file list record and returns the bytes of all its paths.
 func sizePaths(s string) (total int, err error) {
 	d := decoder{data: s}

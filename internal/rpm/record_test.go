@@ -6,6 +6,7 @@ import (
 	"math"
 	"os"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -190,6 +191,30 @@ func BenchmarkDecodeMeta(b *testing.B) {
 		for i, record := range records {
 			if err := DecodeMeta(record, &all[i]); err != nil {
 				b.Fatal(err)
+			}
+		}
+	}
+}
+
+// TestEachPath: the paths are those that DecodeFiles reads, and what it refuses
+// is refused before the first.
+func TestEachPath(t *testing.T) {
+	for name, p := range recordSamples(t) {
+		record := p.AppendFiles(nil)
+		var got, want []string
+		if err := EachPath(record, func(path []byte) { got = append(got, string(path)) }); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		for _, f := range p.Files {
+			want = append(want, f.Path)
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: got %q, want %q", name, got, want)
+		}
+		for n := range record {
+			err := EachPath(record[:n], func(path []byte) { t.Errorf("%s, cut off after %d bytes: got %q", name, n, path) })
+			if err == nil {
+				t.Errorf("%s, cut off after %d bytes: no error", name, n)
 			}
 		}
 	}

@@ -107,15 +107,14 @@ func DecodeHeader(b []byte) (*rpm.Package, [32]byte, error) {
 	return p, sha, nil
 }
 
-// DecodeFileList reads only the list of files of a header record.
-func DecodeFileList(b []byte) ([]rpm.File, error) {
+// EachPath calls fn for each path in the list of files of a header record, as
+// rpm.EachPath does.
+func EachPath(b []byte, fn func(path []byte)) error {
 	_, parts, err := splitHeader(b)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	var p rpm.Package
-	err = rpm.DecodeFiles(parts[1], &p)
-	return p.Files, err
+	return rpm.EachPath(parts[1], fn)
 }
 
 func splitHeader(b []byte) (sha [32]byte, parts [3][]byte, err error) {

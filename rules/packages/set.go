@@ -16,8 +16,8 @@ const HeaderDir = "header"
 
 // The names inside a shard.
 const (
-	metaName   = "meta"
-	rpmName    = "rpm"
+	metaName = "meta"
+	rpmName  = "rpm"
 )
 
 // Load returns the packages of the set at a path of the job's input root,
