@@ -73,12 +73,12 @@ func (b *Build) toolFault(s *step) string {
 		return err.Error()
 	}
 	// Any stamp will do: a placeholder may stand where a number is wanted.
-	g := Given{Stamp: &rules.Stamp{Date: "20000101"}, Inputs: make([]Input, len(s.inputs))}
+	g := given{Stamp: &rules.Stamp{Date: "20000101"}, Inputs: make([]input, len(s.inputs))}
 	for i, f := range s.inputs {
-		g.Inputs[i] = Input{Artifact: f, Node: cache.Node{Kind: f.Kind}}
+		g.Inputs[i] = input{Artifact: f, Node: cache.Node{Kind: f.Kind}}
 	}
 	k := newKeyed(b.opts.Store.Function(), leading(s.action))
-	Describe(s.action, g, k)
+	describe(s.action, g, k)
 	if err := tool.Check(k.args); err != nil {
 		return tool.Name + ": " + err.Error()
 	}

@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"syscall"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/pungo-build/pungo/cache"
 	"github.com/pungo-build/pungo/rules"
@@ -19,6 +22,10 @@ type ActionError struct {
 	Err    error
 	// Log is the end of what a host program printed.
 	Log string
+	// Stdout and Stderr are all of it, blobs of the store; zero if it printed
+	// nothing. Of what is enormous the middle is left out, and the blob says so.
+	// Nothing else refers to them, so they stay no longer than the cache pleases.
+	Stdout, Stderr cache.Digest
 }
 
 func (e *ActionError) Error() string { return e.Action.String() + ": " + e.Err.Error() }
@@ -57,6 +64,19 @@ func (e *BugError) Error() string {
 	}
 	return text
 }
+
+// exitStatus is the error that a host program's exit status is. From 129 on it
+// tells a signal, as a shell has it.
+func exitStatus(code int) error {
+	if name := unix.SignalName(syscall.Signal(code - signalled)); code > signalled && name != "" {
+		return fmt.Errorf("exit status %d: killed by %s", code, name)
+	}
+	return fmt.Errorf("exit status %d", code)
+}
+
+// signalled is the first exit status that is none a program gives for itself: it
+// was killed, or its runtime gave up.
+const signalled = 128
 
 // ErrInterrupted says that the build was stopped from outside.
 var ErrInterrupted = errors.New("interrupted")

@@ -3,7 +3,7 @@
 //
 // A Build is one build of one graph. Run makes artifacts; it may be called
 // several times, and what is done stays done. For every action that is ready,
-// Describe says what its result depends on; the digest of that is its key. If
+// describe says what its result depends on; the digest of that is its key. If
 // the action cache has a result under the key, that is a hit, else the action
 // runs: a Tool in this process, a host program by a Strategy.
 //
@@ -18,7 +18,9 @@ package executor
 import (
 	"context"
 	"errors"
+	"fmt"
 	"runtime"
+	"strings"
 	"sync"
 	"time"
 
@@ -39,15 +41,12 @@ type Options struct {
 	// Jobs is the number of actions, or parts of actions, that run at a time; 0
 	// means GOMAXPROCS.
 	Jobs int
-	// Memory that actions may ask for at a time, in MiB; 0 means no bound.
+	// Memory that actions may ask for at a time, in MiB; 0 means what the machine has.
 	Memory int
 	// KeepGoing goes on after a failure with what does not depend on it.
 	KeepGoing bool
-	// RequireCached makes it a failure that an action would have to run.
-	RequireCached bool
-	// Salt disowns every result that was recorded with another.
-	Salt string
-	// Decoded bounds what Job.Decoded keeps, in bytes of blobs; 0 means 256 MiB.
+	// Decoded bounds what Job.Decoded keeps, in bytes of memory; 0 means a quarter of
+	// Memory, and 256 MiB at least.
 	Decoded int64
 	// Now is the clock of events and durations; nil means time.Now.
 	Now func() time.Time
@@ -67,14 +66,17 @@ type Forgetter interface {
 
 // Strategy runs host programs.
 type Strategy interface {
-	// Fingerprint returns what stands for the program in keys: its digest, versions
-	// of packages. If the strategy cannot run it, the error is an
+	// Fingerprint returns what stands for the program in keys, and for the place
+	// where it runs as far as the program can see it: its digest, versions of
+	// packages, the kind of sandbox. If the strategy cannot run it, the error is an
 	// *UnavailableError. arch is "" if any will do.
 	Fingerprint(ctx context.Context, t *rules.Toolchain, arch string) (string, error)
 	// Run runs a command to its end. Its outputs are in the store then, those that
-	// were not made are left out. That the program failed is no error but an
-	// ExitCode; a blob that is missing is a *cache.BlobError. If ctx ends, so do the
-	// program and its children.
+	// were not made are left out; so is what it printed, whole, unless that is
+	// enormous. That the program failed is no error but an ExitCode, 128 and the
+	// number of the signal if it was killed by one. That it could not be started is
+	// an error, and a blob that is missing a *cache.BlobError. If ctx ends, so do
+	// the program and its children.
 	Run(ctx context.Context, c *Command) (cache.Result, error)
 }
 
@@ -146,8 +148,11 @@ func New(graph *rules.Graph, opts Options) *Build {
 	if opts.Now == nil {
 		opts.Now = time.Now
 	}
+	if opts.Memory <= 0 {
+		opts.Memory = physicalMemory()
+	}
 	if opts.Decoded <= 0 {
-		opts.Decoded = 256 << 20
+		opts.Decoded = max(int64(opts.Memory)<<20/4, 256<<20)
 	}
 	opts.Actions = cache.Complete(opts.Actions, opts.Store)
 	b := &Build{
@@ -208,18 +213,6 @@ func (b *Build) edges() [][]int {
 // Stamp sets the identity of the run. Before, Run leaves alone what depends on it.
 func (b *Build) Stamp(s rules.Stamp) { b.stamp = &s }
 
-// Closure returns the actions that make the artifacts, and those that make their
-// inputs, in the order of the graph.
-func (b *Build) Closure(want ...*rules.Artifact) []*rules.Action {
-	var actions []*rules.Action
-	for i, in := range b.closure(want) {
-		if in {
-			actions = append(actions, b.steps[i].action)
-		}
-	}
-	return actions
-}
-
 // closure marks the steps that artifacts need.
 func (b *Build) closure(want []*rules.Artifact) []bool {
 	in := make([]bool, len(b.steps))
@@ -272,8 +265,9 @@ func (b *Build) Run(ctx context.Context, want ...*rules.Artifact) error {
 }
 
 // Artifact returns what an artifact is, and how the action that made it ended.
-// The status is "" while there is nothing to tell; Hit, Ran and TestFailed come
-// with a node. A source that was used is a Hit.
+// The status is "" while there is nothing to tell; Hit and Ran come with a node,
+// and so does TestFailed, unless the test failed before it made the artifact. A
+// source that was used is a Hit.
 func (b *Build) Artifact(f *rules.Artifact) (cache.Node, rules.Status) {
 	if f.Source != nil {
 		if n, ok := b.sources.known(*f.Source); ok {
@@ -293,7 +287,8 @@ func (b *Build) Artifact(f *rules.Artifact) (cache.Node, rules.Status) {
 	return s.output(f), s.entry.Status
 }
 
-// output returns the node of an artifact that the step has made.
+// output returns the node of an artifact that the step has made; its Kind is 0 if
+// the step is a test that failed before it did.
 func (s *step) output(f *rules.Artifact) cache.Node {
 	n, _ := s.result.Output(outputPath(f))
 	n.Name = f.Name
@@ -301,8 +296,8 @@ func (s *step) output(f *rules.Artifact) cache.Node {
 }
 
 // input returns what step i made of an artifact, or an Input that is absent.
-func (b *Build) input(f *rules.Artifact, i int) Input {
-	in := Input{Artifact: f}
+func (b *Build) input(f *rules.Artifact, i int) input {
+	in := input{Artifact: f}
 	if b.plan.steps[i].state == done {
 		in.Node = b.steps[i].output(f)
 	}
@@ -327,7 +322,7 @@ func (b *Build) unstamped(ctx context.Context, i int, known map[int]cache.Digest
 		return d, nil
 	}
 	s := b.steps[i]
-	g := Given{Inputs: make([]Input, len(s.inputs)), Identity: b.identity(s.action)}
+	g := given{Inputs: make([]input, len(s.inputs)), Identity: b.identity(s.action)}
 	for n, f := range s.inputs {
 		in, err := b.unstampedInput(ctx, f, known)
 		if err != nil {
@@ -339,41 +334,45 @@ func (b *Build) unstamped(ctx context.Context, i int, known map[int]cache.Digest
 		return cache.Digest{}, blame(s.action, err)
 	}
 	k := newKeyed(b.opts.Store.Function(), leading(s.action))
-	Describe(s.action, g, k)
+	describe(s.action, g, k)
 	d, _, _, err := k.key()
 	known[i] = d
 	return d, err
 }
 
-func (b *Build) unstampedInput(ctx context.Context, f *rules.Artifact, known map[int]cache.Digest) (Input, error) {
+func (b *Build) unstampedInput(ctx context.Context, f *rules.Artifact, known map[int]cache.Digest) (input, error) {
 	i, made := b.producer(f)
 	switch {
 	case !made, off(f.Producer):
-		return Input{Artifact: f}, nil
+		return input{Artifact: f}, nil
 	case !b.steps[i].stamped && !b.plan.steps[i].state.settled():
-		return Input{}, blame(f.Producer, errors.New("is to be run before what depends on it can be compared"))
+		return input{}, blame(f.Producer, errors.New("is to be run before what depends on it can be compared"))
 	case !b.steps[i].stamped:
 		return b.input(f, i), nil
 	}
 	d, err := b.unstamped(ctx, i, known)
 	var unavailable *UnavailableError
 	if f.Producer.Optional && errors.As(err, &unavailable) {
-		return Input{Artifact: f}, nil // it will be absent
+		return input{Artifact: f}, nil // it will be absent
 	}
-	return Input{Artifact: f, Node: cache.Node{Name: f.Name, Kind: cache.FileKind, Digest: d}}, err
+	return input{Artifact: f, Node: cache.Node{Name: f.Name, Kind: cache.FileKind, Digest: d}}, err
 }
 
-// identity names the releases that an action's arguments may name by the stamp,
-// and that are no part of it.
+// identity is what a stamp tells that two composes do not differ in only because
+// one is newer: the releases, but no date, respin, compose type or label.
 func (b *Build) identity(a *rules.Action) string {
-	var id string
+	var id strings.Builder
+	add := func(role string, r *rules.Release) {
+		if r != nil {
+			fmt.Fprintf(&id, "%s %q %q %q %q\n", role, r.Name, r.Short, r.Version, r.Type)
+		}
+	}
 	if c := b.graph.Compose; c != nil {
-		id = c.Short + "-" + c.Version
+		add("release", &c.Release)
+		add("base product", c.BaseProduct)
 	}
-	if a.Product != nil {
-		id += "/" + a.Product.Short + "-" + a.Product.Version
-	}
-	return id
+	add("layered product", a.Product)
+	return id.String()
 }
 
 // off reports whether an action is a test that is not to be run.

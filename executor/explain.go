@@ -35,27 +35,27 @@ func (f Field) String() string {
 	return text
 }
 
-// explained is the Reader that writes the explanation.
+// explained is the reader that writes the explanation.
 type explained struct {
 	fields []Field
 }
 
-// Fact implements Reader.
-func (e *explained) Fact(f Fact) {
+// fact implements reader.
+func (e *explained) fact(f fact) {
 	switch f.Kind {
-	case Argument:
+	case argumentFact:
 		e.argument(f)
-	case Variable:
+	case variableFact:
 		e.add(Field{Name: "environment " + f.Name, Value: f.Value})
-	case Property:
+	case propertyFact:
 		e.add(Field{Name: "property " + f.Name, Value: f.Value})
-	case Output:
+	case outputFact:
 		e.add(Field{Name: "output", Value: f.Value})
-	case Timeout:
+	case timeoutFact:
 		e.add(Field{Name: "timeout", Value: f.Duration.String()})
-	case Salt:
+	case saltFact:
 		e.add(Field{Name: "salt " + f.Name, Value: f.Value})
-	case InputRoot:
+	case inputFact:
 		e.input(f)
 	}
 }
@@ -64,7 +64,7 @@ func (e *explained) add(f Field) { e.fields = append(e.fields, f) }
 
 // argument adds a field for the first of arguments that belong together, and the
 // others to its value.
-func (e *explained) argument(f Fact) {
+func (e *explained) argument(f fact) {
 	value := f.Value
 	if f.From != nil {
 		value = strings.Replace(value, f.Name, "{"+f.From.Name+" of "+origin(f.From)+"}", 1)
@@ -73,7 +73,7 @@ func (e *explained) argument(f Fact) {
 	case !f.Begins:
 		last := &e.fields[len(e.fields)-1]
 		last.Value = strings.TrimPrefix(last.Value+" "+value, " ")
-	case len(e.fields) == 0 && value == ToolProgram:
+	case len(e.fields) == 0 && value == toolProgram:
 		e.add(Field{Name: "tool"})
 	case len(e.fields) == 0:
 		e.add(Field{Name: "program", Value: value})
@@ -84,7 +84,7 @@ func (e *explained) argument(f Fact) {
 	}
 }
 
-func (e *explained) input(f Fact) {
+func (e *explained) input(f fact) {
 	field := Field{Name: "input " + f.Name, Digest: f.Node.Digest}
 	if f.From != nil {
 		field.Name, field.From = "input "+f.From.Name, origin(f.From)

@@ -49,7 +49,7 @@ func (h *host) Call(ctx context.Context, c rules.Call) (cache.Result, error) {
 	}
 	// The arguments are at hand: all of them are passed over.
 	k := newKeyed(h.b.opts.Store.Function(), toolWords+len(c.Args))
-	describeCall(c, tool.Version, h.b.opts.Salt, k)
+	describeCall(c, tool.Version, k)
 	key, root, dirs, err := k.key()
 	if err != nil {
 		return cache.Result{}, &BugError{Value: fmt.Sprintf("call of tool %s: %v", c.Tool, err)}

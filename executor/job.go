@@ -39,13 +39,13 @@ type looked struct {
 	prepared *prepared // nil if the key could not be made
 	result   cache.Result
 	hit      bool
-	log      string // of a test that failed
+	printed  printed // by a test that failed
 	took     time.Duration
 	err      error
 }
 
 // look makes the key of an action and looks up what is recorded under it.
-func (b *Build) look(ctx context.Context, a *rules.Action, g Given, again bool) (l looked) {
+func (b *Build) look(ctx context.Context, a *rules.Action, g given, again bool) (l looked) {
 	begin := b.opts.Now()
 	defer func() { l.took = b.opts.Now().Sub(begin) }()
 	defer recoverBug(&l.err)
@@ -62,15 +62,15 @@ func (b *Build) look(ctx context.Context, a *rules.Action, g Given, again bool) 
 	l.result, l.hit, l.err = b.lookup(ctx, l.prepared.key)
 	l.hit = l.hit && fits(a, l.result) == nil
 	if l.hit && l.result.ExitCode != 0 {
-		l.log = b.tail(ctx, l.result)
+		l.printed = b.printed(ctx, l.result)
 	}
 	return l
 }
 
-func (b *Build) prepare(a *rules.Action, g Given) (*prepared, error) {
+func (b *Build) prepare(a *rules.Action, g given) (*prepared, error) {
 	k, e := newKeyed(b.opts.Store.Function(), leading(a)), &explained{}
-	Describe(a, g, k)
-	Describe(a, g, e)
+	describe(a, g, k)
+	describe(a, g, e)
 	p := &prepared{action: a, fields: e.fields, origins: map[string]string{}}
 	for f, path := range pathsOf(a, g.Inputs) {
 		p.origins[path] = origin(f)
@@ -86,13 +86,13 @@ func (b *Build) prepare(a *rules.Action, g Given) (*prepared, error) {
 // lacking reports whether absent inputs leave an action nothing to run with: an
 // optional one all of whose inputs are absent, or a tool that lost an argument it
 // needs.
-func (b *Build) lacking(a *rules.Action, g Given, args []string) error {
-	n := slices.IndexFunc(g.Inputs, Input.absent)
+func (b *Build) lacking(a *rules.Action, g given, args []string) error {
+	n := slices.IndexFunc(g.Inputs, input.absent)
 	if n < 0 {
 		return nil
 	}
 	from := g.Inputs[n].Artifact
-	if a.Optional && !slices.ContainsFunc(g.Inputs, func(in Input) bool { return !in.absent() }) {
+	if a.Optional && !slices.ContainsFunc(g.Inputs, func(in input) bool { return !in.absent() }) {
 		return fmt.Errorf("%s of %s is absent", from.Name, origin(from))
 	}
 	if t := b.opts.Tools[a.Tool]; t != nil {
@@ -122,14 +122,19 @@ func (b *Build) lookup(ctx context.Context, key cache.Digest) (cache.Result, boo
 
 // fits reports what is wrong with a result as that of an action: each declared
 // output has to be there, as what it was declared, and for a tool nothing else.
+// An exit status that a test gives is a verdict, and then any output may be
+// missing: what reads it finds it absent.
 func fits(a *rules.Action, r cache.Result) error {
-	if r.ExitCode != 0 && !a.Test {
-		return fmt.Errorf("exit status %d", r.ExitCode)
+	if r.ExitCode != 0 && (!a.Test || r.ExitCode >= signalled) {
+		return exitStatus(r.ExitCode)
 	}
 	declared := map[string]bool{}
 	for _, f := range a.Outputs {
 		declared[outputPath(f)] = true
 		n, ok := r.Output(outputPath(f))
+		if !ok && r.ExitCode != 0 {
+			continue
+		}
 		if !ok {
 			return fmt.Errorf("output %q was not made", f.Name)
 		}
@@ -149,9 +154,10 @@ func fits(a *rules.Action, r cache.Result) error {
 type outcome struct {
 	result cache.Result
 	ran    bool // by this worker; else the result was recorded meanwhile
-	log    string
-	took   time.Duration
-	err    error
+	// printed is by a host program that failed.
+	printed printed
+	took    time.Duration
+	err     error
 	// hits and runs count nested actions.
 	hits, runs int
 }
@@ -178,7 +184,7 @@ func (b *Build) perform(ctx context.Context, s *slots, p *prepared) (o outcome) 
 	})
 	o.hits, o.runs = parts.counts()
 	if o.err == nil && o.result.ExitCode != 0 {
-		o.log = b.tail(ctx, o.result)
+		o.printed = b.printed(ctx, o.result)
 	}
 	if o.err == nil {
 		o.err = fits(p.action, o.result)
@@ -315,12 +321,18 @@ func (b *Build) runProgram(ctx context.Context, p *prepared) (r cache.Result, er
 // tailBytes is how much of what a program printed a failure shows at most.
 const tailBytes = 8 << 10
 
-// tail returns the end of what a program printed: its errors, and before them
+// printed is what a host program printed that failed.
+type printed struct {
+	tail           string       // the end of it
+	stdout, stderr cache.Digest // all of it
+}
+
+// printed returns what a program printed: in the tail its errors, and before them
 // what else it said, as far as there is room.
-func (b *Build) tail(ctx context.Context, r cache.Result) string {
+func (b *Build) printed(ctx context.Context, r cache.Result) printed {
 	stderr := b.tailOf(ctx, r.Stderr, tailBytes)
 	stdout := b.tailOf(ctx, r.Stdout, tailBytes-len(stderr))
-	return strings.ToValidUTF8(stdout+stderr, "\uFFFD")
+	return printed{strings.ToValidUTF8(stdout+stderr, "\uFFFD"), r.Stdout, r.Stderr}
 }
 
 // tailOf returns the last bytes of a blob, from the begin of a line; nothing if

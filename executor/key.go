@@ -12,10 +12,10 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// ToolProgram is the first argument of a command that is a Tool; the name and
+// toolProgram is the first argument of a command that is a Tool; the name and
 // the version of the tool follow. It stands for any pungo that has the tool in
 // that version.
-const ToolProgram = "pungo-tool"
+const toolProgram = "pungo-tool"
 
 // The folders of the root in which an action runs: input i is in/<i>/<name>, an
 // output out/<name>.
@@ -24,19 +24,19 @@ const (
 	outputDir = "out"
 )
 
-// Input is an artifact as an action finds it.
-type Input struct {
+// input is an artifact as an action finds it.
+type input struct {
 	Artifact *rules.Artifact
 	// Node of the artifact; its Kind is 0 if the artifact is absent.
 	Node cache.Node
 }
 
-func (in Input) absent() bool { return in.Node.Kind == 0 }
+func (in input) absent() bool { return in.Node.Kind == 0 }
 
-// Given is what the key of an action depends on beside the action itself.
-type Given struct {
+// given is what the key of an action depends on beside the action itself.
+type given struct {
 	// Inputs are those of Action.Inputs, in that order, absent ones too.
-	Inputs []Input
+	Inputs []input
 	// Stamp replaces placeholders in arguments. If it is nil they stay as they are,
 	// and Identity stands for what of it is no stamp: names and versions.
 	Stamp    *rules.Stamp
@@ -45,13 +45,11 @@ type Given struct {
 	// action has one of them.
 	Version   int
 	Toolchain string
-	// Salt disowns all results that were recorded with another.
-	Salt string
 }
 
-// Fact is one thing that a key depends on.
-type Fact struct {
-	Kind FactKind
+// fact is one thing that a key depends on.
+type fact struct {
+	Kind factKind
 	// Name of an environment variable, a property or a salt; the path of an input,
 	// or of the input that an argument names.
 	Name string
@@ -66,24 +64,24 @@ type Fact struct {
 	Begins bool
 }
 
-// FactKind says what a Fact is about.
-type FactKind uint8
+// factKind says what a fact is about.
+type factKind uint8
 
-// The kinds of facts, in the order in which Describe tells them.
+// The kinds of facts, in the order in which describe tells them.
 const (
-	Argument FactKind = iota + 1
-	Variable
-	Property
-	Output
-	Timeout
-	Salt
-	InputRoot
+	argumentFact factKind = iota + 1
+	variableFact
+	propertyFact
+	outputFact
+	timeoutFact
+	saltFact
+	inputFact
 )
 
-// Reader takes what Describe says. One reader makes the key, another the
+// reader takes what describe says. One reader makes the key, another the
 // explanation, so they cannot disagree.
-type Reader interface {
-	Fact(Fact)
+type reader interface {
+	fact(fact)
 }
 
 // environment is what every host program finds in its environment, sorted; an
@@ -96,34 +94,33 @@ var environment = []string{
 	"TZ=UTC",
 }
 
-// Describe tells r everything that the result of an action depends on, and
+// describe tells r everything that the result of an action depends on, and
 // nothing else: no labels, positions, times, users or absolute paths.
-func Describe(a *rules.Action, g Given, r Reader) {
+func describe(a *rules.Action, g given, r reader) {
 	paths := describeCommand(a, g, r)
 	for _, name := range sortedOutputs(a) {
-		r.Fact(Fact{Kind: Output, Value: name})
+		r.fact(fact{Kind: outputFact, Value: name})
 	}
 	if a.Timeout != 0 {
-		r.Fact(Fact{Kind: Timeout, Duration: a.Timeout})
+		r.fact(fact{Kind: timeoutFact, Duration: a.Timeout})
 	}
-	describeSalt("generation", g.Salt, r)
 	describeSalt("toolchain", g.Toolchain, r)
 	if g.Stamp == nil && a.Stamped() {
 		describeSalt("unstamped", g.Identity, r)
 	}
 	for _, in := range g.Inputs {
 		if !in.absent() {
-			r.Fact(Fact{Kind: InputRoot, Name: paths[in.Artifact], Node: in.Node, From: in.Artifact})
+			r.fact(fact{Kind: inputFact, Name: paths[in.Artifact], Node: in.Node, From: in.Artifact})
 		}
 	}
 }
 
 // describeCommand tells arguments, environment and platform, and returns the
 // path of every artifact that is there.
-func describeCommand(a *rules.Action, g Given, r Reader) map[*rules.Artifact]string {
+func describeCommand(a *rules.Action, g given, r reader) map[*rules.Artifact]string {
 	paths := pathsOf(a, g.Inputs)
 	if a.Program != nil {
-		r.Fact(Fact{Kind: Argument, Value: a.Program.Program, Begins: true})
+		r.fact(fact{Kind: argumentFact, Value: a.Program.Program, Begins: true})
 	} else {
 		describeTool(a.Tool, g.Version, r)
 	}
@@ -132,7 +129,7 @@ func describeCommand(a *rules.Action, g Given, r Reader) map[*rules.Artifact]str
 			continue
 		}
 		for i, w := range arg {
-			f := Fact{Kind: Argument, Begins: i == 0}
+			f := fact{Kind: argumentFact, Begins: i == 0}
 			f.Value = w.Text + paths[w.Artifact] + w.Suffix
 			if !w.Literal {
 				f.Value = expand(g.Stamp, w.Text, a.Product) + paths[w.Artifact] + expand(g.Stamp, w.Suffix, a.Product)
@@ -140,48 +137,48 @@ func describeCommand(a *rules.Action, g Given, r Reader) map[*rules.Artifact]str
 			if w.Artifact != nil && w.Artifact.Producer != a {
 				f.Name, f.From = paths[w.Artifact], w.Artifact
 			}
-			r.Fact(f)
+			r.fact(f)
 		}
 	}
 	if a.Program != nil {
 		for _, v := range variables(a) {
 			name, value, _ := strings.Cut(v, "=")
-			r.Fact(Fact{Kind: Variable, Name: name, Value: value})
+			r.fact(fact{Kind: variableFact, Name: name, Value: value})
 		}
-	}
-	if a.Arch != "" {
-		r.Fact(Fact{Kind: Property, Name: "ISA", Value: a.Arch})
+		// A tool yields the same wherever it runs.
+		if a.Arch != "" {
+			r.fact(fact{Kind: propertyFact, Name: "ISA", Value: a.Arch})
+		}
 	}
 	return paths
 }
 
-func describeTool(name string, version int, r Reader) {
-	r.Fact(Fact{Kind: Argument, Value: ToolProgram, Begins: true})
-	r.Fact(Fact{Kind: Argument, Value: name})
-	r.Fact(Fact{Kind: Argument, Value: strconv.Itoa(version)})
+func describeTool(name string, version int, r reader) {
+	r.fact(fact{Kind: argumentFact, Value: toolProgram, Begins: true})
+	r.fact(fact{Kind: argumentFact, Value: name})
+	r.fact(fact{Kind: argumentFact, Value: strconv.Itoa(version)})
 }
 
-func describeSalt(name, value string, r Reader) {
+func describeSalt(name, value string, r reader) {
 	if value != "" {
-		r.Fact(Fact{Kind: Salt, Name: name, Value: value})
+		r.fact(fact{Kind: saltFact, Name: name, Value: value})
 	}
 }
 
 // describeCall tells what the result of a nested action depends on.
-func describeCall(c rules.Call, version int, salt string, r Reader) {
+func describeCall(c rules.Call, version int, r reader) {
 	describeTool(c.Tool, version, r)
 	for _, arg := range c.Args {
-		r.Fact(Fact{Kind: Argument, Value: arg, Begins: true})
+		r.fact(fact{Kind: argumentFact, Value: arg, Begins: true})
 	}
-	describeSalt("generation", salt, r)
 	for _, n := range c.Inputs {
-		r.Fact(Fact{Kind: InputRoot, Name: n.Name, Node: n})
+		r.fact(fact{Kind: inputFact, Name: n.Name, Node: n})
 	}
 }
 
 // pathsOf returns the path of every artifact that an action may name, but of
 // those that are absent.
-func pathsOf(a *rules.Action, inputs []Input) map[*rules.Artifact]string {
+func pathsOf(a *rules.Action, inputs []input) map[*rules.Artifact]string {
 	paths := make(map[*rules.Artifact]string, len(inputs)+len(a.Outputs))
 	for _, in := range inputs {
 		if !in.absent() {
@@ -240,7 +237,7 @@ func variables(a *rules.Action) []string {
 	return all
 }
 
-// keyed is the Reader that makes the key: the digest of the message Action of
+// keyed is the reader that makes the key: the digest of the message Action of
 // the Remote Execution API, in the canonical encoding.
 //
 //	Command  arguments(1)… environment_variables(2){name, value}…
@@ -275,27 +272,27 @@ const (
 	programWords = 1
 )
 
-// Fact implements Reader.
-func (k *keyed) Fact(f Fact) {
+// fact implements reader.
+func (k *keyed) fact(f fact) {
 	switch f.Kind {
-	case Argument:
+	case argumentFact:
 		k.command = appendText(k.command, 1, f.Value)
 		if k.leading > 0 {
 			k.leading--
 		} else {
 			k.args = append(k.args, f.Value)
 		}
-	case Variable:
+	case variableFact:
 		k.command = appendMessage(k.command, 2, pair(f.Name, f.Value))
-	case Property:
+	case propertyFact:
 		k.platform = appendMessage(k.platform, 1, pair(f.Name, f.Value))
-	case Output:
+	case outputFact:
 		k.outputs = appendText(k.outputs, 7, f.Value)
-	case Timeout:
+	case timeoutFact:
 		k.timeout = duration(f.Duration)
-	case Salt:
+	case saltFact:
 		k.salt = appendMessage(k.salt, 1, pair(f.Name, f.Value))
-	case InputRoot:
+	case inputFact:
 		n := f.Node
 		n.Name = f.Name
 		k.inputs = append(k.inputs, n)

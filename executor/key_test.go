@@ -24,7 +24,7 @@ import (
 var update = flag.Bool("update", false, "write the golden files anew")
 
 // keyedAction is an action that has everything a key can depend on.
-func keyedAction() (*rules.Action, Given) {
+func keyedAction() (*rules.Action, given) {
 	g := newGraph()
 	made := out(g.action("made", "concat"))
 	gone := out(g.action("gone", "fail"))
@@ -38,8 +38,8 @@ func keyedAction() (*rules.Action, Given) {
 	a.Timeout = 90*time.Second + time.Millisecond
 	a.Arch = "aarch64"
 	fn := cache.BLAKE3
-	return a, Given{
-		Inputs: []Input{
+	return a, given{
+		Inputs: []input{
 			{made, cache.Node{Kind: cache.FileKind, Digest: fn.Sum([]byte("made")), Executable: true, ModTime: 1700000000}},
 			{Artifact: gone},
 			{list, cache.Node{Kind: cache.FileKind, Digest: fn.Sum([]byte("list"))}},
@@ -47,14 +47,13 @@ func keyedAction() (*rules.Action, Given) {
 		},
 		Stamp:     &rules.Stamp{ID: "Tiny-1.0-20261122.n.0", Date: "20261122"},
 		Toolchain: "xorriso 1.5.4",
-		Salt:      "2",
 	}
 }
 
 func TestKeyMessages(t *testing.T) {
-	a, given := keyedAction()
+	a, g := keyedAction()
 	k := newKeyed(cache.BLAKE3, programWords)
-	Describe(a, given, k)
+	describe(a, g, k)
 	m, err := k.messages()
 	if err != nil {
 		t.Fatal(err)
@@ -131,13 +130,13 @@ func remoteExecution(t *testing.T) protoreflect.FileDescriptor {
 	file := &descriptorpb.FileDescriptorProto{
 		Name: proto.String("re.proto"), Package: proto.String("re"), Syntax: proto.String("proto3"),
 		MessageType: []*descriptorpb.DescriptorProto{
-			describe("Digest", field("hash", 1, text), field("size_bytes", 2, integer)),
-			describe("Pair", field("name", 1, text), field("value", 2, text)),
-			describe("Duration", field("seconds", 1, integer), field("nanos", 2, descriptorpb.FieldDescriptorProto_TYPE_INT32)),
-			describe("Platform", repeated(of("properties", 1, ".re.Pair"))),
-			describe("Command", repeated(field("arguments", 1, text)), repeated(of("environment_variables", 2, ".re.Pair")),
+			messageType("Digest", field("hash", 1, text), field("size_bytes", 2, integer)),
+			messageType("Pair", field("name", 1, text), field("value", 2, text)),
+			messageType("Duration", field("seconds", 1, integer), field("nanos", 2, descriptorpb.FieldDescriptorProto_TYPE_INT32)),
+			messageType("Platform", repeated(of("properties", 1, ".re.Pair"))),
+			messageType("Command", repeated(field("arguments", 1, text)), repeated(of("environment_variables", 2, ".re.Pair")),
 				of("platform", 5, ".re.Platform"), repeated(field("output_paths", 7, text))),
-			describe("Action", of("command_digest", 1, ".re.Digest"), of("input_root_digest", 2, ".re.Digest"),
+			messageType("Action", of("command_digest", 1, ".re.Digest"), of("input_root_digest", 2, ".re.Digest"),
 				of("timeout", 6, ".re.Duration"), field("salt", 9, bytes), of("platform", 10, ".re.Platform")),
 		},
 	}
@@ -148,7 +147,7 @@ func remoteExecution(t *testing.T) protoreflect.FileDescriptor {
 	return d
 }
 
-func describe(name string, fields ...*descriptorpb.FieldDescriptorProto) *descriptorpb.DescriptorProto {
+func messageType(name string, fields ...*descriptorpb.FieldDescriptorProto) *descriptorpb.DescriptorProto {
 	return &descriptorpb.DescriptorProto{Name: proto.String(name), Field: fields}
 }
 
@@ -171,15 +170,15 @@ func repeated(f *descriptorpb.FieldDescriptorProto) *descriptorpb.FieldDescripto
 }
 
 func TestExplanation(t *testing.T) {
-	a, given := keyedAction()
+	a, g := keyedAction()
 	call := text(newGraph().action("call", "concat"), "x")
 	var got strings.Builder
 	for _, described := range []struct {
 		action *rules.Action
-		given  Given
-	}{{a, given}, {call, Given{Version: 3}}} {
+		given  given
+	}{{a, g}, {call, given{Version: 3}}} {
 		e := &explained{}
-		Describe(described.action, described.given, e)
+		describe(described.action, described.given, e)
 		for _, f := range e.fields {
 			fmt.Fprintln(&got, f)
 		}
@@ -192,29 +191,28 @@ func TestKeyDependsOn(t *testing.T) {
 	other := cache.BLAKE3.Sum([]byte("other"))
 	tests := []struct {
 		name   string
-		change func(*rules.Action, *Given)
+		change func(*rules.Action, *given)
 		want   string // the fields that changed
 	}{
-		{"argument", func(a *rules.Action, g *Given) { a.Args[5][0].Text = "--label" }, "argument --label, -argument --volid"},
-		{"program", func(a *rules.Action, g *Given) { a.Program.Program = "mkisofs" }, "program"},
-		{"fingerprint", func(a *rules.Action, g *Given) { g.Toolchain = "xorriso 1.5.5" }, "salt toolchain"},
-		{"salt", func(a *rules.Action, g *Given) { g.Salt = "3" }, "salt generation"},
-		{"stamp", func(a *rules.Action, g *Given) { g.Stamp.Date = "20261123" }, "argument --graft={Packages of //:made}/20261123, -argument --graft={Packages of //:made}/20261122"},
-		{"content", func(a *rules.Action, g *Given) { g.Inputs[2].Node.Digest = other }, "input lists/packages.json"},
-		{"executable", func(a *rules.Action, g *Given) { g.Inputs[2].Node.Executable = true }, "input lists/packages.json"},
-		{"absence", func(a *rules.Action, g *Given) { g.Inputs[2].Node = cache.Node{} }, "-argument --in, -input lists/packages.json"},
-		{"presence", func(a *rules.Action, g *Given) { g.Inputs[1].Node = g.Inputs[2].Node }, "argument --in, input gone.txt"},
-		{"output", func(a *rules.Action, g *Given) { a.Outputs[1].Name = "other.json" }, "output"},
-		{"environment", func(a *rules.Action, g *Given) { a.Env = a.Env[1:] }, "environment LC_ALL"},
-		{"timeout", func(a *rules.Action, g *Given) { a.Timeout = 0 }, "-timeout"},
-		{"arch", func(a *rules.Action, g *Given) { a.Arch = "" }, "-property ISA"},
+		{"argument", func(a *rules.Action, g *given) { a.Args[5][0].Text = "--label" }, "argument --label, -argument --volid"},
+		{"program", func(a *rules.Action, g *given) { a.Program.Program = "mkisofs" }, "program"},
+		{"fingerprint", func(a *rules.Action, g *given) { g.Toolchain = "xorriso 1.5.5" }, "salt toolchain"},
+		{"stamp", func(a *rules.Action, g *given) { g.Stamp.Date = "20261123" }, "argument --graft={Packages of //:made}/20261123, -argument --graft={Packages of //:made}/20261122"},
+		{"content", func(a *rules.Action, g *given) { g.Inputs[2].Node.Digest = other }, "input lists/packages.json"},
+		{"executable", func(a *rules.Action, g *given) { g.Inputs[2].Node.Executable = true }, "input lists/packages.json"},
+		{"absence", func(a *rules.Action, g *given) { g.Inputs[2].Node = cache.Node{} }, "-argument --in, -input lists/packages.json"},
+		{"presence", func(a *rules.Action, g *given) { g.Inputs[1].Node = g.Inputs[2].Node }, "argument --in, input gone.txt"},
+		{"output", func(a *rules.Action, g *given) { a.Outputs[1].Name = "other.json" }, "output"},
+		{"environment", func(a *rules.Action, g *given) { a.Env = a.Env[1:] }, "environment LC_ALL"},
+		{"timeout", func(a *rules.Action, g *given) { a.Timeout = 0 }, "-timeout"},
+		{"arch", func(a *rules.Action, g *given) { a.Arch = "" }, "-property ISA"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			a, given := keyedAction()
-			before, fields := keyAndFields(t, a, given)
-			test.change(a, &given)
-			after, changed := keyAndFields(t, a, given)
+			a, g := keyedAction()
+			before, fields := keyAndFields(t, a, g)
+			test.change(a, &g)
+			after, changed := keyAndFields(t, a, g)
 			if after == before {
 				t.Error("the key is the same")
 			}
@@ -245,35 +243,45 @@ func changeNames(before, after []Field) string {
 func TestKeyDoesNotDependOn(t *testing.T) {
 	tests := []struct {
 		name   string
-		change func(*rules.Action, *Given)
+		change func(*rules.Action, *given)
 	}{
-		{"label", func(a *rules.Action, g *Given) { a.Owner.Label.Name = "other" }},
-		{"producer", func(a *rules.Action, g *Given) { g.Inputs[0].Artifact.Producer.Owner.Cell.Arch = "s390x" }},
-		{"optional", func(a *rules.Action, g *Given) { a.Optional = true }},
-		{"strictness", func(a *rules.Action, g *Given) { a.Test, a.Strictness = true, rules.Fatal }},
-		{"resources", func(a *rules.Action, g *Given) { a.Resources.CPU = 4 }},
-		{"order of outputs", func(a *rules.Action, g *Given) { slices.Reverse(a.Outputs) }},
-		{"order of environment", func(a *rules.Action, g *Given) { slices.Reverse(a.Env) }},
-		{"unused part of the stamp", func(a *rules.Action, g *Given) { g.Stamp.Respin = 7 }},
-		{"path of a source", func(a *rules.Action, g *Given) { g.Inputs[2].Artifact.Source.Path = "elsewhere" }},
+		{"label", func(a *rules.Action, g *given) { a.Owner.Label.Name = "other" }},
+		{"producer", func(a *rules.Action, g *given) { g.Inputs[0].Artifact.Producer.Owner.Cell.Arch = "s390x" }},
+		{"optional", func(a *rules.Action, g *given) { a.Optional = true }},
+		{"strictness", func(a *rules.Action, g *given) { a.Test, a.Strictness = true, rules.Fatal }},
+		{"resources", func(a *rules.Action, g *given) { a.Resources.CPU = 4 }},
+		{"order of outputs", func(a *rules.Action, g *given) { slices.Reverse(a.Outputs) }},
+		{"order of environment", func(a *rules.Action, g *given) { slices.Reverse(a.Env) }},
+		{"unused part of the stamp", func(a *rules.Action, g *given) { g.Stamp.Respin = 7 }},
+		{"path of a source", func(a *rules.Action, g *given) { g.Inputs[2].Artifact.Source.Path = "elsewhere" }},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			a, given := keyedAction()
-			before, _ := keyAndFields(t, a, given)
-			test.change(a, &given)
-			if after, _ := keyAndFields(t, a, given); after != before {
+			a, g := keyedAction()
+			before, _ := keyAndFields(t, a, g)
+			test.change(a, &g)
+			if after, _ := keyAndFields(t, a, g); after != before {
 				t.Error("the key changed")
 			}
 		})
 	}
 }
 
-func keyAndFields(t *testing.T, a *rules.Action, g Given) (cache.Digest, []Field) {
+// exec = "arch" is about programs: a tool yields the same wherever it runs.
+func TestKeyOfToolDoesNotDependOnArch(t *testing.T) {
+	a := text(newGraph().action("call", "concat"), "x")
+	before, _ := keyAndFields(t, a, given{Version: 3})
+	a.Arch = "aarch64"
+	if after, _ := keyAndFields(t, a, given{Version: 3}); after != before {
+		t.Error("the key changed")
+	}
+}
+
+func keyAndFields(t *testing.T, a *rules.Action, g given) (cache.Digest, []Field) {
 	t.Helper()
 	k, e := newKeyed(cache.BLAKE3, leading(a)), &explained{}
-	Describe(a, g, k)
-	Describe(a, g, e)
+	describe(a, g, k)
+	describe(a, g, e)
 	key, _, _, err := k.key()
 	if err != nil {
 		t.Fatal(err)

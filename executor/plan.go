@@ -110,9 +110,9 @@ func (f *forecast) unknown(i int) string {
 // look looks a step up whose inputs are known.
 func (f *forecast) look(i int, step *Step) {
 	s := f.steps[i]
-	g := Given{Stamp: f.stamp, Inputs: make([]Input, len(s.inputs))}
+	g := given{Stamp: f.stamp, Inputs: make([]input, len(s.inputs))}
 	for n, artifact := range s.inputs {
-		g.Inputs[n] = Input{Artifact: artifact}
+		g.Inputs[n] = input{Artifact: artifact}
 		if j, ok := f.producer(artifact); ok && f.outlook[j] == WillHit {
 			node, _ := f.results[j].Output(outputPath(artifact))
 			node.Name = artifact.Name
@@ -140,7 +140,7 @@ func (f *forecast) cannot(step *Step, err error) {
 	if errors.As(err, &unavailable) && unavailable.Hint != "" {
 		step.Reason += "; " + unavailable.Hint
 	}
-	if step.Action.Optional && excusable(err) {
+	if step.Action.Optional && !endsAll(err) {
 		step.Outlook = WillBeGone
 	}
 }

@@ -41,10 +41,13 @@ type Entry struct {
 	Warnings []string
 	// Duration of the look-up and the run.
 	Duration time.Duration
-	// Err says why an action failed, or is absent or blocked.
+	// Err says why an action failed, or is absent or blocked, and of a test that is
+	// a host program its exit status.
 	Err error
-	// Log is the end of what a host program printed that failed.
-	Log string
+	// Log is the end of what a host program printed that failed; Stdout and Stderr
+	// are all of it (see ActionError).
+	Log            string
+	Stdout, Stderr cache.Digest
 	// NestedHits and NestedRuns count the actions that the tool called.
 	NestedHits, NestedRuns int
 }

@@ -87,7 +87,7 @@ func (r *run) startLooking() {
 		s := r.steps[i]
 		if off(s.action) {
 			r.plan.set(i, looking)
-			r.absent(i, errors.New("the test is off"))
+			r.absent(i, errors.New("the test is off"), printed{})
 			continue
 		}
 		r.plan.set(i, looking)
@@ -100,11 +100,11 @@ func (r *run) startLooking() {
 }
 
 // given returns what the key of a step depends on, as far as the plan knows it.
-func (r *run) given(i int) Given {
+func (r *run) given(i int) given {
 	s := r.steps[i]
-	g := Given{Inputs: make([]Input, len(s.inputs)), Stamp: r.stamp}
+	g := given{Inputs: make([]input, len(s.inputs)), Stamp: r.stamp}
 	for n, f := range s.inputs {
-		g.Inputs[n] = Input{Artifact: f}
+		g.Inputs[n] = input{Artifact: f}
 		if j, ok := r.producer(f); ok {
 			g.Inputs[n] = r.input(f, j)
 		}
@@ -158,24 +158,22 @@ func (r *run) take(m report) {
 	s.entry.Duration += o.took
 	s.entry.NestedHits, s.entry.NestedRuns = o.hits, o.runs
 	if o.err != nil {
-		r.fail(m.step, o.err, o.log)
+		r.fail(m.step, o.err, o.printed)
 		return
 	}
 	status := rules.Ran
 	if !o.ran {
 		status = rules.Hit
 	}
-	r.done(m.step, o.result, status, o.log)
+	r.done(m.step, o.result, status, o.printed)
 }
 
 func (r *run) takeLooked(i int, l *looked) {
 	switch {
 	case l.err != nil:
-		r.fail(i, l.err, "")
+		r.fail(i, l.err, printed{})
 	case l.hit:
-		r.done(i, l.result, rules.Hit, l.log)
-	case r.opts.RequireCached:
-		r.fail(i, errNotCached, "")
+		r.done(i, l.result, rules.Hit, l.printed)
 	case r.stopping:
 		r.plan.set(i, interrupted)
 	default:
@@ -183,33 +181,35 @@ func (r *run) takeLooked(i int, l *looked) {
 	}
 }
 
-var errNotCached = errors.New("its result is not in the cache, and nothing is to run")
-
 // done ends a step that has its outputs.
-func (r *run) done(i int, result cache.Result, status rules.Status, log string) {
+func (r *run) done(i int, result cache.Result, status rules.Status, p printed) {
 	s := r.steps[i]
 	s.result, s.again, s.prepared = result, false, nil
 	s.entry.Cached = status == rules.Hit
-	if result.ExitCode != 0 {
-		status = rules.TestFailed
-	}
 	s.entry.Outputs, s.entry.Warnings = result.Outputs, result.Warnings
 	s.entry.Err = nil
+	if result.ExitCode != 0 {
+		status = rules.TestFailed
+		if s.action.Program != nil {
+			s.entry.Err = exitStatus(result.ExitCode)
+		}
+	}
 	for _, text := range result.Warnings {
 		e := event(rules.Warned, s.action)
 		e.Text = text
 		r.emit(e)
 	}
-	r.finish(i, status, log)
+	r.finish(i, status, p)
 	r.plan.set(i, done)
 }
 
 // finish tells how a step ended.
-func (r *run) finish(i int, status rules.Status, log string) {
+func (r *run) finish(i int, status rules.Status, p printed) {
 	s := r.steps[i]
-	s.entry.Status, s.entry.Log = status, log
+	s.entry.Status = status
+	s.entry.Log, s.entry.Stdout, s.entry.Stderr = p.tail, p.stdout, p.stderr
 	e := event(rules.ActionFinished, s.action)
-	e.Status, e.Log, e.Seconds = status, log, s.entry.Duration.Seconds()
+	e.Status, e.Log, e.Seconds = status, p.tail, s.entry.Duration.Seconds()
 	if !s.entry.Key.IsZero() {
 		e.Key = s.entry.Key.String()
 	}
@@ -220,19 +220,19 @@ func (r *run) finish(i int, status rules.Status, log string) {
 }
 
 // absent ends an optional step that has no outputs.
-func (r *run) absent(i int, err error) {
+func (r *run) absent(i int, err error, p printed) {
 	r.steps[i].entry.Err = err
-	r.finish(i, rules.Absent, "")
+	r.finish(i, rules.Absent, p)
 	r.plan.set(i, absent)
 }
 
 // fail ends a step that came to an error: it is taken again once what it missed
 // is made, it is absent, or it failed.
-func (r *run) fail(i int, err error, log string) {
+func (r *run) fail(i int, err error, p printed) {
 	s := r.steps[i]
 	if r.ctx.Err() != nil && isContext(err) {
 		r.steps[i].entry.Err = ErrInterrupted
-		r.finish(i, rules.Interrupted, "")
+		r.finish(i, rules.Interrupted, printed{})
 		r.plan.set(i, interrupted)
 		return
 	}
@@ -241,25 +241,20 @@ func (r *run) fail(i int, err error, log string) {
 		return
 	}
 	err = blame(s.action, err)
-	if s.action.Optional && excusable(err) {
-		r.absent(i, err)
-		return
-	}
 	var failure *ActionError
 	if errors.As(err, &failure) {
-		failure.Log = log
+		failure.Log, failure.Stdout, failure.Stderr = p.tail, p.stdout, p.stderr
+	}
+	if s.action.Optional && !endsAll(err) {
+		r.absent(i, err, p)
+		return
 	}
 	s.entry.Err = err
-	r.finish(i, rules.Failed, log)
+	r.finish(i, rules.Failed, p)
 	r.plan.set(i, failed)
 	if !r.opts.KeepGoing || endsAll(err) {
 		r.stopping = true
 	}
-}
-
-// excusable reports whether an optional action may be absent because of err.
-func excusable(err error) bool {
-	return !endsAll(err) && !errors.Is(err, errNotCached)
 }
 
 // endsAll reports whether an error is no matter of one action: a bug, or a cache
@@ -277,7 +272,7 @@ func (r *run) end() {
 		case blocked:
 			if s.entry.Status != rules.Blocked {
 				s.entry.Err = r.blocker(i)
-				r.finish(i, rules.Blocked, "")
+				r.finish(i, rules.Blocked, printed{})
 			}
 		case interrupted:
 			s.entry.Status = rules.Interrupted

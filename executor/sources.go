@@ -74,9 +74,8 @@ func kindName(k cache.Kind) string {
 }
 
 // fill completes what the key of an action depends on: sources, the version of
-// its tool or the fingerprint of its program, the salt.
-func (b *Build) fill(ctx context.Context, a *rules.Action, g *Given) (err error) {
-	g.Salt = b.opts.Salt
+// its tool or the fingerprint of its program.
+func (b *Build) fill(ctx context.Context, a *rules.Action, g *given) (err error) {
 	if a.Program != nil {
 		_, g.Toolchain, err = b.strategy(ctx, a)
 	} else {

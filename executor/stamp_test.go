@@ -62,7 +62,7 @@ func TestUnstamped(t *testing.T) {
 			t.Fatal(err)
 		}
 		if id != "" {
-			b.Stamp(rules.Stamp{ID: id})
+			b.Stamp(rules.Stamp{ID: id, Date: "20261122", Respin: 3, Type: "nightly", Label: "Beta-1.0"})
 			if err := b.Run(t.Context(), out(layout)); err != nil {
 				t.Fatal(err)
 			}
@@ -87,7 +87,13 @@ func TestUnstamped(t *testing.T) {
 		{"other content", func(*rules.Graph) { w.file(t, "f", "other") }, "", false},
 		{"other argument before", func(g *rules.Graph) { text(g.Actions[1], "more") }, "", false},
 		{"other argument", func(g *rules.Graph) { text(g.Layout, "more") }, "", false},
+		{"other compose type", func(g *rules.Graph) { g.Compose.Type = "production" }, "", true},
+		{"other label", func(g *rules.Graph) { g.Compose.Label = "RC-1.0" }, "", true},
+		{"other name", func(g *rules.Graph) { g.Compose.Name = "Tiny" }, "", false},
+		{"other short name", func(g *rules.Graph) { g.Compose.Short = "Tinier" }, "", false},
 		{"other version", func(g *rules.Graph) { g.Compose.Version = "1.1" }, "", false},
+		{"other release type", func(g *rules.Graph) { g.Compose.Release.Type = "updates" }, "", false},
+		{"base product", func(g *rules.Graph) { g.Compose.BaseProduct = &rules.Release{Short: "Base", Version: "9"} }, "", false},
 		{"layered product", func(g *rules.Graph) { g.Actions[1].Product = &rules.Release{Short: "Layer", Version: "2"} }, "", false},
 		{"no longer absent", func(g *rules.Graph) { g.Actions[2].Tool = "concat" }, "", false},
 	}
