@@ -24,7 +24,7 @@ var _ starlark.HasAttrs = (*args)(nil)
 
 func newArgs(_ *starlark.Thread, b *starlark.Builtin, positional starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
 	a := new(args)
-	return a, starlark.UnpackArgs(b.Name(), positional, kwargs, "literal?", &a.literal)
+	return a, unpack(b, positional, kwargs, &a.literal)
 }
 
 func (a *args) append(arg rules.Arg) {
@@ -67,7 +67,7 @@ func (a *args) adder(name string, add builtin) starlark.Value {
 // words. Format is for the last of them. If a value is None, nothing is added.
 func (a *args) add(_ *starlark.Thread, b *starlark.Builtin, positional starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
 	format := "%s"
-	if err := starlark.UnpackArgs(b.Name(), nil, kwargs, "format?", &format); err != nil {
+	if err := unpack(b, positional, kwargs, &format); err != nil {
 		return nil, err
 	}
 	if len(positional) == 0 {
@@ -97,7 +97,7 @@ func (a *args) add(_ *starlark.Thread, b *starlark.Builtin, positional starlark.
 // element that is a list or tuple is several words.
 func (a *args) addAll(_ *starlark.Thread, b *starlark.Builtin, positional starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
 	var formatEach string
-	if err := starlark.UnpackArgs(b.Name(), nil, kwargs, "format_each?", &formatEach); err != nil {
+	if err := unpack(b, positional, kwargs, &formatEach); err != nil {
 		return nil, err
 	}
 	name, elements, err := nameAndElements(positional)
@@ -125,7 +125,7 @@ func (a *args) addAll(_ *starlark.Thread, b *starlark.Builtin, positional starla
 // Files cannot be joined, since each has to be able to vanish.
 func (a *args) addJoined(_ *starlark.Thread, b *starlark.Builtin, positional starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
 	joinWith, formatEach := ",", "%s"
-	if err := starlark.UnpackArgs(b.Name(), nil, kwargs, "join_with?", &joinWith, "format_each?", &formatEach); err != nil {
+	if err := unpack(b, positional, kwargs, &joinWith, &formatEach); err != nil {
 		return nil, err
 	}
 	name, elements, err := nameAndElements(positional)

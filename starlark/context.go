@@ -150,7 +150,7 @@ func (a *analysis) filesValue(i *instance, attr *attribute, texts []string) (sta
 // declare makes a new artifact of the instance.
 func (i *instance) declare(b *starlark.Builtin, args starlark.Tuple, kwargs []starlark.Tuple, kind cache.Kind) (starlark.Value, error) {
 	var name string
-	if err := starlark.UnpackArgs(b.Name(), args, kwargs, "name", &name); err != nil {
+	if err := unpack(b, args, kwargs, &name); err != nil {
 		return nil, err
 	}
 	if !fs.ValidPath(name) || name == "." || rules.HasStamp(name) || strings.ContainsAny(name, "\x00\n") {
@@ -180,7 +180,7 @@ func (i *instance) tool(_ *starlark.Thread, b *starlark.Builtin, args starlark.T
 		name                   string
 		words, inputs, outputs starlark.Value
 	)
-	if err := starlark.UnpackArgs(b.Name(), args, kwargs, "tool", &name, "args?", &words, "inputs?", &inputs, "outputs", &outputs); err != nil {
+	if err := unpack(b, args, kwargs, &name, &words, &inputs, &outputs); err != nil {
 		return nil, err
 	}
 	if name == "" {
@@ -197,7 +197,7 @@ func (i *instance) runProgram(_ *starlark.Thread, b *starlark.Builtin, args star
 		words, inputs, outputs starlark.Value
 		env                    *starlark.Dict
 	)
-	if err := starlark.UnpackArgs(b.Name(), args, kwargs, "program", &program, "args?", &words, "inputs?", &inputs, "outputs", &outputs, "env?", &env); err != nil {
+	if err := unpack(b, args, kwargs, &program, &words, &inputs, &outputs, &env); err != nil {
 		return nil, err
 	}
 	t, err := i.toolchain(program)
@@ -271,7 +271,7 @@ func (i *instance) write(_ *starlark.Thread, b *starlark.Builtin, args starlark.
 		output  *file
 		content string
 	)
-	if err := starlark.UnpackArgs(b.Name(), args, kwargs, "output", &output, "content", &content); err != nil {
+	if err := unpack(b, args, kwargs, &output, &content); err != nil {
 		return nil, err
 	}
 	if output.Kind != cache.FileKind {
@@ -291,7 +291,7 @@ func (i *instance) merge(_ *starlark.Thread, b *starlark.Builtin, args starlark.
 		output *file
 		dirs   *starlark.Dict
 	)
-	if err := starlark.UnpackArgs(b.Name(), args, kwargs, "output", &output, "dirs", &dirs); err != nil {
+	if err := unpack(b, args, kwargs, &output, &dirs); err != nil {
 		return nil, err
 	}
 	if output.Kind != cache.DirKind {

@@ -289,7 +289,7 @@ func declareVariant(thread *starlark.Thread, b *starlark.Builtin, args starlark.
 func define(thread *starlark.Thread, b *starlark.Builtin, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
 	var name string
 	var def starlark.Value = starlark.None
-	if err := starlark.UnpackArgs(b.Name(), args, kwargs, "name", &name, "default?", &def); err != nil {
+	if err := unpack(b, args, kwargs, &name, &def); err != nil {
 		return nil, err
 	}
 	s, err := atLoad(thread, b)
@@ -352,7 +352,7 @@ func (d *declared) checkDefines(given map[string]string) error {
 // fail is fail(*args, sep = " ").
 func fail(_ *starlark.Thread, b *starlark.Builtin, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
 	sep := " "
-	if err := starlark.UnpackArgs(b.Name(), nil, kwargs, "sep?", &sep); err != nil {
+	if err := unpack(b, args, kwargs, &sep); err != nil {
 		return nil, err
 	}
 	msg := ""
@@ -375,7 +375,7 @@ func makeToolchain(thread *starlark.Thread, b *starlark.Builtin, args starlark.T
 		t        rules.Toolchain
 		packages *starlark.List
 	)
-	if err := starlark.UnpackArgs(b.Name(), args, kwargs, "program", &t.Program, "packages?", &packages, "hint?", &t.Hint); err != nil {
+	if err := unpack(b, args, kwargs, &t.Program, &packages, &t.Hint); err != nil {
 		return nil, err
 	}
 	if _, err := atLoad(thread, b); err != nil {

@@ -25,7 +25,7 @@ func makeDepset(_ *starlark.Thread, b *starlark.Builtin, args starlark.Tuple, kw
 		order              = "default"
 		d                  = new(depset)
 	)
-	if err := starlark.UnpackArgs(b.Name(), args, kwargs, "direct?", &direct, "order?", &order, "transitive?", &transitive); err != nil {
+	if err := unpack(b, args, kwargs, &direct, &order, &transitive); err != nil {
 		return nil, err
 	}
 	if order != "default" && order != "postorder" {

@@ -9,11 +9,11 @@ import (
 	"go.starlark.net/starlark"
 )
 
-// RuleDoc describes a name of the language: a rule, a macro, a provider, or a
-// function such as compose().
+// RuleDoc describes a name of the language: a rule, a macro, a provider, a
+// function such as compose(), a module such as attr, or a value such as ctx.
 type RuleDoc struct {
 	Name  string
-	Kind  string // "rule", "macro", "provider" or "function"
+	Kind  string // "rule", "macro", "provider", "function", "module" or "value"
 	Phase string // that defines it; "" for the language itself
 	Doc   string
 	// Per, Trees, Types and Empty are the grain of a rule and the cells its
@@ -22,17 +22,19 @@ type RuleDoc struct {
 	Trees, Types []string
 	Empty        bool
 	Test         bool
-	Provides     []string // names of providers
-	Toolchains   []string // programs
+	// API: the name is for those who write rules, not for definitions.
+	API        bool
+	Provides   []string // names of providers
+	Toolchains []string // programs
 	// Attrs are the attributes of a rule, the parameters of a macro or function,
-	// or the fields of a provider, in order of declaration.
+	// or the fields of a provider, module or value, in order of declaration.
 	Attrs []AttrDoc
 }
 
 // AttrDoc describes an attribute.
 type AttrDoc struct {
 	Name string
-	Type string // X of attr.X; "" for parameters and fields
+	Type string // X of attr.X, or in words what a parameter or field is; "" for any
 	// Default as it would be written; "" if there is none.
 	Default   string
 	Mandatory bool
@@ -42,8 +44,8 @@ type AttrDoc struct {
 }
 
 // Describe returns what the language and the phases define: first the functions
-// of the language, then phase by phase in the order of names. Private names are
-// left out.
+// of the language, then phase by phase in the order of names, then what rules are
+// written with. Private names are left out.
 func Describe(phases []Phase) ([]RuleDoc, error) {
 	l := newLoader(context.Background(), nil, Options{Phases: phases})
 	if err := l.loadPhases(); err != nil {
@@ -52,12 +54,8 @@ func Describe(phases []Phase) ([]RuleDoc, error) {
 	docs := []RuleDoc{
 		{Name: "compose", Kind: "function", Doc: "Says what is composed. The compose.star of the root calls it once.", Attrs: productAttributes.describe()},
 		{Name: "variant", Kind: "function", Doc: "Declares a variant.", Attrs: variantAttributes.describe()},
-		{Name: "define", Kind: "function", Doc: "Returns the value of --define NAME=VALUE, in the type of the default.", Attrs: []AttrDoc{
-			{Name: "name", Mandatory: true, Doc: "Name of the definition."},
-			{Name: "default", Default: "None", Doc: "What it is if it is not given: a string, int or bool."},
-		}},
-		l.image.describe(),
 	}
+	docs = append(append(docs, definitionDocs...), l.image.describe())
 	for _, p := range phases {
 		globals := l.modules[phaseFile(p.Name)].globals
 		for _, name := range slices.Sorted(maps.Keys(globals)) {
@@ -67,7 +65,7 @@ func Describe(phases []Phase) ([]RuleDoc, error) {
 			}
 		}
 	}
-	return docs, nil
+	return append(docs, describeAPI()...), nil
 }
 
 func describeValue(v starlark.Value) (RuleDoc, bool) {

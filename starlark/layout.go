@@ -33,7 +33,7 @@ func (a *analysis) deliver(i *instance, b *starlark.Builtin, args starlark.Tuple
 		tree   *file
 		images starlark.Value = starlark.None
 	)
-	if err := starlark.UnpackArgs(b.Name(), args, kwargs, "dir", &dir, "tree", &tree, "images?", &images); err != nil {
+	if err := unpack(b, args, kwargs, &dir, &tree, &images); err != nil {
 		return err
 	}
 	expanded, err := a.expandDir(i, dir)

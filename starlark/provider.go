@@ -41,7 +41,7 @@ func imageProvider() *provider {
 func makeProvider(thread *starlark.Thread, b *starlark.Builtin, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
 	p := new(provider)
 	var fields starlark.Value
-	if err := starlark.UnpackArgs(b.Name(), args, kwargs, "doc?", &p.doc, "fields?", &fields); err != nil {
+	if err := unpack(b, args, kwargs, &p.doc, &fields); err != nil {
 		return nil, err
 	}
 	s, err := atLoad(thread, b)

@@ -102,9 +102,8 @@ func makeRule(thread *starlark.Thread, b *starlark.Builtin, args starlark.Tuple,
 	if len(args) > 0 {
 		return nil, fmt.Errorf("rule: got a positional argument, want name = value")
 	}
-	err = starlark.UnpackArgs(b.Name(), args, kwargs,
-		"implementation", &r.implementation, "per", &r.per, "attrs?", &attrs, "provides?", &provides,
-		"trees?", &trees, "types?", &types, "empty?", &r.empty, "toolchains?", &toolchains, "test?", &r.test, "doc?", &r.doc)
+	err = unpack(b, args, kwargs, &r.implementation, &r.per, &attrs, &provides,
+		&trees, &types, &r.empty, &toolchains, &r.test, &r.doc)
 	if err != nil {
 		return nil, err
 	}

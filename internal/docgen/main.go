@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/pungo-build/pungo/rules/catalogue"
@@ -26,6 +27,13 @@ how targets, cells and dependencies work together.
 
 `
 
+const apiIntro = `# What rules are written with
+
+For own rules, and in the .star files of the rules above. [language.md](language.md#own-rules)
+has an example.
+
+`
+
 // write writes the whole page.
 func write(w io.Writer) error {
 	var phases []starlark.Phase
@@ -40,7 +48,8 @@ func write(w io.Writer) error {
 	b.WriteString(intro)
 	common := commonAttributes(docs)
 	phase := ""
-	for _, d := range docs {
+	api := slices.IndexFunc(docs, func(d starlark.RuleDoc) bool { return d.API })
+	for _, d := range docs[:api] {
 		if d.Phase != phase {
 			phase = d.Phase
 			fmt.Fprintf(&b, "# Phase %s\n\n", phase)
@@ -49,6 +58,10 @@ func write(w io.Writer) error {
 	}
 	b.WriteString("# Attributes of every rule\n\n")
 	table(&b, common)
+	b.WriteString(apiIntro)
+	for _, d := range docs[api:] {
+		describe(&b, d)
+	}
 	_, err = io.WriteString(w, b.String())
 	return err
 }
