@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 
 	"github.com/pungo-build/pungo/cache"
@@ -25,6 +26,11 @@ type fragmentParams struct {
 	ChangelogLimit int    `arg:"changelog-limit"`
 	Output         string `arg:"output,required"`
 }
+
+// fragmentGrowth is how much larger a fragment is at most, as a rule, than the
+// record it is made of: up to 2.3 was measured of generated packages. It spares
+// them the growing.
+const fragmentGrowth = 3
 
 // fragment makes the package's elements of all documents, as one blob: for each
 // document the length of its element, then the element.
@@ -49,7 +55,8 @@ func fragment(ctx context.Context, j *rules.Job) error {
 		Href: p.Href, Checksum: repodata.Checksum{Type: kind, Hex: p.Checksum},
 		PackageSize: p.Size, FileTime: pkg.BuildTime,
 	}
-	b := appendElement(nil, func(b []byte) []byte { return repodata.AppendPrimary(b, pkg, at) })
+	b := make([]byte, 0, fragmentGrowth*len(record))
+	b = appendElement(b, func(b []byte) []byte { return repodata.AppendPrimary(b, pkg, at) })
 	b = appendElement(b, func(b []byte) []byte { return repodata.AppendFilelists(b, pkg, at) })
 	b = appendElement(b, func(b []byte) []byte { return repodata.AppendOther(b, pkg, at, p.ChangelogLimit) })
 	return j.Write(ctx, p.Output, b)
@@ -102,18 +109,19 @@ func frame(ctx context.Context, j *rules.Job) error {
 	if err != nil {
 		return err
 	}
-	var plain [len(documents)][]byte
+	var elements [len(documents)][][]byte
 	for _, pkg := range p.Packages {
-		elements, err := p.elements(ctx, j, headers, pkg)
+		list, err := p.elements(ctx, j, headers, pkg)
 		if err != nil {
 			return fmt.Errorf("%s: %w", pkg[0], err)
 		}
-		for i, e := range elements {
-			plain[i] = append(plain[i], e...)
+		for i, e := range list {
+			elements[i] = append(elements[i], e)
 		}
 	}
 	for i, output := range []string{p.Primary, p.Filelists, p.Other} {
-		if err := j.Write(ctx, output, c.AppendFrame(nil, plain[i])); err != nil {
+		plain := slices.Concat(elements[i]...)
+		if err := j.Write(ctx, output, c.AppendFrame(nil, plain)); err != nil {
 			return err
 		}
 	}
