@@ -1,9 +1,6 @@
 package rpm
 
-import (
-	"slices"
-	"strings"
-)
+import "slices"
 
 // There are two vocabularies of architectures. A tree arch ("x86_64", "i386",
 // "armhfp") names what is composed; an rpm arch ("i686", "armv7hl", "noarch")
@@ -37,8 +34,8 @@ var nextArch = map[string]string{
 	"ia64": "noarch", "riscv64": "noarch", "loongarch64": "noarch",
 }
 
-// bestArch is the best rpm arch of the tree arches that are not their own.
-var bestArch = map[string]string{
+// bestArches has the best rpm arch of the tree arches that are not their own.
+var bestArches = map[string]string{
 	"i386": "i686", "sparc": "sparc64v", "arm": "armv7l", "armhfp": "armv7hnl",
 }
 
@@ -48,59 +45,26 @@ var foreignArch = map[string]string{
 	"x86_64": "athlon", "ppc64": "ppc", "s390x": "s390", "sparc64v": "sparcv9v", "sparc64": "sparcv9v",
 }
 
-// TreeArches lists the known tree arches, sorted.
-func TreeArches() []string {
-	return []string{
-		"aarch64", "alpha", "arm", "arm64", "armhfp", "i386", "ia64", "loongarch64", "ppc", "ppc64",
-		"ppc64le", "riscv64", "s390", "s390x", "sh3", "sh4", "sparc", "x86_64",
-	}
-}
-
-// IsTreeArch tells whether s is one of TreeArches.
-func IsTreeArch(s string) bool {
-	_, known := slices.BinarySearch(TreeArches(), s)
-	return known
-}
-
 // IsRPMArch tells whether a package can say that it is of arch s: a known
 // machine, "noarch", "src" or "nosrc".
 func IsRPMArch(s string) bool {
 	return s == "noarch" || s == "src" || s == "nosrc" || nextArch[s] != ""
 }
 
-// BestArch is the best rpm arch of a tree arch: i686 for i386, and the arch
+// bestArch is the best rpm arch of a tree arch: i686 for i386, and the arch
 // itself for most others, unknown ones too.
-func BestArch(tree string) string {
-	if best, ok := bestArch[tree]; ok {
+func bestArch(tree string) string {
+	if best, ok := bestArches[tree]; ok {
 		return best
 	}
 	return tree
-}
-
-// BaseArch is the tree arch to which an rpm arch belongs: i386 for i686. Unknown
-// arches and noarch are their own.
-func BaseArch(arch string) string {
-	switch {
-	case strings.HasPrefix(arch, "armv6h"), strings.HasPrefix(arch, "armv7h"):
-		return "armhfp"
-	case strings.HasPrefix(arch, "armv"):
-		return "arm"
-	}
-	for !IsTreeArch(arch) {
-		next, ok := nextArch[arch]
-		if !ok {
-			return arch
-		}
-		arch = next
-	}
-	return arch
 }
 
 // ValidArches lists the rpm arches that packages of a tree may have, best first:
 // for x86_64 that is x86_64, athlon, i686, i586, i486, i386, noarch, and without
 // multilib x86_64 and noarch. The arches of more ("src", "nosrc") are appended.
 func ValidArches(tree string, multilib bool, more ...string) []string {
-	arches := chain(BestArch(tree))
+	arches := chain(bestArch(tree))
 	if !multilib {
 		foreign := MultilibArches(tree)
 		arches = slices.DeleteFunc(arches, func(a string) bool { return slices.Contains(foreign, a) })
@@ -111,20 +75,13 @@ func ValidArches(tree string, multilib bool, more ...string) []string {
 // MultilibArches lists the foreign arches of a tree, best first: athlon to i386
 // for x86_64, none for most trees, aarch64 and ppc64le among them.
 func MultilibArches(tree string) []string {
-	for _, arch := range chain(BestArch(tree)) {
+	for _, arch := range chain(bestArch(tree)) {
 		if foreign, ok := foreignArch[arch]; ok {
 			arches := chain(foreign)
 			return arches[:len(arches)-1] // noarch is never foreign
 		}
 	}
 	return nil
-}
-
-// CompatibleArches lists the rpm arches that go with packages of an rpm arch,
-// best first and without multilib: i686, i586, i486, i386, noarch for i586, but
-// x86_64 and noarch for x86_64, and just noarch for noarch.
-func CompatibleArches(arch string) []string {
-	return ValidArches(BaseArch(arch), false)
 }
 
 // chain lists arch and all that its machines run too, best first, noarch last.

@@ -66,83 +66,45 @@ func TestMultilibArches(t *testing.T) {
 	}
 }
 
-func TestBaseAndCompatibleArches(t *testing.T) {
-	tests := []struct{ arch, base, compatible string }{
-		{"i686", "i386", "i686 i586 i486 i386 noarch"},
-		{"i586", "i386", "i686 i586 i486 i386 noarch"},
-		{"i386", "i386", "i686 i586 i486 i386 noarch"},
-		{"athlon", "i386", "i686 i586 i486 i386 noarch"},
-		{"geode", "i386", "i686 i586 i486 i386 noarch"},
-		{"x86_64", "x86_64", "x86_64 noarch"},
-		{"amd64", "x86_64", "x86_64 noarch"},
-		{"ppc64p7", "ppc64", "ppc64 noarch"},
-		{"ppc", "ppc", "ppc noarch"},
-		{"s390", "s390", "s390 noarch"},
-		{"sparcv9", "sparc", "sparc64v sparc64 noarch"},
-		{"sparc64", "sparc", "sparc64v sparc64 noarch"},
-		{"armv7hl", "armhfp", "armv7hnl armv7hl armv6hl noarch"},
-		{"armv6hl", "armhfp", "armv7hnl armv7hl armv6hl noarch"},
-		{"armv5tel", "arm", "armv7l armv6l armv5tejl armv5tel noarch"},
-		{"aarch64", "aarch64", "aarch64 noarch"},
-		{"riscv64", "riscv64", "riscv64 noarch"},
-		{"noarch", "noarch", "noarch"},
-		{"m68k", "m68k", "m68k noarch"},
-	}
-	for _, test := range tests {
-		t.Run(test.arch, func(t *testing.T) {
-			if got := BaseArch(test.arch); got != test.base {
-				t.Errorf("BaseArch(%q) = %q, want %q", test.arch, got, test.base)
-			}
-			if got := strings.Join(CompatibleArches(test.arch), " "); got != test.compatible {
-				t.Errorf("CompatibleArches(%q) = %s, want %s", test.arch, got, test.compatible)
-			}
-		})
-	}
-}
-
-// Every chain must end in noarch, and every known arch must have a tree.
+// Every chain must end in noarch.
 func TestArchTablesAreClosed(t *testing.T) {
 	for arch, next := range nextArch {
 		if next != "noarch" && nextArch[next] == "" {
 			t.Errorf("%q leads to %q, which is unknown", arch, next)
 		}
-		if base := BaseArch(arch); !IsTreeArch(base) {
-			t.Errorf("BaseArch(%q) = %q, want a tree arch", arch, base)
+	}
+	for tree, best := range bestArches {
+		if nextArch[best] == "" {
+			t.Errorf("the best arch of %q is %q, which is unknown", tree, best)
 		}
 	}
-	if !slices.IsSorted(TreeArches()) {
-		t.Errorf("TreeArches() = %q, want it sorted", TreeArches())
-	}
-	for _, tree := range TreeArches() {
-		if base := BaseArch(BestArch(tree)); base != tree {
-			t.Errorf("BaseArch(BestArch(%q)) = %q, want %q", tree, base, tree)
+	for arch, foreign := range foreignArch {
+		if !slices.Contains(chain(arch), foreign) {
+			t.Errorf("%q is foreign to %q, whose chain is %q", foreign, arch, chain(arch))
 		}
 	}
 }
 
-func TestIsArch(t *testing.T) {
+func TestIsRPMArch(t *testing.T) {
 	tests := []struct {
-		arch      string
-		tree, rpm bool
+		arch string
+		want bool
 	}{
-		{"x86_64", true, true},
-		{"i386", true, true},
-		{"i686", false, true},
-		{"armhfp", true, false},
-		{"arm", true, false},
-		{"noarch", false, true},
-		{"src", false, true},
-		{"nosrc", false, true},
-		{"foo", false, false},
-		{"", false, false},
+		{"x86_64", true},
+		{"i386", true},
+		{"i686", true},
+		{"armhfp", false},
+		{"arm", false},
+		{"noarch", true},
+		{"src", true},
+		{"nosrc", true},
+		{"foo", false},
+		{"", false},
 	}
 	for _, test := range tests {
 		t.Run(test.arch, func(t *testing.T) {
-			if got := IsTreeArch(test.arch); got != test.tree {
-				t.Errorf("IsTreeArch(%q) = %t, want %t", test.arch, got, test.tree)
-			}
-			if got := IsRPMArch(test.arch); got != test.rpm {
-				t.Errorf("IsRPMArch(%q) = %t, want %t", test.arch, got, test.rpm)
+			if got := IsRPMArch(test.arch); got != test.want {
+				t.Errorf("IsRPMArch(%q) = %t, want %t", test.arch, got, test.want)
 			}
 		})
 	}

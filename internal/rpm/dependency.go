@@ -72,7 +72,7 @@ func ParseDependency(s string) (Dependency, error) {
 		return Dependency{}, fmt.Errorf("dependency %q: operator %q, want one of < <= = >= >", s, fields[1])
 	}
 	var err error
-	if d.EVR, err = ParseEVR(fields[2]); err != nil {
+	if d.EVR, err = parseEVR(fields[2]); err != nil {
 		return Dependency{}, fmt.Errorf("dependency %q: %w", s, err)
 	}
 	return d, nil

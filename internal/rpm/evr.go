@@ -159,8 +159,8 @@ func isDigit(c byte) bool { return '0' <= c && c <= '9' }
 // isLetter knows ASCII only, as rpm does in every locale.
 func isLetter(c byte) bool { return 'a' <= c|0x20 && c|0x20 <= 'z' }
 
-// ParseEVR reads "1:2.3-4", "2.3-4" or "2.3".
-func ParseEVR(s string) (EVR, error) {
+// parseEVR reads "1:2.3-4", "2.3-4" or "2.3".
+func parseEVR(s string) (EVR, error) {
 	v, err := splitEVR(s)
 	if err != nil {
 		return EVR{}, err
@@ -271,7 +271,7 @@ func ParseNEVRA(s string) (NEVRA, error) {
 	if name == "" || strings.ContainsAny(name, "/: ") {
 		return NEVRA{}, fmt.Errorf("%q: name %q, want %s", s, name, form)
 	}
-	evr, err := ParseEVR(version + "-" + release)
+	evr, err := parseEVR(version + "-" + release)
 	if err != nil {
 		return NEVRA{}, fmt.Errorf("%q: %w", s, err)
 	}

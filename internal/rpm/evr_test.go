@@ -207,9 +207,9 @@ func TestParseEVR(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.in, func(t *testing.T) {
-			got, err := ParseEVR(test.in)
+			got, err := parseEVR(test.in)
 			if errorText(err) != test.err || got != test.want {
-				t.Fatalf("ParseEVR(%q) = %+v, %v, want %+v, %s", test.in, got, err, test.want, test.err)
+				t.Fatalf("parseEVR(%q) = %+v, %v, want %+v, %s", test.in, got, err, test.want, test.err)
 			}
 			if want := cmp.Or(test.text, test.in); err == nil && got.String() != want {
 				t.Errorf("%+v prints %q, want %q", got, got, want)
@@ -340,8 +340,8 @@ func FuzzParse(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		if v, err := ParseEVR(s); err == nil {
-			if again, err := ParseEVR(v.String()); err != nil || again != v {
+		if v, err := parseEVR(s); err == nil {
+			if again, err := parseEVR(v.String()); err != nil || again != v {
 				t.Errorf("%q: %+v prints as %q, which reads as %+v, %v", s, v, v, again, err)
 			}
 		}
