@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"io"
+	"sync"
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
@@ -20,7 +21,7 @@ type payload struct {
 
 // packPayload writes the files into an archive and compresses it.
 func packPayload(files []Content, source bool, c compression) (*payload, error) {
-	archive := appendArchive(nil, files, source)
+	archive := appendArchive(make([]byte, 0, archiveSize(files, source)), files, source)
 	packed, err := c.pack(archive)
 	if err != nil {
 		return nil, fmt.Errorf("payload: %w", err)
@@ -38,18 +39,39 @@ func packPayload(files []Content, source bool, c compression) (*payload, error) 
 // bytes. Ghosts are only in the header of the package. In source packages the
 // names have no directory, in others they begin with "./".
 func appendArchive(b []byte, files []Content, source bool) []byte {
-	for i, f := range files {
-		if f.Ghost {
-			continue
+	for i := range files {
+		if f := &files[i]; !f.Ghost {
+			b = appendMember(b, i+1, f.Mode, f.ModTime, f.member(source), f.body())
 		}
-		name := "." + f.Path
-		if source {
-			name = f.Path
-		}
-		b = appendMember(b, i+1, f.Mode, f.ModTime, name, f.body())
 	}
-	b = appendMember(b, 0, 0, 0, "TRAILER!!!", nil)
-	return b
+	return appendMember(b, 0, 0, 0, trailer, nil)
+}
+
+// trailer is the name of the member that ends an archive.
+const trailer = "TRAILER!!!"
+
+// member is the file's name in the archive.
+func (c *Content) member(source bool) string {
+	if source {
+		return c.Path
+	}
+	return "." + c.Path
+}
+
+// archiveSize is the number of bytes that appendArchive appends.
+func archiveSize(files []Content, source bool) int {
+	size := memberSize(len(trailer), 0)
+	for i := range files {
+		if f := &files[i]; !f.Ghost {
+			size += memberSize(len(f.member(source)), len(f.body()))
+		}
+	}
+	return size
+}
+
+func memberSize(name, body int) int {
+	const numbers = 6 + 13*8 // the magic, and 13 of 8 digits
+	return (numbers+name+1+3)&^3 + (body+3)&^3
 }
 
 func appendMember(b []byte, inode int, mode uint32, mtime int64, name string, body []byte) []byte {
@@ -94,13 +116,20 @@ func findCompression(name string) (compression, error) {
 	return compression{}, fmt.Errorf("compression %q, want zstd, gzip, xz or none", name)
 }
 
+// encoders are kept, for a new one allocates and clears megabytes of tables.
+var encoders sync.Pool // of *zstd.Encoder
+
 func packZstd(b []byte) ([]byte, error) {
-	// One goroutine: the bytes must not depend on the number of cores.
-	e, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1))
-	if err != nil {
-		return nil, err
+	e, ok := encoders.Get().(*zstd.Encoder)
+	if !ok {
+		var err error
+		// One goroutine: the bytes must not depend on the number of cores.
+		if e, err = zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1)); err != nil {
+			return nil, err
+		}
 	}
-	return e.EncodeAll(b, nil), e.Close()
+	defer encoders.Put(e)
+	return e.EncodeAll(b, nil), nil
 }
 
 func packGzip(b []byte) ([]byte, error) {

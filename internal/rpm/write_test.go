@@ -327,6 +327,15 @@ func TestWriteIsDeterministic(t *testing.T) {
 	}
 }
 
+func TestArchiveSize(t *testing.T) {
+	for _, s := range sampleSpecs() {
+		want := len(appendArchive(nil, s.Contents, s.IsSource()))
+		if got := archiveSize(s.Contents, s.IsSource()); got != want {
+			t.Errorf("%s: %d, want %d", s.Name, got, want)
+		}
+	}
+}
+
 // The golden has no compression, so that only our own code can change it.
 func TestWriteGolden(t *testing.T) {
 	const golden = "testdata/full.rpm"
