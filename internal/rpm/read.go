@@ -25,8 +25,8 @@ const (
 var windows = sync.Pool{New: func() any { return &window{buf: make([]byte, 0, firstRead)} }}
 
 // Read reads the headers of a package file of size bytes. It stops in front of
-// the payload, and does not verify digests or signatures. Many goroutines may
-// call it at once.
+// the payload, and does not verify digests (see Open) or signatures. Many
+// goroutines may call it at once.
 //
 // The order of the header is kept everywhere. Requires lacks the rpmlib(...)
 // entries, which rpm itself answers. Strings are as the header has them, which
@@ -37,6 +37,12 @@ var windows = sync.Pool{New: func() any { return &window{buf: make([]byte, 0, fi
 // ".." or newlines are errors too, since those paths end up in file systems and
 // in line-based lists; so are names and versions that cannot stand in a file name.
 func Read(r io.ReaderAt, size int64) (*Package, error) {
+	p, _, _, err := read(r, size)
+	return p, err
+}
+
+// read returns the signature header and the header too.
+func read(r io.ReaderAt, size int64) (p *Package, sig, h *header, err error) {
 	w := windows.Get().(*window)
 	w.r, w.size, w.buf = r, size, w.buf[:0]
 	defer func() {
@@ -48,28 +54,28 @@ func Read(r io.ReaderAt, size int64) (*Package, error) {
 
 	sig, start, err := readSignature(w)
 	if err != nil {
-		return nil, err
+		return nil, nil, nil, err
 	}
 	h, end, err := w.header("header", start)
 	if err != nil {
-		return nil, err
+		return nil, nil, nil, err
 	}
-	p := &Package{HeaderStart: start, HeaderEnd: end}
+	p = &Package{HeaderStart: start, HeaderEnd: end}
 	p.readIdentity(h)
 	p.readFacts(h, sig)
 	p.readDependencies(h)
 	p.readText(h)
 	p.readFiles(h)
 	if h.err != nil {
-		return nil, h.err
+		return nil, nil, nil, h.err
 	}
 	if sig.err != nil {
-		return nil, sig.err
+		return nil, nil, nil, sig.err
 	}
 	if err := p.checkIdentity(); err != nil {
-		return nil, err
+		return nil, nil, nil, err
 	}
-	return p, nil
+	return p, sig, h, nil
 }
 
 // readSignature reads the lead and the signature header, and returns where the

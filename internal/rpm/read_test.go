@@ -333,6 +333,10 @@ func FuzzRead(f *testing.F) {
 		if strings.ContainsAny(p.FileName(), "/\n") {
 			t.Errorf("file name %q leads out", p.FileName())
 		}
+		if _, v, err := Open(bytes.NewReader(b), int64(len(b))); err == nil {
+			v.Write(b)
+			_ = v.Check()
+		}
 	})
 }
 

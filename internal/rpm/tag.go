@@ -83,10 +83,11 @@ const (
 	sigDSA             tag = 267
 	sigRSA             tag = 268
 	sigSHA1            tag = 269
+	sigLongSize        tag = 270
 	sigLongArchiveSize tag = 271
 	sigSHA256          tag = 273
-	sigOpenPGP         tag = 278 // all signatures in base64, since rpm 4.20
-	sigSize            tag = 1000
+	sigOpenPGP         tag = 278  // all signatures in base64, since rpm 4.20
+	sigSize            tag = 1000 // bytes of header and payload
 	sigPGP             tag = 1002 // over header and payload
 	sigMD5             tag = 1004
 	sigGPG             tag = 1005 // over header and payload

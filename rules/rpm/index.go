@@ -35,7 +35,7 @@ func Tools() []*rules.Tool {
 		{Name: "rpm", Version: 1, Params: writeParams{}, Run: write},
 		{Name: "package_index", Version: 1, Params: indexParams{}, Run: index},
 		{Name: "package_shard", Version: 1, Params: indexParams{}, Run: shard},
-		{Name: "rpm_header", Version: 1, Params: headerParams{}, Run: header},
+		{Name: "rpm_header", Version: 2, Params: headerParams{}, Run: header},
 	}
 }
 
@@ -208,8 +208,8 @@ type headerParams struct {
 	Output string `arg:"output,required"`
 }
 
-// header reads a package file to its end, once: for its header and its
-// checksum.
+// header reads a package file to its end, once: for its header, its checksum,
+// and the digests that it states of itself.
 func header(ctx context.Context, j *rules.Job) error {
 	var p headerParams
 	if err := rules.Parse(j.Args, &p); err != nil {
@@ -224,12 +224,15 @@ func header(ctx context.Context, j *rules.Job) error {
 		return err
 	}
 	defer f.Close()
-	pkg, err := format.Read(f, f.Size())
+	pkg, verifier, err := format.Open(f, f.Size())
 	if err != nil {
 		return err
 	}
 	sum := sha256.New()
-	if _, err := io.CopyBuffer(struct{ io.Writer }{sum}, f, make([]byte, min(f.Size()+1, 1<<20))); err != nil {
+	if _, err := io.CopyBuffer(io.MultiWriter(sum, verifier), f, make([]byte, min(f.Size()+1, 1<<20))); err != nil {
+		return err
+	}
+	if err := verifier.Check(); err != nil {
 		return err
 	}
 	return j.Write(ctx, p.Output, packages.EncodeHeader(pkg, [32]byte(sum.Sum(nil))))
