@@ -3,9 +3,11 @@ package metadata
 import (
 	"errors"
 	"reflect"
+	"slices"
 	"testing"
 
 	"github.com/pungo-build/pungo/cache"
+	"github.com/pungo-build/pungo/internal/productmd"
 	"github.com/pungo-build/pungo/rules"
 	"github.com/pungo-build/pungo/rules/packages"
 )
@@ -105,5 +107,54 @@ func TestPaths(t *testing.T) {
 	p.Repos[0][2] = "boot"
 	if _, err := p.paths(t.Context(), j); err == nil || err.Error() != `repository of tree "boot", want os, debug or src` {
 		t.Errorf("another tree: got %v", err)
+	}
+}
+
+// TestShipped: packages are listed where a repository has them, those of its own
+// tree only.
+func TestShipped(t *testing.T) {
+	trees := cache.NewTrees(cache.NewMemory(cache.BLAKE3))
+	data, err := packages.EncodeList([]packages.Listed{
+		{Tree: rules.OS, NEVRA: "lib-2:1-1.noarch", File: "lib-1-1.noarch.rpm", Source: "lib-1-1.src.rpm"},
+		{Tree: rules.Src, NEVRA: "lib-2:1-1.src", File: "lib-1-1.src.rpm"},
+		{Tree: rules.Debug, NEVRA: "lib-debuginfo-2:1-1.noarch", File: "lib-debuginfo-1-1.noarch.rpm", Source: "lib-1-1.src.rpm"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := trees.Store().Put(t.Context(), data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	root, err := trees.Write(t.Context(), cache.Directory{{Name: "list", Kind: cache.FileKind, Digest: d}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	j := &rules.Job{Trees: trees, Root: root}
+	p := params{
+		Repos: []repo{
+			{"Server", "x86_64", rules.OS, "tree", "tree", "Packages", "true", "-"},
+			{"Server", "", rules.Src, "source", "source", "", "false", "-"},
+		},
+		Packages: []shipment{
+			{"Server", "x86_64", rules.OS, "x86_64", "list"},
+			{"Server", "", rules.Src, "x86_64", "list"},
+		},
+	}
+	got, err := p.rpms(t.Context(), j, productmd.Compose{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []productmd.RPM{
+		{Variant: "Server", Arch: "x86_64", Source: "lib-2:1-1.src", NEVRA: "lib-2:1-1.noarch", Path: "tree/Packages/l/lib-1-1.noarch.rpm", Category: "binary"},
+		{Variant: "Server", Arch: "x86_64", Source: "lib-2:1-1.src", NEVRA: "lib-2:1-1.src", Path: "source/lib-1-1.src.rpm", Category: "source"},
+	}
+	if !slices.Equal(got.RPMs, want) {
+		t.Errorf("got %+v, want %+v", got.RPMs, want)
+	}
+	p.Repos = p.Repos[:1]
+	const unknown = `packages of a repository that no argument describes: variant "Server", arch "", tree "src"`
+	if _, err := p.rpms(t.Context(), j, productmd.Compose{}); err == nil || err.Error() != unknown {
+		t.Errorf("a repository that is not described: got %v, want %s", err, unknown)
 	}
 }

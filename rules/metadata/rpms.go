@@ -27,7 +27,7 @@ func (p *params) rpms(ctx context.Context, j *rules.Job, compose productmd.Compo
 	for _, s := range p.Packages {
 		r, ok := repos[s.repo()]
 		if !ok {
-			return nil, fmt.Errorf("packages in a repository %v, which no argument describes", s.repo())
+			return nil, fmt.Errorf("packages of a repository that no argument describes: variant %q, arch %q, tree %q", s.uid(), s.repo().arch, s.tree())
 		}
 		list, err := lists.read(ctx, j, s.list())
 		if err != nil {
