@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path"
+	"strings"
 	"syscall"
 	"time"
 
@@ -94,14 +95,37 @@ func (r *building) stop(err error) {
 	report := r.build.Report()
 	r.console.Close()
 	for _, e := range report.Actions {
-		if e.Status == rules.Failed && e.Err != nil {
-			fmt.Fprintln(r.stderr, failureCard(e.Err, e.Action))
+		if e.Status == rules.Failed && e.Err != nil || e.Status == rules.TestFailed {
+			fmt.Fprintln(r.stderr, failureCard(e, r.keepLog(e)))
 		}
 	}
 	fmt.Fprintln(r.stderr, summary(report, time.Since(r.started)))
 	if err := errors.Join(r.endEvents(err), saveExplanation(r.folder, report)); err != nil {
 		fmt.Fprintf(r.stderr, "warning: %v\n", err)
 	}
+}
+
+// keepLog writes what a failed action printed, or where a bug of ours struck, into
+// the output folder, and returns the path; "" if there is nothing to write.
+func (r *building) keepLog(e executor.Entry) string {
+	var log []byte
+	for _, d := range []cache.Digest{e.Stdout, e.Stderr} {
+		if text, err := r.store.Get(context.Background(), d); !d.IsZero() && err == nil {
+			log = append(log, text...)
+		}
+	}
+	var bug *executor.BugError
+	if errors.As(e.Err, &bug) {
+		log = append(log, bug.Stack...)
+	}
+	if len(log) == 0 {
+		return ""
+	}
+	name := path.Join("logs", strings.NewReplacer("/", "_", ":", "").Replace(e.Instance)+"-"+e.Mnemonic+".log")
+	if err := r.folder.WriteState(name, log); err != nil {
+		return ""
+	}
+	return r.folder.State(name)
 }
 
 // endEvents writes the last event and closes the file.

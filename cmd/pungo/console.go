@@ -331,24 +331,26 @@ func (c *console) draw(rows []string) {
 // lastLines is how much of a log a card shows.
 const lastLines = 20
 
-// failureCard tells what is to be known of an action that failed:
-//
-//	failed //:repo@Server.x86_64 (createrepo)
-//	  declared at compose.star:12:1
-//	  bash-5.2.15-1.x86_64.rpm: not an RPM package
-//	  | the last lines that a program printed
-//	  hint: what to install
-//	  again: pungo build '//:repo@Server.x86_64'
-func failureCard(err error, a *rules.Action) string {
+// failureCard tells of an action that failed, or of a test whose verdict is bad, and
+// of where all that it printed is; log is "" if it printed nothing.
+func failureCard(e executor.Entry, log string) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "failed %s (%s)\n", a, a.Mnemonic())
+	a := e.Action
+	verb := "failed"
+	if e.Status == rules.TestFailed {
+		verb = fmt.Sprintf("test failed (%s)", a.Strictness)
+	}
+	fmt.Fprintf(&b, "%s %s (%s)\n", verb, a, a.Mnemonic())
 	if a.Owner != nil && a.Owner.Target != nil && a.Owner.Target.Pos.File != "" {
 		fmt.Fprintf(&b, "  declared at %s\n", a.Owner.Target.Pos)
 	}
-	cause, log, hint := anatomy(err)
+	cause, hint := anatomy(e.Err)
 	fmt.Fprintf(&b, "  %s\n", strings.ReplaceAll(strings.TrimPrefix(cause, a.String()+": "), "\n", "\n  "))
-	for _, line := range tail(log, lastLines) {
+	for _, line := range tail(e.Log, lastLines) {
 		fmt.Fprintf(&b, "  | %s\n", line)
+	}
+	if log != "" {
+		fmt.Fprintf(&b, "  log: %s\n", log)
 	}
 	if hint != "" {
 		fmt.Fprintf(&b, "  hint: %s\n", hint)
@@ -360,22 +362,25 @@ func failureCard(err error, a *rules.Action) string {
 	return b.String()
 }
 
-// anatomy takes an error of the executor apart.
-func anatomy(err error) (cause, log, hint string) {
+// anatomy takes an error of the executor apart. A test that is a tool fails without
+// one.
+func anatomy(err error) (cause, hint string) {
 	var (
 		action      *executor.ActionError
 		environment *executor.EnvironmentError
 		bug         *executor.BugError
 	)
 	switch {
+	case err == nil:
+		return "its verdict is bad; what it wrote says why", ""
 	case errors.As(err, &bug):
-		return "a bug of pungo: " + bug.Value, "", "please report it, with what you did"
+		return "a bug of pungo: " + bug.Value, "please report it, with what you did"
 	case errors.As(err, &environment):
-		return environment.Err.Error(), "", environment.Hint
+		return environment.Err.Error(), environment.Hint
 	case errors.As(err, &action):
-		return action.Err.Error(), action.Log, ""
+		return action.Err.Error(), ""
 	}
-	return err.Error(), "", ""
+	return err.Error(), ""
 }
 
 // tail returns the last n lines of a text, without what would steer a terminal.
