@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/pungo-build/pungo/cache"
 	"github.com/pungo-build/pungo/executor"
 	"github.com/pungo-build/pungo/rules"
@@ -27,6 +29,7 @@ func Run(t *testing.T, open Open) {
 	t.Run("Commands", func(t *testing.T) { testCommands(t, open) })
 	t.Run("Refused", func(t *testing.T) { testRefused(t, open) })
 	t.Run("InputsAreReadOnly", func(t *testing.T) { testReadOnly(t, open) })
+	t.Run("WhoeverBuilds", func(t *testing.T) { testWhoeverBuilds(t, open) })
 	t.Run("MissingBlob", func(t *testing.T) { testMissingBlob(t, open) })
 	t.Run("Cancelled", func(t *testing.T) { testCancelled(t, open) })
 	t.Run("Concurrent", func(t *testing.T) { testConcurrent(t, open) })
@@ -232,6 +235,21 @@ func testReadOnly(t *testing.T, open Open) {
 	}
 	if got, want := b.show(t, r), "stdout \"hello\\ncontent\\n\"\n"; got != want {
 		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// What a program makes does not depend on the umask of whoever builds.
+func testWhoeverBuilds(t *testing.T, open Open) {
+	defer unix.Umask(unix.Umask(0o077))
+	b := newBench(t, open)
+	script := "umask; mkdir out/d/new; touch out/d/new/f; stat -c '%a %n' . in in/2/dir out out/d out/d/new out/d/new/f"
+	r, err := b.Run(t.Context(), b.command(t, script, "out/d/x"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := "stdout \"0022\\n755 .\\n755 in\\n755 in/2/dir\\n755 out\\n755 out/d\\n755 out/d/new\\n644 out/d/new/f\\n\"\n"
+	if got := b.show(t, r); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
 	}
 }
 

@@ -67,12 +67,18 @@ var arches = map[string]string{
 }
 
 // Fingerprint implements executor.Strategy: the digest of the program and the
-// versions of the toolchain's packages, found once in the life of a Local.
+// versions of the toolchain's packages, found once in the life of a Local, and
+// what a program sees of this machine.
 func (l *Local) Fingerprint(ctx context.Context, t *rules.Toolchain, arch string) (string, error) {
 	if arch != "" && arch != arches[runtime.GOARCH] {
 		return "", &executor.UnavailableError{Program: t.Program, Arch: arch}
 	}
-	return l.toolchains.fingerprint(ctx, t)
+	program, err := l.toolchains.fingerprint(ctx, t)
+	if err != nil {
+		return "", err
+	}
+	place, err := l.surroundings(ctx)
+	return program + " " + place, err
 }
 
 // Run implements executor.Strategy.
@@ -81,7 +87,7 @@ func (l *Local) Run(ctx context.Context, c *executor.Command) (r cache.Result, e
 	if err != nil {
 		return r, err
 	}
-	dir, err := os.MkdirTemp(l.opts.Dir, "pungo-run-")
+	dir, err := l.makeDir()
 	if err != nil {
 		return r, err
 	}
@@ -97,17 +103,32 @@ func (l *Local) Run(ctx context.Context, c *executor.Command) (r cache.Result, e
 	return r, err
 }
 
+// makeDir makes a folder for a run. The folder that it is in may hand on its group
+// to everything below; that ends here.
+func (l *Local) makeDir() (string, error) {
+	dir, err := os.MkdirTemp(l.opts.Dir, "pungo-run-")
+	if err != nil {
+		return "", err
+	}
+	return dir, errors.Join(os.Chown(dir, -1, os.Getgid()), os.Chmod(dir, 0o700))
+}
+
 // place is where a program runs.
 type place struct {
 	root string // holds the inputs, and takes the outputs
 	tmp  string // is the program's /tmp, where there is a sandbox
+	// Files for what the program prints, and for what bubblewrap notes.
+	stdout, stderr, status string
 	// inputs are the top-level names of the input root.
 	inputs []string
 }
 
 // prepare makes the place in dir, which is empty.
 func (l *Local) prepare(ctx context.Context, c *executor.Command, dir string) (place, error) {
-	p := place{root: filepath.Join(dir, "root"), tmp: filepath.Join(dir, "tmp")}
+	p := place{
+		root: filepath.Join(dir, "root"), tmp: filepath.Join(dir, "tmp"),
+		stdout: filepath.Join(dir, "stdout"), stderr: filepath.Join(dir, "stderr"), status: filepath.Join(dir, "status"),
+	}
 	inputs, err := l.timed(ctx, c.Root, c.Epoch)
 	if err != nil {
 		return p, err
@@ -127,11 +148,32 @@ func (l *Local) prepare(ctx context.Context, c *executor.Command, dir string) (p
 		p.inputs = append(p.inputs, n.Name)
 	}
 	for _, out := range c.Outputs {
-		if err := os.MkdirAll(filepath.Join(p.root, path.Dir(out.Name)), 0o755); err != nil {
+		if err := makeParents(p.root, out.Name); err != nil {
 			return p, err
 		}
 	}
-	return p, os.Mkdir(p.tmp, 0o755)
+	return p, makeFolder(p.tmp)
+}
+
+// makeParents makes the folders that a path below root is in.
+func makeParents(root, name string) error {
+	at := root
+	for part := range strings.SplitSeq(path.Dir(name), "/") {
+		at = filepath.Join(at, part)
+		if err := makeFolder(at); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// makeFolder makes a folder, if it is not there, whose mode does not depend on the
+// umask.
+func makeFolder(name string) error {
+	if err := os.Mkdir(name, 0o755); err != nil && !errors.Is(err, os.ErrExist) {
+		return err
+	}
+	return os.Chmod(name, 0o755)
 }
 
 // timed returns the tree with the time epoch wherever a file has none: what a

@@ -74,7 +74,9 @@ func TestSandboxHides(t *testing.T) {
 		{"host name", "hostname", "pungo\n"},
 		{"processes", "test $(ls /proc | grep -c '^[0-9]') -lt 10 && echo few", "few\n"},
 		{"programs are read-only", "touch /usr/bin/evil 2>/dev/null || echo refused", "refused\n"},
-		{"user", "id -u", fmt.Sprintf("%d\n", os.Getuid())},
+		{"user", "id -u; id -g; stat -c %u:%g . out", "0\n0\n0:0\n0:0\n"},
+		{"privileges", "grep CapEff /proc/self/status", "CapEff:\t0000000000000000\n"},
+		{"open files", "ls /proc/self/fd", "0\n1\n2\n3\n"}, // 3 is the folder that ls reads
 		{"working folder", "pwd", "/pungo\n"},
 	}
 	l := New(cache.NewTrees(cache.NewMemory(cache.BLAKE3)), Options{Dir: t.TempDir()})
@@ -188,9 +190,10 @@ func TestFingerprint(t *testing.T) {
 		packages      []string
 		want          string // a regular expression
 	}{
-		{"program", "sha256sum", nil, `^blake3:[0-9a-f]{64}/\d+$`},
-		{"packages", "sha256sum", []string{"no-such-package", "coreutils", "coreutils"}, `^blake3:[0-9a-f]{64}/\d+ coreutils=\S+ no-such-package=$`},
+		{"program", "sha256sum", nil, `^blake3:[0-9a-f]{64}/\d+ in sandbox 1, umask 0022$`},
+		{"packages", "sha256sum", []string{"no-such-package", "coreutils", "coreutils"}, `^blake3:[0-9a-f]{64}/\d+ coreutils=\S+ no-such-package= in sandbox 1, umask 0022$`},
 		{"absolute", "/usr/bin/env", nil, `^blake3:`},
+		{"absolute, old folder", "/bin/env", nil, `^blake3:`},
 		{"not in the sandbox", "/etc/passwd", nil, `^program "/etc/passwd" is not installed$`},
 		{"no program", "/usr/share", nil, `^program "/usr/share" is not installed$`},
 		{"relative", "../bin/sh", nil, `^program "../bin/sh" is not installed$`},
@@ -209,11 +212,96 @@ func TestFingerprint(t *testing.T) {
 	}
 }
 
+// Results made without a sandbox are not those of a sandbox, and not another
+// user's: they have keys of their own.
+func TestFingerprintTellsThePlace(t *testing.T) {
+	plain := fmt.Sprintf(" in no sandbox, user %d:%d, umask 0022", os.Getuid(), os.Getgid())
+	tests := []struct {
+		name       string
+		bubblewrap string
+		options    Options
+		want       string
+	}{
+		{"sandbox", bubblewrap, Options{}, " in sandbox 1, umask 0022"},
+		{"not wanted", bubblewrap, Options{NoSandbox: true}, plain},
+		{"not installed", "/usr/bin/no-such-bwrap", Options{}, plain},
+		{"not permitted", "/usr/bin/false", Options{}, plain},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			l := New(cache.NewTrees(cache.NewMemory(cache.BLAKE3)), test.options)
+			l.bubblewrap = test.bubblewrap
+			got, err := l.Fingerprint(t.Context(), &rules.Toolchain{Program: "sha256sum"}, "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, rest, _ := strings.Cut(got, "/"); strings.TrimLeft(rest, "0123456789") != test.want {
+				t.Errorf("got %q, want … %q", got, test.want)
+			}
+		})
+	}
+}
+
+// Where runs are made may belong to a group, which is nobody's business.
+func TestFolderOfAGroup(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Chmod(dir, 0o755|os.ModeSetgid); err != nil {
+		t.Fatal(err)
+	}
+	for _, plain := range []bool{false, true} {
+		l := New(cache.NewTrees(cache.NewMemory(cache.BLAKE3)), Options{Dir: dir, NoSandbox: plain})
+		if got, want := run(t, l, l.trees.Empty(), "mkdir out/d; stat -c %a . out out/d /tmp"), "755\n755\n755\n"; !strings.HasPrefix(got, want) {
+			t.Errorf("without sandbox %v: modes are %q, want %q", plain, got, want)
+		}
+	}
+}
+
+// A program that cannot be started is an error and not its exit status, which a
+// test would take for a verdict.
+func TestCannotBeStarted(t *testing.T) {
+	trees := cache.NewTrees(cache.NewMemory(cache.BLAKE3))
+	d, err := trees.Store().Put(t.Context(), []byte("#!/no/such/interpreter\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	root, err := trees.Write(t.Context(), cache.Directory{{Name: "program", Kind: cache.FileKind, Digest: d, Executable: true}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, plain := range []bool{false, true} {
+		l := New(trees, Options{NoSandbox: plain})
+		c := &executor.Command{Program: &rules.Toolchain{Program: "odd"}, Root: root, Epoch: 1e9}
+		p, err := l.prepare(t.Context(), c, t.TempDir())
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := l.execute(t.Context(), c, "./program", p)
+		if err == nil || !strings.HasPrefix(err.Error(), `program "odd": `) || !strings.HasSuffix(strings.ToLower(err.Error()), "no such file or directory") {
+			t.Errorf("without sandbox %v: got %v and error %v", plain, r, err)
+		}
+	}
+}
+
 func TestPrintedIsBounded(t *testing.T) {
 	l := New(cache.NewTrees(cache.NewMemory(cache.BLAKE3)), Options{Dir: t.TempDir()})
-	got := run(t, l, l.trees.Empty(), "head -c 9000000 /dev/zero | tr '\\0' x; echo; echo end")
-	if !strings.HasPrefix(got, "[7951429 bytes left out]\nxxx") || !strings.HasSuffix(got, "xxx\nend\n") {
-		t.Errorf("got %q … %q", got[:40], got[len(got)-10:])
+	tests := []struct {
+		name   string
+		bytes  int // printed between "begin" and "end"
+		middle string
+	}{
+		{"whole", 9_000_000, ""},
+		{"begin and end", 70_000_000, "\n[2891147 bytes left out]\n"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			got := run(t, l, l.trees.Empty(), fmt.Sprintf("echo begin; head -c %d /dev/zero | tr '\\0' x; echo; echo end", test.bytes))
+			if !strings.HasPrefix(got, "begin\nxxx") || !strings.HasSuffix(got, "xxx\nend\n") {
+				t.Errorf("got %q … %q", got[:40], got[len(got)-10:])
+			}
+			if middle := strings.Trim(got[6:len(got)-5], "x"); middle != test.middle {
+				t.Errorf("left out: %q, want %q", middle, test.middle)
+			}
+		})
 	}
 }
 

@@ -2,14 +2,19 @@ package local
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/pungo-build/pungo/cache"
 	"github.com/pungo-build/pungo/executor"
@@ -21,6 +26,10 @@ const bubblewrap = "/usr/bin/bwrap"
 // inside is where a sandbox shows the input root.
 const inside = "/pungo"
 
+// sandboxVersion is part of every key. It is raised when programs see something
+// else in a sandbox.
+const sandboxVersion = 1
+
 // system are the folders and files of the machine that a sandbox shows, as far as
 // they exist: programs, libraries, and how the linker finds them. Symbolic links
 // among them (/bin to usr/bin) stay links.
@@ -29,10 +38,12 @@ var system = []string{
 	"/etc/alternatives", "/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d",
 }
 
-// sandboxArgs are the arguments of bubblewrap that show the machine.
+// sandboxArgs are the arguments of bubblewrap that show the machine. Whoever
+// builds is root there, without any privilege: archives tell the owner of files.
 func sandboxArgs() []string {
 	args := []string{
-		"--unshare-all", "--die-with-parent", "--new-session", "--hostname", "pungo",
+		"--unshare-all", "--unshare-user", "--uid", "0", "--gid", "0", "--cap-drop", "ALL",
+		"--die-with-parent", "--new-session", "--hostname", "pungo",
 		"--proc", "/proc", "--dev", "/dev", "--dir", "/var", "--symlink", "../tmp", "/var/tmp",
 	}
 	for _, name := range system {
@@ -45,7 +56,8 @@ func sandboxArgs() []string {
 	return args
 }
 
-// sandbox reports whether bubblewrap works here, and warns if it does not.
+// sandbox reports whether bubblewrap works here, and warns if it does not: it is
+// not installed, or the kernel lets nobody but root make user namespaces.
 func (l *Local) sandbox(ctx context.Context) bool {
 	l.probe.Do(func() {
 		if l.opts.NoSandbox {
@@ -64,53 +76,109 @@ func (l *Local) sandbox(ctx context.Context) bool {
 	return l.sandboxed
 }
 
-// arguments returns the command line that runs a program in its place.
-func (l *Local) arguments(ctx context.Context, program string, args []string, p place) []string {
-	if !l.sandbox(ctx) {
-		return append([]string{program}, args...)
+// surroundings is what a program sees of where it runs, as part of keys. Without a
+// sandbox that is more than anybody can name: such results are for the same user
+// at best, and never for those who have a sandbox.
+func (l *Local) surroundings(ctx context.Context) (string, error) {
+	mask, err := programUmask()
+	if l.sandbox(ctx) {
+		return fmt.Sprintf("in sandbox %d, umask %s", sandboxVersion, mask), err
 	}
-	line := append([]string{l.bubblewrap}, sandboxArgs()...)
-	line = append(line, "--bind", p.tmp, "/tmp", "--bind", p.root, inside)
+	return fmt.Sprintf("in no sandbox, user %d:%d, umask %s", os.Getuid(), os.Getgid(), mask), err
+}
+
+// statusFile is the number of the open file in which bubblewrap notes what it does,
+// the first of exec.Cmd.ExtraFiles.
+const statusFile = 3
+
+// sandboxArgs are the arguments of bubblewrap that show a place in a sandbox.
+func (p *place) sandboxArgs() []string {
+	args := append([]string{"--json-status-fd", strconv.Itoa(statusFile)}, sandboxArgs()...)
+	args = append(args, "--bind", p.tmp, "/tmp", "--bind", p.root, inside)
 	for _, name := range p.inputs {
-		line = append(line, "--ro-bind", filepath.Join(p.root, name), inside+"/"+name)
+		args = append(args, "--ro-bind", filepath.Join(p.root, name), inside+"/"+name)
 	}
-	line = append(line, "--chdir", inside, program)
-	return append(line, args...)
+	return append(args, "--chdir", inside)
+}
+
+// execute runs a program to its end, and stores what it prints.
+func (l *Local) execute(ctx context.Context, c *executor.Command, program string, p place) (r cache.Result, err error) {
+	stdout, err := newStream(p.stdout)
+	if err != nil {
+		return r, err
+	}
+	defer stdout.Close()
+	stderr, err := newStream(p.stderr)
+	if err != nil {
+		return r, err
+	}
+	defer stderr.Close()
+	cmd := exec.CommandContext(ctx, program, c.Args...)
+	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = p.root, c.Env, stdout, stderr
+	if l.sandbox(ctx) {
+		r.ExitCode, err = l.confined(ctx, cmd, p, stderr)
+	} else {
+		r.ExitCode, err = wait(ctx, cmd)
+	}
+	if ctx.Err() != nil {
+		return r, ctx.Err()
+	}
+	if err != nil {
+		return r, fmt.Errorf("program %q: %w", c.Program.Program, err)
+	}
+	if r.Stdout, err = stdout.store(ctx, l.trees.Store()); err != nil {
+		return r, err
+	}
+	r.Stderr, err = stderr.store(ctx, l.trees.Store())
+	return r, err
+}
+
+// confined runs a program in a sandbox to its end, and returns its exit status.
+func (l *Local) confined(ctx context.Context, cmd *exec.Cmd, p place, stderr *stream) (exitStatus int, err error) {
+	status, err := os.Create(p.status)
+	if err != nil {
+		return 0, err
+	}
+	defer status.Close()
+	cmd.Args = append([]string{l.bubblewrap}, append(p.sandboxArgs(), cmd.Args...)...)
+	cmd.Path, cmd.ExtraFiles = l.bubblewrap, []*os.File{status}
+	exitStatus, err = wait(ctx, cmd)
+	if err == nil && exitStatus != 0 && exitStatus < 128 && !started(p.status) {
+		err = errors.New(stderr.first())
+	}
+	return exitStatus, err
 }
 
 // drain is how long the end of a program waits for what its children still print.
 const drain = 300 * time.Millisecond
 
-// execute runs a program to its end, and stores what it prints.
-func (l *Local) execute(ctx context.Context, c *executor.Command, program string, p place) (r cache.Result, err error) {
-	line := l.arguments(ctx, program, c.Args, p)
-	cmd := exec.CommandContext(ctx, line[0], line[1:]...)
-	var stdout, stderr tail
-	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = p.root, c.Env, &stdout, &stderr
-	// The program leads a process group, which ends with it or with us.
+// wait runs a program to its end, and returns its exit status. The program leads a
+// process group, which ends with it or with us.
+func wait(ctx context.Context, cmd *exec.Cmd) (exitStatus int, err error) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	cmd.Cancel = func() error { return killGroup(cmd.Process.Pid) }
 	cmd.WaitDelay = drain
-	if err := cmd.Start(); err != nil {
-		return r, fmt.Errorf("program %q: %w", c.Program.Program, err)
-	}
-	err = cmd.Wait()
-	killGroup(cmd.Process.Pid)
-	if ctx.Err() != nil {
-		return r, ctx.Err()
-	}
+	// What this process was started with is not for programs: a folder that is open
+	// leads out of the sandbox. A kernel that does not know this leaves it open.
+	_ = unix.CloseRange(3, math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC)
+	err = apart(func() error {
+		if err := cmd.Start(); err != nil {
+			return err
+		}
+		err := cmd.Wait()
+		killGroup(cmd.Process.Pid)
+		return err
+	})
 	var exit *exec.ExitError
 	switch {
+	case ctx.Err() != nil:
+		return 0, ctx.Err()
 	case errors.As(err, &exit):
-		r.ExitCode = exitCode(exit)
-	case err != nil && !errors.Is(err, exec.ErrWaitDelay):
-		return r, fmt.Errorf("program %q: %w", c.Program.Program, err)
+		return exitCode(exit), nil
+	case errors.Is(err, exec.ErrWaitDelay):
+		return 0, nil
 	}
-	if r.Stdout, err = l.put(ctx, &stdout); err != nil {
-		return r, err
-	}
-	r.Stderr, err = l.put(ctx, &stderr)
-	return r, err
+	return 0, err
 }
 
 // killGroup ends every process of a group; that there is none is no error.
@@ -129,40 +197,27 @@ func exitCode(exit *exec.ExitError) int {
 	return exit.ExitCode()
 }
 
-func (l *Local) put(ctx context.Context, printed *tail) (cache.Digest, error) {
-	text := printed.text()
-	if len(text) == 0 {
-		return cache.Digest{}, nil
+// started reports whether bubblewrap got as far as to start the program. Else the
+// exit status is its own, and would pass for the program's; but it notes that only
+// if there was one:
+//
+//	{ "child-pid": 4021, "net-namespace": 4026532182 }
+//	{ "exit-code": 3 }
+func started(name string) bool {
+	f, err := os.Open(name)
+	if err != nil {
+		return false
 	}
-	return l.trees.Store().Put(ctx, text)
-}
-
-// printedBytes is how much of what a program prints is kept, on either stream.
-const printedBytes = 1 << 20
-
-// tail keeps the end of what is written to it.
-type tail struct {
-	kept []byte
-	lost int64
-}
-
-func (t *tail) Write(p []byte) (int, error) {
-	t.kept = append(t.kept, p...)
-	// Shortened at twice the size, each byte is moved once.
-	if over := len(t.kept) - printedBytes; over > printedBytes {
-		t.lost += int64(over)
-		t.kept = append(t.kept[:0], t.kept[over:]...)
+	defer f.Close()
+	for notes := json.NewDecoder(f); ; {
+		var note struct {
+			ExitCode *int `json:"exit-code"`
+		}
+		if notes.Decode(&note) != nil {
+			return false
+		}
+		if note.ExitCode != nil {
+			return true
+		}
 	}
-	return len(p), nil
-}
-
-func (t *tail) text() []byte {
-	kept, lost := t.kept, t.lost
-	if over := len(kept) - printedBytes; over > 0 {
-		kept, lost = kept[over:], lost+int64(over)
-	}
-	if lost == 0 {
-		return kept
-	}
-	return append(fmt.Appendf(nil, "[%d bytes left out]\n", lost), kept...)
 }

@@ -20,18 +20,15 @@ import (
 // searched are the folders in which programs are looked up, whatever PATH says.
 var searched = []string{"/usr/bin", "/usr/sbin", "/bin", "/sbin"}
 
-// visible are the folders that a sandbox shows, so a program given by an absolute
-// path has to be in one of them.
-var visible = []string{"/usr/", "/bin/", "/sbin/", "/lib/", "/lib64/"}
-
-// lookUp returns the path of a toolchain's program.
+// lookUp returns the path of a toolchain's program. If that is absolute, it has to
+// be in a folder that a sandbox shows.
 func lookUp(t *rules.Toolchain) (string, error) {
 	missing := &executor.UnavailableError{Program: t.Program, Hint: t.Hint}
 	var candidates []string
 	switch {
 	case filepath.IsAbs(t.Program):
 		clean := filepath.Clean(t.Program)
-		if slices.ContainsFunc(visible, func(dir string) bool { return strings.HasPrefix(clean, dir) }) {
+		if slices.ContainsFunc(system, func(dir string) bool { return strings.HasPrefix(clean, dir+"/") }) {
 			candidates = []string{clean}
 		}
 	case t.Program != "" && !strings.Contains(t.Program, "/"):
