@@ -17,6 +17,7 @@ import (
 	"github.com/rogpeppe/go-internal/diff"
 	"go.starlark.net/syntax"
 
+	"github.com/pungo-build/pungo/cmd/pungo/output"
 	"github.com/pungo-build/pungo/rules"
 )
 
@@ -213,15 +214,14 @@ func eachFile(files []string, work func(path string) error) error {
 }
 
 // starFiles lists the .star files below a folder in the order of their paths,
-// without hidden folders and the output folder.
+// without hidden folders and output folders.
 func starFiles(dir string) ([]string, error) {
 	var files []string
 	err := filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
 		if err != nil {
 			return environmentf("definition: %v", err)
 		}
-		hidden := strings.HasPrefix(e.Name(), ".") || e.Name() == outputDir
-		if e.IsDir() && hidden && path != dir {
+		if e.IsDir() && path != dir && (strings.HasPrefix(e.Name(), ".") || isOutput(path)) {
 			return filepath.SkipDir
 		}
 		if !e.IsDir() && strings.HasSuffix(e.Name(), ".star") {
@@ -232,8 +232,11 @@ func starFiles(dir string) ([]string, error) {
 	return files, err
 }
 
-// outputDir is the output folder's name in a workspace.
-const outputDir = "pungo-out"
+// isOutput reports whether a folder is an output folder.
+func isOutput(dir string) bool {
+	_, err := os.Lstat(filepath.Join(dir, output.StateDir))
+	return err == nil
+}
 
 // shownPath is a path as a person would type it: relative to where the command
 // runs, if it is there or below.

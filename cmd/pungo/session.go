@@ -71,6 +71,9 @@ func (w workspaceFS) ReadDir(name string) ([]fs.DirEntry, error) {
 	return os.ReadDir(filepath.Join(w.root, filepath.FromSlash(name)))
 }
 
+// outputDir is the name of the output folder in a workspace, unless told otherwise.
+const outputDir = "pungo-out"
+
 // session is a workspace with its cache: what actions are looked up and run
 // with.
 type session struct {
@@ -122,17 +125,13 @@ func openSession(p process, g *Globals, flags cacheFlags) (*session, error) {
 			}
 		},
 	})
-	var exclude []string
-	if rel, err := filepath.Rel(root, s.output); err == nil && filepath.IsLocal(rel) {
-		exclude = append(exclude, filepath.ToSlash(rel))
-	}
 	indexes, err := s.disk.Folder("workspaces")
 	if err != nil {
 		s.disk.Close()
 		return nil, environmentf("%v", err)
 	}
 	name := sha256.Sum256([]byte(root))
-	s.sources, err = workspace.Open(root, filepath.Join(indexes, hex.EncodeToString(name[:16])), s.trees, workspace.Options{Jobs: flags.Jobs, Exclude: exclude, Import: s.disk.Import})
+	s.sources, err = workspace.Open(root, filepath.Join(indexes, hex.EncodeToString(name[:16])), s.trees, workspace.Options{Jobs: flags.Jobs, Import: s.disk.Import})
 	if err != nil {
 		s.disk.Close()
 		return nil, err

@@ -241,7 +241,7 @@ func (s *scanner) look(ctx context.Context, dir *folder, fd int, entries []byte)
 // the source, or a folder to scan, or neither. kind is what getdents64(2) knows.
 func (s *scanner) entry(dir *folder, fd int, kind byte, name, p string) (f file, sub *folder, err error) {
 	wanted := strings.HasSuffix(name, s.suffix)
-	if s.w.exclude[p] || !wanted && kind == unix.DT_REG {
+	if !wanted && kind == unix.DT_REG {
 		return f, nil, nil
 	}
 	var st unix.Stat_t

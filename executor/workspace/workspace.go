@@ -33,9 +33,6 @@ type Options struct {
 	// Jobs is the number of goroutines that stat and read files; 0 means
 	// GOMAXPROCS, and at least 2.
 	Jobs int
-	// Exclude lists paths relative to the root that are never part of a folder,
-	// besides the output of builds (rules.StateDir).
-	Exclude []string
 	// Import stores the file at an absolute path, for stores that can share its
 	// space; nil means to copy it through Create.
 	Import func(ctx context.Context, path string) (cache.Digest, error)
@@ -51,7 +48,6 @@ type Workspace struct {
 	trees   *cache.Trees
 	index   *index
 	jobs    int
-	exclude map[string]bool
 	imports func(ctx context.Context, path string) (cache.Digest, error)
 	now     func() time.Time
 
@@ -83,16 +79,12 @@ func Open(root, indexFile string, trees *cache.Trees, opts Options) (*Workspace,
 		trees:   trees,
 		index:   newIndex(indexFile, trees.Store().Function()),
 		jobs:    opts.Jobs,
-		exclude: map[string]bool{},
 		imports: opts.Import,
 		now:     opts.Now,
 		sources: map[rules.Source]*resolution{},
 	}
 	if w.jobs <= 0 {
 		w.jobs = max(2, runtime.GOMAXPROCS(0))
-	}
-	for _, p := range opts.Exclude {
-		w.exclude[path.Clean(p)] = true
 	}
 	if w.now == nil {
 		w.now = time.Now

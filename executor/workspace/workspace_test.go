@@ -146,7 +146,6 @@ func TestResolve(t *testing.T) {
 	f.write("d/a.rpm", "A")
 	f.write("d/a.txt", "text")
 	f.write("d/sub/b.rpm", "B")
-	f.write("d/out/c.rpm", "C")
 	f.write("d/run", "script")
 	f.must(os.Chmod(f.path("d/run"), 0o755))
 	f.mkdir("d/none")
@@ -156,7 +155,6 @@ func TestResolve(t *testing.T) {
 	f.symlink(f.path("d/a.txt"), "links/absolute")
 	f.symlink("comps.xml", "alias")
 	f.symlink("d/sub", "folder")
-	f.opts.Exclude = []string{"d/out/"}
 	f.write("d/pungo-out/.pungo/lock", "")
 	f.write("d/pungo-out/T-1/a.rpm", "former")
 	f.mkdir("d/sub/elsewhere/.pungo")

@@ -28,10 +28,11 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/pungo-build/pungo/cache/materialize"
+	"github.com/pungo-build/pungo/rules"
 )
 
 // StateDir is the name of the folder that marks an output folder.
-const StateDir = ".pungo"
+const StateDir = rules.StateDir
 
 // Targets is the name of the folder of targets.
 const Targets = "targets"
