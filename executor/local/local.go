@@ -3,7 +3,11 @@
 // A program sees its declared inputs, what is installed below /usr, and nothing
 // else: no workspace, no home, no network, an empty /tmp of its own. It is
 // bubblewrap that makes it so; where that does not work the program runs in a
-// plain copy of its inputs, and a warning says so once.
+// plain copy of its inputs, and a warning says so once. Its results have other
+// keys then, since the machine and the user show in them.
+//
+// Whoever builds, the program in its sandbox is root without privileges, and its
+// umask is 022.
 //
 // The program starts in a fresh folder that holds the input root. Its inputs are
 // read-only, and every time that a tree leaves open is the command's Epoch. What
