@@ -13,6 +13,7 @@ package cache
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -79,6 +80,36 @@ type Writer interface {
 type Discarder interface {
 	// Discard sets a blob aside. It is no error if the blob is not there.
 	Discard(ctx context.Context, d Digest) error
+}
+
+// Checksummer is a Store that knows the SHA-256 of blobs which it computed while it
+// took them in: repositories state it of every package, and one reading yields both.
+type Checksummer interface {
+	// Checksum returns the SHA-256 of a blob, or false if it was not computed.
+	Checksum(ctx context.Context, d Digest) (sum [sha256.Size]byte, ok bool)
+}
+
+// Checksum returns the SHA-256 of a blob: as the store knows it, else by reading.
+func Checksum(ctx context.Context, s Store, d Digest) (sum [sha256.Size]byte, err error) {
+	if d.Function() == SHA256 {
+		return d.Hash(), nil
+	}
+	if c, ok := s.(Checksummer); ok {
+		if sum, ok := c.Checksum(ctx, d); ok {
+			return sum, nil
+		}
+	}
+	f, err := s.Open(ctx, d)
+	if err != nil {
+		return sum, err
+	}
+	defer f.Close()
+	h := sha256.New()
+	if _, err := io.CopyBuffer(struct{ io.Writer }{h}, f, make([]byte, min(d.Size()+1, 1<<20))); err != nil {
+		return sum, err
+	}
+	h.Sum(sum[:0])
+	return sum, nil
 }
 
 // ActionCache knows the results of actions.

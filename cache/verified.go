@@ -2,6 +2,7 @@ package cache
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"io"
 	"sync"
@@ -53,6 +54,14 @@ func (v *verified) Discard(ctx context.Context, d Digest) error {
 		return below.Discard(ctx, d)
 	}
 	return nil
+}
+
+// Checksum implements Checksummer: as the store below does.
+func (v *verified) Checksum(ctx context.Context, d Digest) (sum [sha256.Size]byte, ok bool) {
+	if below, is := v.Store.(Checksummer); is {
+		return below.Checksum(ctx, d)
+	}
+	return sum, false
 }
 
 // verifiedFile hashes what Read and WriteTo give, in order. ReadAt does not

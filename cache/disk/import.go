@@ -2,6 +2,7 @@ package disk
 
 import (
 	"context"
+	"crypto/sha256"
 	"io"
 	"os"
 
@@ -9,8 +10,9 @@ import (
 )
 
 // Import stores the content of the file at path, which is outside of the cache,
-// as a blob that stands alone. It shares the space with the file where the file
-// system can, and reads it once. Several at a time use several cores.
+// as a blob that stands alone, and notes its SHA-256 (see cache.Checksummer). It
+// shares the space with the file where the file system can, and reads it once.
+// Several at a time use several cores.
 func (c *Cache) Import(ctx context.Context, path string) (cache.Digest, error) {
 	if err := c.writable(ctx); err != nil {
 		return cache.Digest{}, err
@@ -22,6 +24,9 @@ func (c *Cache) Import(ctx context.Context, path string) (cache.Digest, error) {
 	defer src.Close()
 	w := c.newWriter()
 	defer w.Abort()
+	if c.opts.Function != cache.SHA256 {
+		w.sum = sha256.New()
+	}
 	if err := w.copy(ctx, src); err != nil {
 		return cache.Digest{}, err
 	}
@@ -41,12 +46,20 @@ func (w *writer) copy(ctx context.Context, src *os.File) error {
 			return err
 		}
 		if cloned {
-			_, err := io.CopyBuffer(w.hasher, &interruptible{ctx, w.temp}, w.piece[:])
+			_, err := io.CopyBuffer(hashing{w}, &interruptible{ctx, w.temp}, w.piece[:])
 			return err
 		}
 	}
 	_, err = w.ReadFrom(&interruptible{ctx, src})
 	return err
+}
+
+// hashing takes what is in the file already.
+type hashing struct{ w *writer }
+
+func (h hashing) Write(p []byte) (int, error) {
+	h.w.hash(p)
+	return len(p), nil
 }
 
 func (w *writer) clone(src *os.File) (bool, error) {

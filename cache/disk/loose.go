@@ -2,7 +2,9 @@ package disk
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
+	"hash"
 	"io"
 	"io/fs"
 	"path/filepath"
@@ -80,6 +82,7 @@ var pieces = sync.Pool{New: func() any { return new([piece]byte) }}
 type writer struct {
 	cache  *Cache
 	hasher *cache.Hasher
+	sum    hash.Hash    // SHA-256 beside the digest, or nil
 	piece  *[piece]byte // nil when ended
 	n      int          // bytes in piece
 	temp   *temp
@@ -152,10 +155,17 @@ func (w *writer) emit(p []byte) {
 		w.temp, w.err = w.cache.createTemp()
 	}
 	if w.err == nil {
-		w.hasher.Write(p)
+		w.hash(p)
 		_, w.err = w.temp.Write(p)
 	}
 	w.err = w.cache.explain(w.err)
+}
+
+func (w *writer) hash(p []byte) {
+	w.hasher.Write(p)
+	if w.sum != nil {
+		w.sum.Write(p)
+	}
 }
 
 // Commit implements cache.Writer.
@@ -168,14 +178,38 @@ func (w *writer) Commit() (cache.Digest, error) {
 		return cache.Digest{}, w.err
 	}
 	if w.temp == nil {
+		if w.sum != nil {
+			w.sum.Write(w.piece[:w.n])
+		}
 		d := w.cache.opts.Function.Sum(w.piece[:w.n])
-		return d, w.cache.putLoose(d, w.piece[:w.n])
+		return d, w.finish(d, w.cache.putLoose(d, w.piece[:w.n]))
 	}
 	if w.emit(w.piece[:w.n]); w.err != nil {
 		return cache.Digest{}, w.err
 	}
 	d := w.hasher.Digest()
-	return d, w.cache.explain(w.cache.install(w.temp, d))
+	return d, w.finish(d, w.cache.explain(w.cache.install(w.temp, d)))
+}
+
+// finish notes the checksum of a blob that was stored, unless err says that it was
+// not.
+func (w *writer) finish(d cache.Digest, err error) error {
+	if err != nil || w.sum == nil {
+		return err
+	}
+	return w.cache.add(checksumKey(d), w.sum.Sum(nil))
+}
+
+// Checksum implements cache.Checksummer: it knows those of what came by Import.
+func (c *Cache) Checksum(ctx context.Context, d cache.Digest) (sum [sha256.Size]byte, ok bool) {
+	if ctx.Err() != nil || d.Function() != c.opts.Function {
+		return sum, false
+	}
+	b, err := c.find(checksumKey(d))
+	if err != nil || len(b) != len(sum) {
+		return sum, false
+	}
+	return [sha256.Size]byte(b), true
 }
 
 // Abort implements cache.Writer.
