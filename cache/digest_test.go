@@ -3,10 +3,12 @@ package cache_test
 import (
 	"bytes"
 	"encoding/json"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/pungo-build/pungo/cache"
+	"lukechampine.com/blake3"
 )
 
 func TestDigestText(t *testing.T) {
@@ -84,4 +86,28 @@ func FuzzParseDigest(f *testing.F) {
 			t.Errorf("%q reads back as %v, %v", d, again, err)
 		}
 	})
+}
+
+func TestSumBLAKE3(t *testing.T) {
+	data := make([]byte, 20<<10)
+	for i := range data {
+		data[i] = byte(i * 7 >> 2)
+	}
+	for n := range len(data) {
+		if got, want := cache.BLAKE3.Sum(data[:n]).Hash(), blake3.Sum256(data[:n]); got != want {
+			t.Fatalf("%d bytes: got %x, want %x", n, got, want)
+		}
+	}
+}
+
+func BenchmarkSum(b *testing.B) {
+	data := make([]byte, 64<<10)
+	for _, n := range []int{100, 300, 1000, 2000, 3000, 5000, 12000, 64 << 10} {
+		b.Run(strconv.Itoa(n), func(b *testing.B) {
+			b.SetBytes(int64(n))
+			for b.Loop() {
+				cache.BLAKE3.Sum(data[:n])
+			}
+		})
+	}
 }

@@ -82,6 +82,13 @@ type Discarder interface {
 	Discard(ctx context.Context, d Digest) error
 }
 
+// Recaller is a Store that has in memory still what was just put: nobody need
+// verify that.
+type Recaller interface {
+	// Recall returns a blob that Put was given and that has been in memory since.
+	Recall(d Digest) (data []byte, ok bool)
+}
+
 // Checksummer is a Store that knows the SHA-256 of blobs which it computed while it
 // took them in: repositories state it of every package, and one reading yields both.
 type Checksummer interface {

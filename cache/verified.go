@@ -18,6 +18,11 @@ func Verified(store Store) Store { return &verified{store} }
 type verified struct{ Store }
 
 func (v *verified) Get(ctx context.Context, d Digest) ([]byte, error) {
+	if r, ok := v.Store.(Recaller); ok {
+		if data, ok := r.Recall(d); ok {
+			return data, ctx.Err()
+		}
+	}
 	data, err := v.Store.Get(ctx, d)
 	if err == nil && d.Function().Sum(data) != d {
 		err = &BlobError{d, ErrCorrupt}
@@ -33,7 +38,7 @@ func (v *verified) Open(ctx context.Context, d Digest) (File, error) {
 	if err != nil {
 		return nil, v.setAside(ctx, d, err)
 	}
-	return &verifiedFile{File: file, want: d, hasher: d.Function().New(), corrupt: func() error {
+	return &verifiedFile{File: file, want: d, corrupt: func() error {
 		// The reader has his bytes already; whether he still wants to wait for
 		// more is no reason to leave the blob in place.
 		return v.setAside(context.WithoutCancel(ctx), d, &BlobError{d, ErrCorrupt})
@@ -69,7 +74,7 @@ func (v *verified) Checksum(ctx context.Context, d Digest) (sum [sha256.Size]byt
 type verifiedFile struct {
 	File
 	want    Digest
-	hasher  *Hasher
+	hasher  *Hasher // from the first Read on: many a file is only looked into
 	corrupt func() error
 	err     error // of the end that was no good, for whoever reads on
 }
@@ -79,6 +84,9 @@ func (f *verifiedFile) Read(p []byte) (int, error) {
 		return 0, f.err
 	}
 	n, err := f.File.Read(p)
+	if f.hasher == nil {
+		f.hasher = f.want.Function().New()
+	}
 	f.hasher.Write(p[:n])
 	if f.hasher.size > f.want.size || err == io.EOF && f.hasher.Digest() != f.want {
 		f.err = f.corrupt()

@@ -335,7 +335,7 @@ func (b *Build) unstamped(ctx context.Context, i int, known map[int]cache.Digest
 	}
 	k := newKeyed(b.opts.Store.Function(), leading(s.action))
 	describe(s.action, g, k)
-	d, _, _, err := k.key()
+	d, _, err := k.key()
 	known[i] = d
 	return d, err
 }

@@ -50,7 +50,7 @@ func (h *host) Call(ctx context.Context, c rules.Call) (cache.Result, error) {
 	// The arguments are at hand: all of them are passed over.
 	k := newKeyed(h.b.opts.Store.Function(), toolWords+len(c.Args))
 	describeCall(c, tool.Version, k)
-	key, root, dirs, err := k.key()
+	key, m, err := k.key()
 	if err != nil {
 		return cache.Result{}, &BugError{Value: fmt.Sprintf("call of tool %s: %v", c.Tool, err)}
 	}
@@ -61,7 +61,7 @@ func (h *host) Call(ctx context.Context, c rules.Call) (cache.Result, error) {
 		}
 		ran = true
 		return h.run(ctx, tool, key, func(child *host) (cache.Result, error) {
-			return h.b.runJob(ctx, tool, 0, c.Args, root, dirs, child)
+			return h.b.runJob(ctx, tool, 0, c.Args, m.inputs, child)
 		})
 	})
 	if errors.Is(err, errCircle) {

@@ -24,8 +24,11 @@ import (
 type prepared struct {
 	action *rules.Action
 	key    cache.Digest
+	// inputs are what the input root holds, root is its digest, and dirs are the
+	// directories it is made of.
+	inputs []cache.Node
 	root   cache.Digest
-	dirs   [][]byte // of the input root
+	dirs   [][]byte
 	args   []string
 	fields []Field
 	// origins tells for the path of each input where it comes from.
@@ -75,10 +78,11 @@ func (b *Build) prepare(a *rules.Action, g given) (*prepared, error) {
 	for f, path := range pathsOf(a, g.Inputs) {
 		p.origins[path] = origin(f)
 	}
-	var err error
-	if p.key, p.root, p.dirs, err = k.key(); err != nil {
+	key, m, err := k.key()
+	if err != nil {
 		return p, err
 	}
+	p.key, p.inputs, p.root, p.dirs = key, m.inputs, m.root, m.dirs
 	p.args = k.args
 	return p, b.lacking(a, g, p.args)
 }
@@ -197,7 +201,7 @@ func (b *Build) runTool(ctx context.Context, p *prepared, h *host) (cache.Result
 	if err != nil {
 		return cache.Result{}, err
 	}
-	r, err := b.runJob(ctx, tool, p.action.Timeout, p.args, p.root, p.dirs, h)
+	r, err := b.runJob(ctx, tool, p.action.Timeout, p.args, p.inputs, h)
 	if err != nil {
 		return r, p.named(err)
 	}
@@ -219,12 +223,9 @@ func (p *prepared) named(err error) error {
 }
 
 // runJob runs a tool, of an action or of a call.
-func (b *Build) runJob(ctx context.Context, t *rules.Tool, limit time.Duration, args []string, root cache.Digest, dirs [][]byte, h *host) (r cache.Result, err error) {
-	if err := b.putAll(ctx, dirs); err != nil {
-		return r, err
-	}
+func (b *Build) runJob(ctx context.Context, t *rules.Tool, limit time.Duration, args []string, inputs []cache.Node, h *host) (r cache.Result, err error) {
 	begin := b.opts.Now()
-	job := &rules.Job{Host: h, Args: args, Trees: b.trees, Root: root}
+	job := &rules.Job{Host: h, Args: args, Trees: b.trees, Inputs: inputs}
 	err = limited(ctx, limit, func(ctx context.Context) (err error) {
 		defer recoverBug(&err)
 		return t.Run(ctx, job)
@@ -257,7 +258,8 @@ func limited(ctx context.Context, limit time.Duration, work func(context.Context
 	return err
 }
 
-// putAll stores the directories of an input root.
+// putAll stores the directories of an input root, for a program that will find
+// them as folders. A tool gets its inputs by name.
 func (b *Build) putAll(ctx context.Context, dirs [][]byte) error {
 	for _, dir := range dirs {
 		if _, err := b.opts.Store.Put(ctx, dir); err != nil {

@@ -303,12 +303,14 @@ func (k *keyed) fact(f fact) {
 type messages struct {
 	action, command []byte
 	root            cache.Digest
-	dirs            [][]byte // the directories of the input root
+	inputs          []cache.Node // of the input root, sorted
+	dirs            [][]byte     // the directories of the input root
 }
 
 // messages returns what the walk came to.
 func (k *keyed) messages() (m messages, err error) {
-	if m.root, m.dirs, err = inputRoot(k.fn, k.inputs); err != nil {
+	m.inputs = sortedInputs(k.inputs)
+	if m.root, m.dirs, err = inputTree(k.fn, m.inputs, 0); err != nil {
 		return m, err
 	}
 	m.command = k.command
@@ -331,30 +333,27 @@ func (k *keyed) messages() (m messages, err error) {
 	return m, nil
 }
 
-// key returns the digest of the Action, that of its input root, and the
-// directories the root is made of.
-func (k *keyed) key() (key, root cache.Digest, dirs [][]byte, err error) {
+// key returns the digest of the Action, and what it is made of.
+func (k *keyed) key() (cache.Digest, messages, error) {
 	m, err := k.messages()
 	if err != nil {
-		return cache.Digest{}, cache.Digest{}, nil, err
+		return cache.Digest{}, m, err
 	}
-	return k.fn.Sum(m.action), m.root, m.dirs, nil
+	return k.fn.Sum(m.action), m, nil
 }
 
-// inputRoot returns the root of a tree of nodes whose names are paths, and the
-// stored form of its directories, the root's last.
-func inputRoot(fn cache.Function, nodes []cache.Node) (cache.Digest, [][]byte, error) {
-	if !slices.IsSortedFunc(nodes, byName) {
-		nodes = slices.Clone(nodes)
-		slices.SortFunc(nodes, byName)
+func sortedInputs(nodes []cache.Node) []cache.Node {
+	if slices.IsSortedFunc(nodes, byName) {
+		return nodes
 	}
-	return inputTree(fn, nodes, 0)
+	return slices.SortedStableFunc(slices.Values(nodes), byName)
 }
 
 func byName(a, b cache.Node) int { return strings.Compare(a.Name, b.Name) }
 
-// inputTree makes a directory of nodes, whose names count from byte skip on.
-// Those of one folder are side by side, since nodes are sorted.
+// inputTree returns the root of a tree of nodes whose names are paths, counted from
+// byte skip on, and the stored form of its directories, the root's last. Nodes of
+// one folder are side by side, since they are sorted.
 func inputTree(fn cache.Function, nodes []cache.Node, skip int) (cache.Digest, [][]byte, error) {
 	dir := make(cache.Directory, 0, len(nodes))
 	var dirs [][]byte

@@ -282,7 +282,7 @@ func keyAndFields(t *testing.T, a *rules.Action, g given) (cache.Digest, []Field
 	k, e := newKeyed(cache.BLAKE3, leading(a)), &explained{}
 	describe(a, g, k)
 	describe(a, g, e)
-	key, _, _, err := k.key()
+	key, _, err := k.key()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -306,7 +306,7 @@ func TestInputRoot(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, dirs, err := inputRoot(m.Function(), nodes)
+	got, dirs, err := inputTree(m.Function(), sortedInputs(nodes), 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -346,7 +346,7 @@ func TestInputRootErrors(t *testing.T) {
 				n.Name = path
 				nodes = append(nodes, n)
 			}
-			if root, _, err := inputRoot(cache.BLAKE3, nodes); err == nil {
+			if root, _, err := inputTree(cache.BLAKE3, sortedInputs(nodes), 0); err == nil {
 				t.Errorf("got %s, want an error", root)
 			}
 		})

@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/pungo-build/pungo/cache"
 )
@@ -56,19 +59,43 @@ type Job struct {
 	// outputs as paths of the output root.
 	Args  []string
 	Trees *cache.Trees
-	// Root is the input root: a Directory.
-	Root cache.Digest
+	// Inputs are what the input root holds, sorted by Name, which is the path there.
+	// No Directory of it need be stored.
+	Inputs []cache.Node
 
 	result cache.Result
 }
 
 // Input returns the file or folder at a path of the input root.
 func (j *Job) Input(ctx context.Context, path string) (cache.Node, error) {
-	n, err := j.Trees.Lookup(ctx, j.Root, path)
-	if err != nil {
-		return cache.Node{}, fmt.Errorf("input %s: %w", path, err)
+	if n, ok := j.input(path); ok {
+		return n, nil
 	}
-	return n, nil
+	for i := range path {
+		if path[i] != '/' {
+			continue
+		}
+		if in, ok := j.input(path[:i]); ok && in.Kind == cache.DirKind {
+			n, err := j.Trees.Lookup(ctx, in.Digest, path[i+1:])
+			if err != nil {
+				return cache.Node{}, fmt.Errorf("input %s: %w", path, err)
+			}
+			n.Name = path
+			return n, nil
+		}
+	}
+	return cache.Node{}, fmt.Errorf("input %s: %w", path, fs.ErrNotExist)
+}
+
+// input returns the input that has this very path.
+func (j *Job) input(path string) (cache.Node, bool) {
+	i, ok := slices.BinarySearchFunc(j.Inputs, path, func(n cache.Node, path string) int {
+		return strings.Compare(n.Name, path)
+	})
+	if !ok {
+		return cache.Node{}, false
+	}
+	return j.Inputs[i], true
 }
 
 // Read returns the content of a file of the input root.
@@ -121,18 +148,20 @@ func (j *Job) Result() cache.Result { return j.result }
 //
 // and `arg:"name,required"` must be given. An unknown name is an error.
 func Parse(args []string, params any) error {
-	fields, required := fieldsOf(params)
-	seen := map[string]bool{}
+	v := reflect.ValueOf(params).Elem()
+	takes := parametersOf(v.Type())
+	seen := make([]bool, v.NumField())
 	for i := 0; i < len(args); {
 		name := args[i]
-		f, ok := fields[name]
+		at, ok := takes.fields[name]
 		if !ok {
 			return fmt.Errorf("argument %q is not known", name)
 		}
-		if seen[name] && f.Kind() != reflect.Slice {
+		f := v.Field(at)
+		if seen[at] && f.Kind() != reflect.Slice {
 			return fmt.Errorf("argument %s is given twice", name)
 		}
-		seen[name] = true
+		seen[at] = true
 		n := arity(f)
 		if i+1+n > len(args) {
 			return fmt.Errorf("argument %s has %d values, want %d", name, len(args)-i-1, n)
@@ -142,8 +171,8 @@ func Parse(args []string, params any) error {
 		}
 		i += 1 + n
 	}
-	for _, name := range required {
-		if !seen[name] {
+	for _, name := range takes.required {
+		if !seen[takes.fields[name]] {
 			return fmt.Errorf("argument %s is missing", name)
 		}
 	}
@@ -155,20 +184,33 @@ func (t *Tool) Check(args []string) error {
 	return Parse(args, reflect.New(reflect.TypeOf(t.Params)).Interface())
 }
 
-func fieldsOf(params any) (fields map[string]reflect.Value, required []string) {
-	v := reflect.ValueOf(params).Elem()
-	fields = map[string]reflect.Value{}
-	for i := range v.NumField() {
-		tag := v.Type().Field(i).Tag.Get("arg")
+// parameters are what a struct takes: the field of each argument, by index.
+type parameters struct {
+	fields   map[string]int
+	required []string
+}
+
+// parsed has the parameters of every type that was parsed into: tags are read once,
+// not for each of 60,000 packages.
+var parsed sync.Map // of reflect.Type to *parameters
+
+func parametersOf(t reflect.Type) *parameters {
+	if p, ok := parsed.Load(t); ok {
+		return p.(*parameters)
+	}
+	p := &parameters{fields: map[string]int{}}
+	for i := range t.NumField() {
+		tag := t.Field(i).Tag.Get("arg")
 		if name, ok := strings.CutSuffix(tag, ",required"); ok {
-			required = append(required, "--"+name)
+			p.required = append(p.required, "--"+name)
 			tag = name
 		}
 		if tag != "" {
-			fields["--"+tag] = v.Field(i)
+			p.fields["--"+tag] = i
 		}
 	}
-	return fields, required
+	parsed.Store(t, p)
+	return p
 }
 
 func arity(f reflect.Value) int {

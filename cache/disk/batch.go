@@ -72,8 +72,8 @@ func (c *Cache) writable(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	c.mu.RLock()
-	defer c.mu.RUnlock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	return c.writableLocked()
 }
 
@@ -129,7 +129,7 @@ func (c *Cache) forget(d cache.Digest) {
 }
 
 func (c *Cache) isDiscarded(d cache.Digest) bool {
-	c.mu.RLock()
-	defer c.mu.RUnlock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	return c.discarded[d.Hash()]
 }

@@ -28,6 +28,7 @@ import (
 	"io/fs"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/pungo-build/pungo/cache"
@@ -59,12 +60,13 @@ type Cache struct {
 	mode   fs.FileMode // of directories, as that of dir
 	sticky bool        // in dir nobody can remove what others wrote
 
-	mu        sync.RWMutex
+	scanned atomic.Int64 // when the folder was last read for packs, in Unix nanoseconds
+
+	mu        sync.Mutex // held for a look into maps, never while a file is read or written
 	closed    bool
 	pending   *batch            // records that no pack has yet
 	flushing  *batch            // records on their way into a pack, or nil
-	packs     []*pack           // newest first
-	scanned   time.Time         // when the folder was last read for packs
+	packs     []*pack           // newest first; replaced, never changed
 	unsynced  []cache.Digest    // blobs in files that may not survive a crash yet
 	discarded map[[32]byte]bool // blobs set aside and not made again
 	failed    error             // why the last flush left its records pending
@@ -79,6 +81,8 @@ var _ interface {
 	cache.Store
 	cache.ActionCache
 	cache.Discarder
+	cache.Recaller
+	cache.Checksummer
 } = (*Cache)(nil)
 
 // Open opens the cache in the folder dir, and makes it if it is not there. The

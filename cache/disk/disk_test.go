@@ -423,7 +423,7 @@ func TestFlushRegularly(t *testing.T) {
 	onlooker := openTest(t, dir, Options{ReadOnly: true})
 	key := store(t, c)
 	for deadline := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
-		onlooker.scanned = time.Time{} // as if a second had gone by
+		onlooker.scanned.Store(0) // as if a second had gone by
 		if _, err := onlooker.Lookup(t.Context(), key); err == nil {
 			break
 		}

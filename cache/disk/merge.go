@@ -64,7 +64,7 @@ func (c *Cache) toMerge() (old []*pack) {
 	var sizes []int64
 	for _, p := range c.packs {
 		info, err := c.fs.Stat(p.path)
-		if err != nil || p.ignored {
+		if err != nil || p.ignored.Load() {
 			break
 		}
 		sizes = append(sizes, info.Size())
@@ -129,7 +129,7 @@ func (c *Cache) replace(old []*pack, merged *pack) {
 	for _, p := range old {
 		gone[p.name] = true
 	}
-	c.packs = slices.DeleteFunc(c.packs, func(p *pack) bool {
+	c.packs = slices.DeleteFunc(slices.Clone(c.packs), func(p *pack) bool {
 		if gone[p.name] {
 			p.close()
 		}
@@ -140,6 +140,7 @@ func (c *Cache) replace(old []*pack, merged *pack) {
 
 // insert makes a pack known. The caller holds mu.
 func (c *Cache) insert(p *pack) {
-	c.packs = append(c.packs, p)
-	slices.SortFunc(c.packs, newestFirst)
+	packs := append(slices.Clone(c.packs), p)
+	slices.SortFunc(packs, newestFirst)
+	c.packs = packs
 }

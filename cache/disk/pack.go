@@ -163,8 +163,8 @@ type pack struct {
 	// broken is set when the file could not be read: it was merged away by
 	// another process, or its disk fails.
 	broken atomic.Bool
-	// ignored is set when it is broken and still there. Guarded by Cache.mu.
-	ignored bool
+	// ignored is set when it is broken and still there.
+	ignored atomic.Bool
 
 	file    file
 	fanout  [256]fan

@@ -72,13 +72,11 @@ func (c *Cache) hasBlob(d cache.Digest) bool {
 }
 
 func (c *Cache) findKnown(key recordKey) ([]byte, error) {
-	c.mu.RLock()
-	defer c.mu.RUnlock()
-	if payload, ok := c.findBatched(key); ok {
+	payload, ok, packs := c.batched(key)
+	if ok {
 		return payload, nil
 	}
-	var payload []byte
-	err := c.searchPacks(key, func(p *pack, e entry) (err error) {
+	err := searchPacks(packs, key, func(p *pack, e entry) (err error) {
 		payload, err = p.read(e)
 		return err
 	})
@@ -86,13 +84,12 @@ func (c *Cache) findKnown(key recordKey) ([]byte, error) {
 }
 
 func (c *Cache) hasKnown(d cache.Digest) error {
-	c.mu.RLock()
-	defer c.mu.RUnlock()
 	key := blobKey(d)
-	if payload, ok := c.findBatched(key); ok && int64(len(payload)) == d.Size() {
+	payload, ok, packs := c.batched(key)
+	if ok && int64(len(payload)) == d.Size() {
 		return nil
 	}
-	return c.searchPacks(key, func(_ *pack, e entry) error {
+	return searchPacks(packs, key, func(_ *pack, e entry) error {
 		if int64(e.length) != d.Size() {
 			return cache.ErrNotFound
 		}
@@ -100,30 +97,40 @@ func (c *Cache) hasKnown(d cache.Digest) error {
 	})
 }
 
-func (c *Cache) findBatched(key recordKey) ([]byte, bool) {
-	payload, ok := c.pending.records[key]
-	if !ok && c.flushing != nil && !c.forgotten(key) {
+// batched returns the record under key if it is in a batch, and the packs to search
+// if it is not: none, if it is a blob that was discarded and not made again. A batch
+// that is flushed before they are searched is among them.
+func (c *Cache) batched(key recordKey) (payload []byte, ok bool, packs []*pack) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if payload, ok = c.pending.records[key]; ok {
+		return payload, true, nil
+	}
+	if key.kind == blobRecord && c.discarded[key.hash] {
+		return nil, false, nil
+	}
+	if c.flushing != nil {
 		payload, ok = c.flushing.records[key]
 	}
-	return payload, ok
+	return payload, ok, c.packs
 }
 
-// forgotten reports whether a blob was discarded and not made again. The caller
-// holds mu.
-func (c *Cache) forgotten(key recordKey) bool {
-	return key.kind == blobRecord && c.discarded[key.hash]
+// Recall implements cache.Recaller.
+func (c *Cache) Recall(d cache.Digest) ([]byte, bool) {
+	if d.Function() != c.opts.Function {
+		return nil, false
+	}
+	data, ok, _ := c.batched(blobKey(d))
+	return data, ok && int64(len(data)) == d.Size()
 }
 
 // searchPacks calls found for the entries under key, until it returns no error.
 // The error is that of the worst thing that happened: errUnreadable, then
 // cache.ErrCorrupt, then cache.ErrNotFound.
-func (c *Cache) searchPacks(key recordKey, found func(*pack, entry) error) error {
-	if c.forgotten(key) {
-		return cache.ErrNotFound
-	}
+func searchPacks(packs []*pack, key recordKey, found func(*pack, entry) error) error {
 	worst := cache.ErrNotFound
-	for _, p := range c.packs {
-		if p.ignored {
+	for _, p := range packs {
+		if p.ignored.Load() {
 			continue
 		}
 		e, ok, err := p.search(key)
@@ -147,18 +154,25 @@ const refreshEvery = time.Second
 // refresh reads the folder again after a search ended with the error missed, and
 // reports whether to search again.
 func (c *Cache) refresh(missed error) bool {
+	if missed != errUnreadable && c.scannedLately() {
+		return false
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.closed || missed != errUnreadable && time.Since(c.scanned) < refreshEvery {
+	if c.closed || missed != errUnreadable && c.scannedLately() {
 		return false
 	}
 	return c.rescan()
 }
 
+func (c *Cache) scannedLately() bool {
+	return time.Now().UnixNano()-c.scanned.Load() < int64(refreshEvery)
+}
+
 // rescan makes packs what the folder holds, and reports whether that is any news.
 // The caller holds mu.
 func (c *Cache) rescan() (news bool) {
-	c.scanned = time.Now()
+	c.scanned.Store(time.Now().UnixNano())
 	names, err := c.fs.ReadDir(c.packDir())
 	if err != nil {
 		return false
@@ -178,7 +192,7 @@ func (c *Cache) rescan() (news bool) {
 		if p == nil {
 			p, news = c.newPack(entry.Name(), generation), true
 		}
-		p.ignored = p.broken.Load()
+		p.ignored.Store(p.broken.Load())
 		packs = append(packs, p)
 	}
 	for _, p := range known {

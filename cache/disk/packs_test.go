@@ -55,7 +55,7 @@ func TestMerges(t *testing.T) {
 			continue
 		}
 		for _, c := range []*Cache{c, onlooker} {
-			c.scanned = time.Time{} // as if a second had gone by
+			c.scanned.Store(0) // as if a second had gone by
 			for i, p := range w.promises {
 				if err := p.check(t, c, 0); err != nil {
 					t.Fatalf("round %d, record %d: %v", round, i, err)

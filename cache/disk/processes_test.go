@@ -48,7 +48,7 @@ func TestProcesses(t *testing.T) {
 		if i%3 == 0 && n != recordsPerChild {
 			t.Errorf("child %d flushed %d records and ended, want %d", i, n, recordsPerChild)
 		}
-		c.scanned = time.Time{}
+		c.scanned.Store(0)
 		for j := range recordsPerChild {
 			p := promise{key: childKey(i, j), result: childResult(i, j)}
 			if j < n {

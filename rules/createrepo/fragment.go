@@ -105,13 +105,9 @@ func frame(ctx context.Context, j *rules.Job) error {
 	if err != nil {
 		return err
 	}
-	headers, err := j.Trees.Read(ctx, j.Root)
-	if err != nil {
-		return err
-	}
 	var elements [len(documents)][][]byte
 	for _, pkg := range p.Packages {
-		list, err := p.elements(ctx, j, headers, pkg)
+		list, err := p.elements(ctx, j, pkg)
 		if err != nil {
 			return fmt.Errorf("%s: %w", pkg[0], err)
 		}
@@ -128,10 +124,10 @@ func frame(ctx context.Context, j *rules.Job) error {
 	return nil
 }
 
-func (p *frameParams) elements(ctx context.Context, j *rules.Job, headers cache.Directory, pkg [4]string) (elements [len(documents)][]byte, err error) {
-	header, ok := headers.Find(pkg[3])
-	if !ok {
-		return elements, fmt.Errorf("no header %s among the inputs", pkg[3])
+func (p *frameParams) elements(ctx context.Context, j *rules.Job, pkg [4]string) (elements [len(documents)][]byte, err error) {
+	header, err := j.Input(ctx, pkg[3])
+	if err != nil {
+		return elements, err
 	}
 	header.Name = "header"
 	r, err := j.Call(ctx, rules.Call{

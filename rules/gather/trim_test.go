@@ -63,11 +63,7 @@ func newJob(t *testing.T, lists map[string]string) *rules.Job {
 		root = append(root, cache.Node{Name: name, Kind: cache.FileKind, Digest: d})
 	}
 	slices.SortFunc(root, func(a, b cache.Node) int { return strings.Compare(a.Name, b.Name) })
-	d, err := trees.Write(t.Context(), root)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return &rules.Job{Host: host{}, Trees: trees, Root: d}
+	return &rules.Job{Host: host{}, Trees: trees, Inputs: root}
 }
 
 func TestSplit(t *testing.T) {
@@ -195,7 +191,8 @@ func TestForeignLists(t *testing.T) {
 // TestStrangerInSolution: a solution that has what the set has not.
 func TestStrangerInSolution(t *testing.T) {
 	j := newJob(t, nil)
-	p := trimParams{Packages: ""}
+	j.Inputs = []cache.Node{{Name: "packages", Kind: cache.DirKind, Digest: j.Trees.Empty()}}
+	p := trimParams{Packages: "packages"}
 	err := p.writeSets(t.Context(), j, parseLines("os bash.x86_64"))
 	const want = "bash-1-1.x86_64.rpm is in the solution, and not in the package set"
 	if err == nil || err.Error() != want {

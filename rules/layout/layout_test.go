@@ -50,7 +50,11 @@ func run(t *testing.T, trees *cache.Trees, tool string, files map[string]file, a
 		if known.Name != tool {
 			continue
 		}
-		j := &rules.Job{Args: args, Trees: trees, Root: tree(t, trees, files).Digest}
+		inputs, err := trees.Read(t.Context(), tree(t, trees, files).Digest)
+		if err != nil {
+			t.Fatal(err)
+		}
+		j := &rules.Job{Args: args, Trees: trees, Inputs: inputs}
 		if err := known.Run(t.Context(), j); err != nil {
 			return cache.Node{}, err
 		}

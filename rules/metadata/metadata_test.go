@@ -61,13 +61,12 @@ func TestPaths(t *testing.T) {
 	}
 	rpms := write(cache.Node{Name: "a.rpm", Kind: cache.FileKind, Digest: d})
 	full := write(as("Packages", rpms))
-	root := write(as("bare", write()), as("full", full))
 	p := params{Repos: []repo{
 		{"Server", "x86_64", rules.OS, "Server/x86_64/os", "Server/x86_64/os", "Packages", "true", "full"},
 		{"Server", "", rules.Src, "Server/source/tree", "Server/source/tree", "Packages", "true", "bare"},
 		{"Server-HA", "x86_64", rules.OS, "Server/x86_64/os", "Server/x86_64/os/addons/HA", "", "true", "bare"},
 	}}
-	j := &rules.Job{Trees: trees, Root: root.Digest}
+	j := &rules.Job{Trees: trees, Inputs: []cache.Node{as("bare", write()), as("full", full)}}
 	got, err := p.paths(t.Context(), j)
 	if err != nil {
 		t.Fatal(err)
@@ -126,11 +125,7 @@ func TestShipped(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	root, err := trees.Write(t.Context(), cache.Directory{{Name: "list", Kind: cache.FileKind, Digest: d}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	j := &rules.Job{Trees: trees, Root: root}
+	j := &rules.Job{Trees: trees, Inputs: []cache.Node{{Name: "list", Kind: cache.FileKind, Digest: d}}}
 	p := params{
 		Repos: []repo{
 			{"Server", "x86_64", rules.OS, "tree", "tree", "Packages", "true", "-"},

@@ -55,7 +55,11 @@ func newJob(t *testing.T, trees *cache.Trees, inputs map[string]cache.Digest) *r
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &rules.Job{Host: host{trees.Store()}, Trees: trees, Root: root}
+	nodes, err := trees.Read(t.Context(), root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &rules.Job{Host: host{trees.Store()}, Trees: trees, Inputs: nodes}
 }
 
 func newTrees() *cache.Trees { return cache.NewTrees(cache.NewMemory(cache.BLAKE3)) }
