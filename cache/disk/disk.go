@@ -14,7 +14,7 @@
 // need no locks, which network file systems would not keep anyway.
 //
 // Small blobs and results gather in memory, where this process finds them at
-// once, and are written about three times a second as one pack. Before that the blobs
+// once, and are written twice a second as one pack. Before that the blobs
 // that stand alone are synced, all at once: a result that survives a crash
 // has its blobs. A killed process loses no more than its last batch.
 package disk
@@ -41,7 +41,7 @@ type Options struct {
 	Function cache.Function
 	// ReadOnly caches are never written to: every attempt is ErrReadOnly.
 	ReadOnly bool
-	// FlushEvery is how long records stay in memory only, by default 0.3 s: what a
+	// FlushEvery is how long records stay in memory only, by default 0.5 s: what a
 	// process that is killed loses of its work.
 	FlushEvery time.Duration
 }
@@ -101,7 +101,7 @@ func open(fsys fileSystem, dir string, opts Options) (*Cache, error) {
 		opts.Function = cache.BLAKE3
 	}
 	if opts.FlushEvery == 0 {
-		opts.FlushEvery = 300 * time.Millisecond
+		opts.FlushEvery = 500 * time.Millisecond
 	}
 	c := &Cache{
 		fs: fsys, dir: dir, opts: opts,

@@ -50,18 +50,25 @@ type file interface {
 // system is the fileSystem of the machine.
 type system struct{}
 
-func (system) Open(name string) (file, error) { return fileOrNil(os.Open(name)) }
+func (system) Open(name string) (file, error) { return openFile(name, syscall.O_RDONLY) }
 
 func (system) Create(name string) (file, error) {
-	return fileOrNil(os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600))
+	return openFile(name, syscall.O_RDWR|syscall.O_CREAT|syscall.O_EXCL)
 }
 
-// fileOrNil keeps a nil *os.File from becoming a file that is not nil.
-func fileOrNil(f *os.File, err error) (file, error) {
-	if err != nil {
-		return nil, err
+// openFile is os.OpenFile without the four system calls in which that finds out that no
+// file on a disk can be waited for: a third of what it takes to read a small blob.
+func openFile(name string, flags int) (file, error) {
+	for {
+		fd, err := syscall.Open(name, flags|syscall.O_CLOEXEC, 0o600)
+		switch err {
+		case nil:
+			return os.NewFile(uintptr(fd), name), nil
+		case syscall.EINTR:
+		default:
+			return nil, &fs.PathError{Op: "open", Path: name, Err: err}
+		}
 	}
-	return f, nil
 }
 
 func (system) Mkdir(name string, mode fs.FileMode) error {

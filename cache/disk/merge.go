@@ -2,10 +2,8 @@ package disk
 
 import (
 	"cmp"
-	"errors"
+	"io"
 	"slices"
-
-	"github.com/pungo-build/pungo/cache"
 )
 
 // Every flush adds a pack, and every look-up of what is new searches them all, so
@@ -13,7 +11,7 @@ import (
 // is not much larger than they are together. A record is copied as often as its
 // pack doubles, and of n flushes some mergeWidth*log(n) packs remain.
 const (
-	mergeWidth = 8
+	mergeWidth = 16
 	// maxMerged is the size from which a pack stays as it is.
 	maxMerged = 128 << 20
 )
@@ -102,16 +100,17 @@ func (c *Cache) writeMerged(name string, old []*pack) error {
 // copyRecords copies the sound records of a pack whose keys are not taken yet.
 func copyRecords(w *packWriter, p *pack, entries []entry, taken map[recordKey]bool) error {
 	slices.SortFunc(entries, func(a, b entry) int { return cmp.Compare(a.offset, b.offset) })
+	payloads := &window{r: p.file}
 	for _, e := range entries {
 		if taken[e.key] {
 			continue
 		}
-		payload, err := p.read(e)
-		if errors.Is(err, cache.ErrCorrupt) {
-			continue
-		}
+		payload, err := payloads.read(int64(e.offset), int(e.length))
 		if err != nil {
 			return err
+		}
+		if recordChecksum(e.key, payload) != e.checksum {
+			continue
 		}
 		taken[e.key] = true
 		if err := w.add(e.key, payload); err != nil {
@@ -119,6 +118,28 @@ func copyRecords(w *packWriter, p *pack, entries []entry, taken map[recordKey]bo
 		}
 	}
 	return nil
+}
+
+// window reads parts of a file that come in the order of their offsets, many with
+// one system call.
+type window struct {
+	r   io.ReaderAt
+	at  int64 // where buf begins
+	buf []byte
+}
+
+// read returns a part that is there until the next call.
+func (w *window) read(offset int64, length int) ([]byte, error) {
+	if skip := offset - w.at; skip >= 0 && skip+int64(length) <= int64(len(w.buf)) {
+		return w.buf[skip:][:length], nil
+	}
+	w.at, w.buf = offset, slices.Grow(w.buf[:0], max(length, piece))
+	n, err := w.r.ReadAt(w.buf[:cap(w.buf)], offset)
+	w.buf = w.buf[:n]
+	if n < length {
+		return nil, cmp.Or(err, io.ErrUnexpectedEOF)
+	}
+	return w.buf[:length], nil
 }
 
 // replace puts a pack in the place of old ones.

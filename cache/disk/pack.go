@@ -3,6 +3,7 @@ package disk
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -82,12 +83,14 @@ func parseEntry(b []byte) entry {
 	}
 }
 
-// compareTo orders entries as bytes do: by hash, then kind.
+// compareTo orders entries as bytes do: by hash, then kind. Eight bytes of a hash
+// tell almost always.
 func (k recordKey) compareTo(other recordKey) int {
-	if c := bytes.Compare(k.hash[:], other.hash[:]); c != 0 {
-		return c
+	a, b := binary.BigEndian.Uint64(k.hash[:]), binary.BigEndian.Uint64(other.hash[:])
+	if a != b {
+		return cmp.Compare(a, b)
 	}
-	return int(k.kind) - int(other.kind)
+	return cmp.Or(bytes.Compare(k.hash[8:], other.hash[8:]), int(k.kind)-int(other.kind))
 }
 
 // packWriter writes a pack: payloads as they come, entries at the end.
@@ -277,10 +280,10 @@ func (p *pack) bucket(first byte) ([]byte, error) {
 // file.
 func (p *pack) search(key recordKey) (e entry, ok bool, err error) {
 	b, err := p.bucket(key.hash[0])
-	want := append(key.hash[:], byte(key.kind)) // as an entry begins
 	n := len(b) / entrySize
 	i := sort.Search(n, func(i int) bool {
-		return bytes.Compare(b[i*entrySize:][:len(want)], want) >= 0
+		at := b[i*entrySize:]
+		return recordKey{[32]byte(at), recordKind(at[32])}.compareTo(key) >= 0
 	})
 	if err != nil || i == n {
 		return entry{}, false, err

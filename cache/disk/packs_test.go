@@ -15,21 +15,27 @@ import (
 
 func TestMergeable(t *testing.T) {
 	small := func(n int) []int64 { return slices.Repeat([]int64{10}, n) }
+	doubling := func(n int) (sizes []int64) {
+		for i := range n {
+			sizes = append(sizes, 1<<i)
+		}
+		return sizes
+	}
 	tests := []struct {
 		name  string
 		sizes []int64
 		want  int
 	}{
 		{"none", nil, 0},
-		{"few", small(7), 0},
-		{"enough", small(8), 8},
+		{"few", small(mergeWidth - 1), 0},
+		{"enough", small(mergeWidth), mergeWidth},
 		{"more", small(30), 30},
-		{"before a large one", append(small(8), 1000, 10), 8},
-		{"few before a large one", append(small(7), 1000), 0},
-		{"behind a large one", append([]int64{1000}, small(7)...), 8},
-		{"growing slowly", []int64{1, 2, 4, 8, 16, 32, 64, 128}, 8},
+		{"before a large one", append(small(mergeWidth), 1000, 10), mergeWidth},
+		{"few before a large one", append(small(mergeWidth-1), 1000), 0},
+		{"behind a large one", append([]int64{1000}, small(mergeWidth-1)...), mergeWidth},
+		{"growing slowly", doubling(mergeWidth), mergeWidth},
 		{"growing fast", []int64{1, 3, 9, 27, 81, 243, 729, 2187, 6561}, 0},
-		{"settled", append(small(8), maxMerged), 8},
+		{"settled", append(small(mergeWidth), maxMerged), mergeWidth},
 		{"nothing but settled", slices.Repeat([]int64{maxMerged}, 9), 0},
 	}
 	for _, tt := range tests {

@@ -19,11 +19,17 @@ import (
 
 	"github.com/pungo-build/pungo/cache"
 	"github.com/pungo-build/pungo/executor"
+	"github.com/pungo-build/pungo/internal/heap"
 	"github.com/pungo-build/pungo/rules"
 	"github.com/pungo-build/pungo/starlark"
 )
 
+// heapFloor is how much memory a run takes before it collects any: less than it may
+// have where nothing is to be done.
+const heapFloor = 128 << 20
+
 func main() {
+	heap.SetFloor(heapFloor)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	os.Exit(run(ctx, process{

@@ -303,12 +303,7 @@ func (m *made) Event(e rules.Event) {
 
 // evaluate evaluates the definition in a folder.
 func evaluate(ctx context.Context, dir string) (*rules.Graph, error) {
-	root, err := os.OpenRoot(dir)
-	if err != nil {
-		return nil, err
-	}
-	defer root.Close()
-	return starlark.Evaluate(ctx, root.FS(), starlark.Options{Phases: phases()})
+	return starlark.Evaluate(ctx, os.DirFS(dir), starlark.Options{Phases: phases()})
 }
 
 func phases() []starlark.Phase {

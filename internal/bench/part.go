@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/pprof"
+
+	"github.com/pungo-build/pungo/internal/heap"
 )
 
 // partFlag is the first argument of a process that is a part of a benchmark:
@@ -17,6 +19,9 @@ const (
 	partFlag    = "-part"
 	profileFlag = "-cpuprofile"
 )
+
+// heapFloor is that of the command.
+const heapFloor = 128 << 20
 
 // parts are what this program does when it is started as a part. They print
 // what they have to tell as JSON.
@@ -34,6 +39,7 @@ func runPart(ctx context.Context, args []string) error {
 	if len(args) == 0 || parts[args[0]] == nil {
 		return fmt.Errorf("part %q is not known", args)
 	}
+	heap.SetFloor(heapFloor)
 	part, args := parts[args[0]], args[1:]
 	if len(args) > 1 && args[0] == profileFlag {
 		return profiled(args[1], func() error { return part(ctx, args[2:]) })
