@@ -179,34 +179,51 @@ func (l *loader) packages() ([]string, error) {
 	return packages, err
 }
 
-// packagesIn adds a folder below the root, if it is a package, and those below it. A folder may
-// hold 60,000 packages of the other kind: of what is no folder only the name is
-// looked at, so a file system that lists without stat(2) is fast.
+// packagesIn adds a folder below the root, if it is a package, and those below it.
 func (l *loader) packagesIn(dir string, packages []string) ([]string, error) {
 	if err := l.ctx.Err(); err != nil {
 		return nil, err
 	}
-	entries, err := fs.ReadDir(l.workspace, dir)
+	folders, err := foldersIn(l.workspace, dir)
 	if err != nil {
 		return nil, &rules.Error{Pos: rules.Position{File: dir}, Msg: fileProblem(err)}
 	}
-	isOutput := func(e fs.DirEntry) bool { return e.Name() == rules.StateDir }
-	if dir != "." && slices.ContainsFunc(entries, isOutput) {
+	if dir != "." && slices.Contains(folders, rules.StateDir) {
 		return packages, nil
 	}
-	for _, e := range entries {
-		switch {
-		case !e.IsDir():
-			if e.Name() == definitionFile && dir != "." {
-				packages = append(packages, dir)
-			}
-		case !strings.HasPrefix(e.Name(), "."):
-			if packages, err = l.packagesIn(path.Join(dir, e.Name()), packages); err != nil {
-				return nil, err
-			}
+	if info, err := fs.Stat(l.workspace, path.Join(dir, definitionFile)); err == nil && !info.IsDir() && dir != "." {
+		packages = append(packages, dir)
+	}
+	for _, name := range folders {
+		if strings.HasPrefix(name, ".") {
+			continue
+		}
+		if packages, err = l.packagesIn(path.Join(dir, name), packages); err != nil {
+			return nil, err
 		}
 	}
 	return packages, nil
+}
+
+// FoldersFS is a file system that can list the folders in a folder without more than
+// a glance at its files, of which there may be 60,000. A link to a folder is none.
+type FoldersFS interface {
+	fs.FS
+	Folders(dir string) ([]string, error)
+}
+
+func foldersIn(fsys fs.FS, dir string) ([]string, error) {
+	if fsys, ok := fsys.(FoldersFS); ok {
+		return fsys.Folders(dir)
+	}
+	entries, err := fs.ReadDir(fsys, dir)
+	var folders []string
+	for _, e := range entries {
+		if e.IsDir() {
+			folders = append(folders, e.Name())
+		}
+	}
+	return folders, err
 }
 
 // fileProblem returns what is wrong with a file without its path.

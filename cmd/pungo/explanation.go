@@ -11,7 +11,7 @@ import (
 	"github.com/pungo-build/pungo/rules"
 )
 
-// explanation is what is kept of builds: <output>/.pungo/explanation.json. An
+// explanation is what is kept of builds: <output>/.pungo/explanation. An
 // action that the last build did not take up keeps what was known of it.
 type explanation struct {
 	Actions []explained `json:"actions"`
@@ -103,7 +103,7 @@ func (o *outcome) makes(input *executor.Field) bool {
 	return slices.ContainsFunc(o.Outputs, func(n cache.Node) bool { return n.Digest == input.Digest })
 }
 
-const explanationFile = "explanation.json"
+const explanationFile = "explanation"
 
 // saveExplanation keeps what a build did, held against the builds before.
 func saveExplanation(folder *output.Folder, report executor.Report) error {

@@ -61,14 +61,12 @@ type workspaceFS struct {
 	root string
 }
 
-// ReadDir implements fs.ReadDirFS. That of the embedded FS asks for the status of
-// each entry, which in a folder with 60,000 packages costs more than all the rest
-// of a build that has nothing to do.
-func (w workspaceFS) ReadDir(name string) ([]fs.DirEntry, error) {
+// Folders implements starlark.FoldersFS.
+func (w workspaceFS) Folders(name string) ([]string, error) {
 	if info, err := fs.Stat(w.FS, name); err != nil || !info.IsDir() {
 		return nil, &fs.PathError{Op: "readdir", Path: name, Err: fs.ErrNotExist}
 	}
-	return os.ReadDir(filepath.Join(w.root, filepath.FromSlash(name)))
+	return workspace.Folders(filepath.Join(w.root, filepath.FromSlash(name)))
 }
 
 // outputDir is the name of the output folder in a workspace, unless told otherwise.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -111,7 +112,7 @@ type scanner struct {
 	slots chan struct{}
 
 	mu     sync.Mutex
-	files  [][]file
+	files  [][]*file // batches, each in order
 	dirs   []string
 	faults []fault
 }
@@ -139,24 +140,54 @@ func (s *scanner) listing(ctx context.Context) (*listing, error) {
 		return nil, slices.MinFunc(s.faults, func(a, b fault) int { return strings.Compare(a.path, b.path) }).err
 	}
 	slices.Sort(s.dirs)
-	return &listing{folder: true, files: sorted(s.files), dirs: s.dirs}, nil
+	return &listing{folder: true, files: merged(s.files), dirs: s.dirs}, nil
 }
 
-// sorted returns all files of batches by path. It sorts pointers, since moving
-// files takes longer than comparing them.
-func sorted(batches [][]file) []file {
-	var refs []*file
+// inOrder returns references to files, by path: to move files takes longer than to
+// compare them.
+func inOrder(files []file) []*file {
+	refs := make([]*file, len(files))
+	for i := range files {
+		refs[i] = &files[i]
+	}
+	slices.SortFunc(refs, byPath)
+	return refs
+}
+
+func byPath(a, b *file) int { return strings.Compare(a.path, b.path) }
+
+// merged returns the files of batches that are in order, in order.
+func merged(batches [][]*file) []file {
+	for len(batches) > 1 {
+		var fewer [][]*file
+		for pair := range slices.Chunk(batches, 2) {
+			if len(pair) == 2 {
+				pair[0] = merge(pair[0], pair[1])
+			}
+			fewer = append(fewer, pair[0])
+		}
+		batches = fewer
+	}
+	var files []file
 	for _, batch := range batches {
-		for i := range batch {
-			refs = append(refs, &batch[i])
+		files = make([]file, len(batch))
+		for i, f := range batch {
+			files[i] = *f
 		}
 	}
-	slices.SortFunc(refs, func(a, b *file) int { return strings.Compare(a.path, b.path) })
-	files := make([]file, len(refs))
-	for i, f := range refs {
-		files[i] = *f
-	}
 	return files
+}
+
+func merge(a, b []*file) []*file {
+	all := make([]*file, 0, len(a)+len(b))
+	for len(a) > 0 && len(b) > 0 {
+		if byPath(a[0], b[0]) <= 0 {
+			all, a = append(all, a[0]), a[1:]
+		} else {
+			all, b = append(all, b[0]), b[1:]
+		}
+	}
+	return append(append(all, a...), b...)
 }
 
 func (s *scanner) fault(p string, err error) {
@@ -226,8 +257,9 @@ func (s *scanner) look(ctx context.Context, dir *folder, fd int, entries []byte)
 			files = append(files, f)
 		}
 	})
+	batch := inOrder(files)
 	s.mu.Lock()
-	s.files = append(s.files, files)
+	s.files = append(s.files, batch)
 	for _, sub := range dirs {
 		s.dirs = append(s.dirs, sub.path)
 	}
@@ -268,6 +300,58 @@ func (s *scanner) entry(dir *folder, fd int, kind byte, name, p string) (f file,
 		err = fmt.Errorf("%q: %s, want a file or a folder", p, special(st.Mode))
 	}
 	return f, sub, err
+}
+
+// Folders returns the names of the folders in a folder, sorted. Links are none.
+func Folders(dir string) ([]string, error) {
+	fd, err := openat(unix.AT_FDCWD, dir, unix.O_RDONLY|unix.O_DIRECTORY)
+	if err != nil {
+		return nil, &fs.PathError{Op: "open", Path: dir, Err: err}
+	}
+	defer unix.Close(fd)
+	if isLeaf(fd) {
+		return nil, nil
+	}
+	buf := buffers.Get().(*[64 << 10]byte)
+	defer buffers.Put(buf)
+	var folders []string
+	for {
+		n, err := unix.ReadDirent(fd, buf[:])
+		if err != nil {
+			return nil, &fs.PathError{Op: "readdir", Path: dir, Err: err}
+		}
+		if n <= 0 {
+			slices.Sort(folders)
+			return folders, nil
+		}
+		eachEntry(buf[:n], func(kind byte, name []byte) {
+			if kind == unix.DT_UNKNOWN {
+				var st unix.Stat_t
+				if unix.Fstatat(fd, string(name), &st, unix.AT_SYMLINK_NOFOLLOW) == nil && st.Mode&unix.S_IFMT == unix.S_IFDIR {
+					kind = unix.DT_DIR
+				}
+			}
+			if kind == unix.DT_DIR {
+				folders = append(folders, string(name))
+			}
+		})
+	}
+}
+
+// isLeaf reports that an open folder has certainly no folders in it, without reading
+// it: each would be one more link to it. That is how find(1) does it, and like that
+// it trusts only file systems which are known to count.
+func isLeaf(fd int) bool {
+	var st unix.Stat_t
+	var statfs unix.Statfs_t
+	if unix.Fstat(fd, &st) != nil || st.Nlink != 2 || unix.Fstatfs(fd, &statfs) != nil {
+		return false
+	}
+	switch statfs.Type {
+	case unix.EXT4_SUPER_MAGIC, unix.XFS_SUPER_MAGIC, unix.TMPFS_MAGIC:
+		return true
+	}
+	return false
 }
 
 // isOutput reports whether the folder at an entry is the output of builds, or what

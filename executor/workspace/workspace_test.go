@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -657,4 +658,28 @@ func FuzzDecodeIndex(f *testing.F) {
 			t.Errorf("%d bytes written of %d read", len(again), len(b))
 		}
 	})
+}
+
+func TestFolders(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"b", "a", "b/below", ".hidden"} {
+		if err := os.MkdirAll(filepath.Join(dir, name), 0o777); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(dir, "file"), nil, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("a", filepath.Join(dir, "link")); err != nil {
+		t.Fatal(err)
+	}
+	for at, want := range map[string][]string{".": {".hidden", "a", "b"}, "b": {"below"}, "a": nil} {
+		got, err := Folders(filepath.Join(dir, at))
+		if err != nil || !slices.Equal(got, want) {
+			t.Errorf("%s: got %q, %v, want %q", at, got, err, want)
+		}
+	}
+	if _, err := Folders(filepath.Join(dir, "nowhere")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("nowhere: got %v, want %v", err, fs.ErrNotExist)
+	}
 }
