@@ -79,6 +79,9 @@ func distinct(roots []Digest) []Digest {
 // several times.
 func (t *Trees) mergeNodes(ctx context.Context, at string, nodes Directory, depth int) (Digest, error) {
 	nodes = nodes.sorted()
+	if nodes.distinct() {
+		return t.writeKept(ctx, nodes)
+	}
 	merged := make(Directory, 0, len(nodes))
 	for len(nodes) > 0 {
 		n := 1
@@ -92,7 +95,27 @@ func (t *Trees) mergeNodes(ctx context.Context, at string, nodes Directory, dept
 		merged = append(merged, node)
 		nodes = nodes[n:]
 	}
-	return t.Write(ctx, merged)
+	return t.writeKept(ctx, merged)
+}
+
+// distinct reports whether no name comes twice in a sorted directory.
+func (dir Directory) distinct() bool {
+	for i := 1; i < len(dir); i++ {
+		if dir[i-1].Name == dir[i].Name {
+			return false
+		}
+	}
+	return true
+}
+
+// writeKept writes a directory that nobody changes any more: most likely it is read
+// soon.
+func (t *Trees) writeKept(ctx context.Context, dir Directory) (Digest, error) {
+	d, err := t.Write(ctx, dir)
+	if err == nil && len(dir) > 0 {
+		t.keep(d, dir)
+	}
+	return d, err
 }
 
 // mergeEntry makes one node of several with one name.
@@ -219,8 +242,8 @@ func (t *Trees) build(ctx context.Context, at string, dir *builderDir, depth int
 		return t.mergeRoots(ctx, at, dir.trees, depth)
 	}
 	nodes := make(Directory, 0, len(dir.nodes)+len(dir.dirs))
-	for _, n := range dir.nodes {
-		nodes = append(nodes, n)
+	for _, name := range slices.Sorted(maps.Keys(dir.nodes)) {
+		nodes = append(nodes, dir.nodes[name])
 	}
 	for _, name := range slices.Sorted(maps.Keys(dir.dirs)) {
 		d, err := t.build(ctx, join(at, name), dir.dirs[name], depth+1)

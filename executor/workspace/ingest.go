@@ -41,9 +41,23 @@ func (w *Workspace) digests(ctx context.Context, files []file) ([]cache.Digest, 
 	return digests, err
 }
 
-// gone returns those of digests that the store does not hold.
+// sampleSize is how many blobs are looked for to see if a store still has them all.
+const sampleSize = 64
+
+// gone returns those of digests that the store does not hold, if it lacks one of a
+// sample: it may be another store, or have been emptied. Of a store that lacks a few,
+// whoever needs them notices, and the file is read again (see Forget).
 func (w *Workspace) gone(ctx context.Context, digests []cache.Digest) (map[cache.Digest]bool, error) {
 	known := slices.DeleteFunc(slices.Clone(digests), cache.Digest.IsZero)
+	if len(known) > sampleSize {
+		sample := make([]cache.Digest, sampleSize)
+		for i := range sample {
+			sample[i] = known[i*len(known)/sampleSize]
+		}
+		if missing, err := w.trees.Store().Missing(ctx, sample); err != nil || len(missing) == 0 {
+			return nil, err
+		}
+	}
 	// A store on disk looks for every single file, which is worth sharing out.
 	chunks := slices.Collect(slices.Chunk(known, 1000))
 	var mu sync.Mutex

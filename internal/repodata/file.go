@@ -1,63 +1,39 @@
 package repodata
 
-import (
-	"hash"
-	"io"
-)
+import "io"
 
 // FileWriter writes one file of repodata, frame by frame, and computes what
-// the file's Record says. The frames may have been packed before, elsewhere.
+// the file's Record says. The frames were packed before, maybe elsewhere.
 type FileWriter struct {
 	w           io.Writer
 	compression Compression
-	checksum    ChecksumType
-	packed      measure
-	plain       measure
-}
-
-// measure is a checksum and a size in the making.
-type measure struct {
-	hash hash.Hash
-	size int64
-}
-
-func (m *measure) add(b []byte) {
-	m.hash.Write(b)
-	m.size += int64(len(b))
+	packed      *Sum
 }
 
 // NewFileWriter starts a file of frames of one compression.
 func NewFileWriter(w io.Writer, c Compression, t ChecksumType) *FileWriter {
-	f := &FileWriter{w: w, compression: c, checksum: t, packed: measure{hash: t.New()}}
-	if c != Plain {
-		f.plain.hash = t.New()
-	}
-	return f
+	return &FileWriter{w: w, compression: c, packed: NewSum(t)}
 }
 
-// Append writes a frame: plain as it is packed by Compression.AppendFrame.
-// Of a plain file both are the same.
-func (f *FileWriter) Append(plain, packed []byte) error {
-	if f.compression != Plain {
-		f.plain.add(plain)
-	}
-	f.packed.add(packed)
+// Append writes a frame, as it is packed by Compression.AppendFrame.
+func (f *FileWriter) Append(packed []byte) error {
+	f.packed.Add(packed)
 	_, err := f.w.Write(packed)
 	return err
 }
 
-// Record describes the file that was written. The name lacks the suffix of
-// the compression ("primary.xml"); with unique it becomes a UniqueName.
-func (f *FileWriter) Record(kind, name string, unique bool, timestamp int64) Record {
+// Record describes the file that was written, and whose plain text has the sum
+// open. The name lacks the suffix of the compression ("primary.xml"); with unique
+// it becomes a UniqueName.
+func (f *FileWriter) Record(kind, name string, unique bool, timestamp int64, open *Sum) Record {
 	r := Record{
 		Type:      kind,
-		Checksum:  f.checksum.of(f.packed.hash),
-		Size:      f.packed.size,
+		Checksum:  f.packed.Checksum(),
+		Size:      f.packed.Size(),
 		Timestamp: timestamp,
 	}
 	if f.compression != Plain {
-		r.OpenChecksum = f.checksum.of(f.plain.hash)
-		r.OpenSize = f.plain.size
+		r.OpenChecksum, r.OpenSize = open.Checksum(), open.Size()
 	}
 	name += string(f.compression)
 	if unique {

@@ -47,9 +47,10 @@ func writeRepo(t *testing.T, c Compression, n int) string {
 	index := Repomd{Revision: "1700000000"}
 	document := func(kind string, open, end []byte, element func(b []byte, i int) []byte) {
 		var out bytes.Buffer
-		w := NewFileWriter(&out, c, SHA256)
+		w, sum := NewFileWriter(&out, c, SHA256), NewSum(SHA256)
 		frame := func(plain []byte) {
-			if err := w.Append(plain, c.AppendFrame(nil, plain)); err != nil {
+			sum.Add(plain)
+			if err := w.Append(c.AppendFrame(nil, plain)); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -58,7 +59,7 @@ func writeRepo(t *testing.T, c Compression, n int) string {
 			frame(element(nil, i))
 		}
 		frame(end)
-		rec := w.Record(kind, kind+".xml", true, 1700000000)
+		rec := w.Record(kind, kind+".xml", true, 1700000000, sum)
 		index.Records = append(index.Records, rec)
 		writeFile(t, filepath.Join(dir, rec.Location), out.Bytes())
 	}

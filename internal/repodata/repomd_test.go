@@ -80,14 +80,15 @@ func TestFileWriter(t *testing.T) {
 				t.Fatal(err)
 			}
 			var file bytes.Buffer
-			w := NewFileWriter(&file, c, SHA256)
-			if err := w.Append([]byte(comps[:9]), packed[:9]); err != nil {
+			w, open := NewFileWriter(&file, c, SHA256), NewSum(SHA256)
+			open.Add([]byte(comps))
+			if err := w.Append(packed[:9]); err != nil {
 				t.Fatal(err)
 			}
-			if err := w.Append([]byte(comps[9:]), packed[9:]); err != nil {
+			if err := w.Append(packed[9:]); err != nil {
 				t.Fatal(err)
 			}
-			if got := w.Record(GroupType(c), "comps.xml", true, want.Timestamp); got != want {
+			if got := w.Record(GroupType(c), "comps.xml", true, want.Timestamp, open); got != want {
 				t.Errorf("%+v\nwant\n%+v", got, want)
 			}
 			if !bytes.Equal(file.Bytes(), packed) {
@@ -113,7 +114,7 @@ func TestRecordLocation(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			w := NewFileWriter(&bytes.Buffer{}, test.c, SHA256)
-			if got := w.Record("modules", "modules.yaml", test.unique, 0).Location; got != test.want {
+			if got := w.Record("modules", "modules.yaml", test.unique, 0, NewSum(SHA256)).Location; got != test.want {
 				t.Errorf("location %q, want %q", got, test.want)
 			}
 		})

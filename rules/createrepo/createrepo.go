@@ -29,8 +29,9 @@ var Star []byte
 func Tools() []*rules.Tool {
 	return []*rules.Tool{
 		{Name: "createrepo", Version: 1, Params: params{}, Run: run},
-		{Name: "repodata_frame", Version: 1, Params: frameParams{}, Run: frame},
+		{Name: "repodata_frame", Version: 2, Params: frameParams{}, Run: frame},
 		{Name: "repodata_fragment", Version: 1, Params: fragmentParams{}, Run: fragment},
+		{Name: "repodata_sum", Version: 1, Params: sumParams{}, Run: sum},
 		{Name: "rpm_checksum", Version: 1, Params: checksumParams{}, Run: checksum},
 	}
 }
@@ -118,27 +119,31 @@ func (r *repo) href(e *packages.Entry) string {
 	return path.Join(r.PackagesDir, packages.Letter(e.File), e.File)
 }
 
-// documents are the three files with one element per package.
+// documents are the three files with one element per package. A frame of one has the
+// output named after its kind, and its text that with textSuffix.
 var documents = [...]struct {
-	kind        string
-	open        func(n int) []byte
-	close       func() []byte
-	frameOutput string
+	kind  string
+	open  func(n int) []byte
+	close func() []byte
 }{
-	{"primary", repodata.PrimaryOpen, repodata.PrimaryClose, "primary"},
-	{"filelists", repodata.FilelistsOpen, repodata.FilelistsClose, "filelists"},
-	{"other", repodata.OtherOpen, repodata.OtherClose, "other"},
+	{"primary", repodata.PrimaryOpen, repodata.PrimaryClose},
+	{"filelists", repodata.FilelistsOpen, repodata.FilelistsClose},
+	{"other", repodata.OtherOpen, repodata.OtherClose},
 }
 
+const textSuffix = "-text"
+
 func (r *repo) addRepodata(ctx context.Context) error {
-	frames, err := r.frames(ctx)
+	groups := split(r.entries)
+	frames, err := r.frames(ctx, groups)
 	if err != nil {
 		return err
 	}
+	spans := spansOf(groups, frames)
 	records := make([]repodata.Record, len(documents))
 	nodes := make([]cache.Node, len(documents))
 	err = r.Each(ctx, len(documents), func(ctx context.Context, i int) (err error) {
-		records[i], nodes[i], err = r.join(ctx, i, frames)
+		records[i], nodes[i], err = r.join(ctx, i, spans)
 		return err
 	})
 	if err != nil {
@@ -149,12 +154,12 @@ func (r *repo) addRepodata(ctx context.Context) error {
 			return err
 		}
 	}
-	groups, err := r.addGroups(ctx)
+	compsRecords, err := r.addGroups(ctx)
 	if err != nil {
 		return err
 	}
 	var b bytes.Buffer
-	index := repodata.Repomd{Revision: strconv.FormatInt(r.newest, 10), Records: append(records, groups...)}
+	index := repodata.Repomd{Revision: strconv.FormatInt(r.newest, 10), Records: append(records, compsRecords...)}
 	if _, err := index.WriteTo(&b); err != nil {
 		return err
 	}
@@ -170,8 +175,7 @@ func (r *repo) file(d cache.Digest) cache.Node {
 }
 
 // frames returns the compressed metadata of all packages, in groups.
-func (r *repo) frames(ctx context.Context) ([]cache.Result, error) {
-	groups := split(r.entries)
+func (r *repo) frames(ctx context.Context, groups [][]*packages.Entry) ([]cache.Result, error) {
 	frames := make([]cache.Result, len(groups))
 	err := r.Each(ctx, len(groups), func(ctx context.Context, i int) (err error) {
 		frames[i], err = r.frame(ctx, groups[i])
@@ -188,9 +192,7 @@ func split(entries []*packages.Entry) [][]*packages.Entry {
 	var groups [][]*packages.Entry
 	start := 0
 	for i, e := range entries {
-		h := fnv.New32a()
-		h.Write([]byte(e.Name))
-		if h.Sum32()%mean == 0 || i-start+1 == limit || i == len(entries)-1 {
+		if cutsAfter(e, mean) || i-start+1 == limit || i == len(entries)-1 {
 			groups = append(groups, entries[start:i+1])
 			start = i + 1
 		}
@@ -198,13 +200,17 @@ func split(entries []*packages.Entry) [][]*packages.Entry {
 	return groups
 }
 
+// cutsAfter reports whether a list is cut after an entry; one of mean entries says so.
+func cutsAfter(e *packages.Entry, mean uint32) bool {
+	h := fnv.New32a()
+	h.Write([]byte(e.Name))
+	return h.Sum32()%mean == 0
+}
+
 func (r *repo) frame(ctx context.Context, group []*packages.Entry) (cache.Result, error) {
 	call := rules.Call{Tool: "repodata_frame", Args: []string{
 		"--compression", r.Compression, "--checksum", r.Checksum, "--changelog-limit", strconv.Itoa(r.ChangelogLimit),
 	}}
-	for _, d := range documents {
-		call.Args = append(call.Args, "--"+d.kind, d.frameOutput)
-	}
 	for _, e := range group {
 		sum, err := r.checksum(ctx, e)
 		if err != nil {
@@ -234,43 +240,6 @@ func (r *repo) checksum(ctx context.Context, e *packages.Entry) (string, error) 
 	return string(sum), err
 }
 
-// join writes document i: its head, the frames of all groups, its end.
-func (r *repo) join(ctx context.Context, i int, frames []cache.Result) (repodata.Record, cache.Node, error) {
-	doc := documents[i]
-	out, err := r.Trees.Store().Create(ctx)
-	if err != nil {
-		return repodata.Record{}, cache.Node{}, err
-	}
-	defer out.Abort()
-	w := repodata.NewFileWriter(out, r.compression, r.kind)
-	add := func(plain []byte) error { return w.Append(plain, r.compression.AppendFrame(nil, plain)) }
-	if err := add(doc.open(len(r.entries))); err != nil {
-		return repodata.Record{}, cache.Node{}, err
-	}
-	var plain []byte
-	for _, f := range frames {
-		n, ok := f.Output(doc.frameOutput)
-		if !ok {
-			return repodata.Record{}, cache.Node{}, fmt.Errorf("repodata_frame made no %s", doc.kind)
-		}
-		packed, err := r.Trees.Store().Get(ctx, n.Digest)
-		if err != nil {
-			return repodata.Record{}, cache.Node{}, err
-		}
-		if plain, err = r.compression.AppendUnpacked(plain[:0], packed); err != nil {
-			return repodata.Record{}, cache.Node{}, fmt.Errorf("frame of %s: %w", doc.kind, err)
-		}
-		if err := w.Append(plain, packed); err != nil {
-			return repodata.Record{}, cache.Node{}, err
-		}
-	}
-	if err := add(doc.close()); err != nil {
-		return repodata.Record{}, cache.Node{}, err
-	}
-	d, err := out.Commit()
-	return w.Record(doc.kind, doc.kind+".xml", r.Unique, r.newest), r.file(d), err
-}
-
 // addGroups adds the comps file twice, plain and compressed: dnf wants either.
 func (r *repo) addGroups(ctx context.Context) ([]repodata.Record, error) {
 	if r.Comps == "" {
@@ -280,18 +249,20 @@ func (r *repo) addGroups(ctx context.Context) ([]repodata.Record, error) {
 	if err != nil {
 		return nil, err
 	}
+	open := repodata.NewSum(r.kind)
+	open.Add(plain)
 	var records []repodata.Record
 	for _, c := range []repodata.Compression{repodata.Plain, r.compression} {
 		var b bytes.Buffer
 		w := repodata.NewFileWriter(&b, c, r.kind)
-		if err := w.Append(plain, c.AppendFrame(nil, plain)); err != nil {
+		if err := w.Append(c.AppendFrame(nil, plain)); err != nil {
 			return nil, err
 		}
 		d, err := r.Trees.Store().Put(ctx, b.Bytes())
 		if err != nil {
 			return nil, err
 		}
-		rec := w.Record(repodata.GroupType(c), r.CompsName, r.Unique, r.newest)
+		rec := w.Record(repodata.GroupType(c), r.CompsName, r.Unique, r.newest, open)
 		if err := r.tree.Add(rec.Location, r.file(d)); err != nil {
 			return nil, err
 		}

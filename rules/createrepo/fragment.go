@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/klauspost/compress/s2"
+
 	"github.com/pungo-build/pungo/cache"
 	"github.com/pungo-build/pungo/internal/repodata"
 	"github.com/pungo-build/pungo/rules"
@@ -90,12 +92,10 @@ type frameParams struct {
 	Checksum       string      `arg:"checksum,required"`
 	ChangelogLimit int         `arg:"changelog-limit"`
 	Packages       [][4]string `arg:"package"` // href, size, checksum, path of the header record
-	Primary        string      `arg:"primary,required"`
-	Filelists      string      `arg:"filelists,required"`
-	Other          string      `arg:"other,required"`
 }
 
-// frame compresses the metadata of a group of packages, one frame a document.
+// frame compresses the metadata of a group of packages, one frame a document, and
+// its text with S2.
 func frame(ctx context.Context, j *rules.Job) error {
 	var p frameParams
 	if err := rules.Parse(j.Args, &p); err != nil {
@@ -115,9 +115,12 @@ func frame(ctx context.Context, j *rules.Job) error {
 			elements[i] = append(elements[i], e)
 		}
 	}
-	for i, output := range []string{p.Primary, p.Filelists, p.Other} {
+	for i, doc := range documents {
 		plain := slices.Concat(elements[i]...)
-		if err := j.Write(ctx, output, c.AppendFrame(nil, plain)); err != nil {
+		if err := j.Write(ctx, doc.kind, c.AppendFrame(nil, plain)); err != nil {
+			return err
+		}
+		if err := j.Write(ctx, doc.kind+textSuffix, s2.Encode(nil, plain)); err != nil {
 			return err
 		}
 	}

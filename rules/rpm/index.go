@@ -10,9 +10,11 @@ package rpm
 import (
 	"context"
 	_ "embed"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"slices"
 	"strings"
@@ -120,16 +122,27 @@ func shardName(n cache.Node) string { return n.Digest.Hex()[:2] }
 // nothing changes; what other rules make may lie as it likes.
 func shardsOf(ctx context.Context, trees *cache.Trees, root cache.Digest) ([]cache.Digest, error) {
 	builders := map[string]*cache.Builder{}
+	add := func(shard, path string, n cache.Node) error {
+		if builders[shard] == nil {
+			builders[shard] = trees.Builder()
+		}
+		return builders[shard].Add(path, n)
+	}
 	err := trees.Walk(ctx, root, func(path string, n cache.Node) error {
-		if n.Kind != cache.FileKind {
+		if n.Kind == cache.FileKind {
+			return add(shardName(n), path, n)
+		}
+		if n.Kind != cache.DirKind || path != n.Name {
 			return nil
 		}
-		b := builders[shardName(n)]
-		if b == nil {
-			b = trees.Builder()
-			builders[shardName(n)] = b
+		whole, err := isShard(ctx, trees, n)
+		if err != nil || !whole {
+			return err
 		}
-		return b.Add(path, n)
+		if err := add(n.Name, path, n); err != nil {
+			return err
+		}
+		return fs.SkipDir
 	})
 	if err != nil {
 		return nil, err
@@ -143,6 +156,23 @@ func shardsOf(ctx context.Context, trees *cache.Trees, root cache.Digest) ([]cac
 		shards = append(shards, d)
 	}
 	return shards, nil
+}
+
+// isShard reports whether a folder is named after the digests of all files in it.
+func isShard(ctx context.Context, trees *cache.Trees, dir cache.Node) (bool, error) {
+	first, err := hex.DecodeString(dir.Name)
+	if err != nil || len(first) != 1 {
+		return false, nil
+	}
+	whole := true
+	err = trees.Walk(ctx, dir.Digest, func(_ string, n cache.Node) error {
+		whole = n.Kind == cache.DirKind || n.Kind == cache.FileKind && n.Digest.Hash()[0] == first[0]
+		if !whole {
+			return fs.SkipAll
+		}
+		return nil
+	})
+	return whole, err
 }
 
 // shard reads the headers of the package files of one shard.
