@@ -7,9 +7,6 @@ import (
 	"hash"
 	"strconv"
 	"strings"
-
-	"lukechampine.com/blake3"
-	"lukechampine.com/blake3/guts"
 )
 
 // Function is a hash function for digests. The numbers are those of
@@ -55,28 +52,13 @@ func (f Function) Sum(data []byte) Digest {
 	return d
 }
 
-// sumBLAKE3 is blake3.Sum256, which starts a goroutine for every power of two of
-// chunks: for the few KiB of most records that is more work than to hash them.
-func sumBLAKE3(data []byte) (hash [32]byte) {
-	var buffer [guts.MaxSIMD * guts.ChunkSize]byte
-	if len(data) <= guts.ChunkSize || len(data) > len(buffer) {
-		return blake3.Sum256(data)
-	}
-	root := guts.CompressBuffer(&buffer, copy(buffer[:], data), &guts.IV, 0, 0)
-	root.Flags |= guts.FlagRoot
-	words := guts.WordsToBytes(guts.CompressNode(root))
-	copy(hash[:], words[:])
-	return hash
-}
-
-// New returns a Hasher for content that comes in pieces. BLAKE3 earns its speed
-// only on pieces of a MiB and more: with the 32 KiB of io.Copy it is slower
-// than SHA-256.
+// New returns a Hasher for content that comes in pieces, of which BLAKE3 likes large
+// ones: it copies what is no multiple of 16 KiB.
 func (f Function) New() *Hasher {
 	if f == SHA256 {
 		return &Hasher{fn: f, Hash: sha256.New()}
 	}
-	return &Hasher{fn: f, Hash: blake3.New(32, nil)}
+	return &Hasher{fn: f, Hash: new(blake3Hash)}
 }
 
 // Hasher hashes what is written to it.

@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"github.com/pungo-build/pungo/cache"
-	"lukechampine.com/blake3"
 )
 
 func TestDigestText(t *testing.T) {
@@ -88,21 +87,9 @@ func FuzzParseDigest(f *testing.F) {
 	})
 }
 
-func TestSumBLAKE3(t *testing.T) {
-	data := make([]byte, 20<<10)
-	for i := range data {
-		data[i] = byte(i * 7 >> 2)
-	}
-	for n := range len(data) {
-		if got, want := cache.BLAKE3.Sum(data[:n]).Hash(), blake3.Sum256(data[:n]); got != want {
-			t.Fatalf("%d bytes: got %x, want %x", n, got, want)
-		}
-	}
-}
-
 func BenchmarkSum(b *testing.B) {
-	data := make([]byte, 64<<10)
-	for _, n := range []int{100, 300, 1000, 2000, 3000, 5000, 12000, 64 << 10} {
+	data := make([]byte, 1<<20)
+	for _, n := range []int{100, 300, 1000, 2000, 3000, 5000, 12000, 64 << 10, 256 << 10, 1 << 20} {
 		b.Run(strconv.Itoa(n), func(b *testing.B) {
 			b.SetBytes(int64(n))
 			for b.Loop() {

@@ -159,7 +159,7 @@ func writeFiles(b *testing.B, n, size int) (paths []string) {
 
 func importAll(b *testing.B, c *Cache, paths []string) {
 	each(b, paths, 2, func(path string) error {
-		_, err := c.Import(b.Context(), path)
+		_, err := importFile(b.Context(), c, path)
 		return err
 	})
 }
@@ -175,7 +175,7 @@ func each(b *testing.B, paths []string, parallel int, do func(path string) error
 	}
 }
 
-// copyTo reads a file in pieces of a MiB.
+// copyTo reads a file in pieces.
 func copyTo(w io.Writer, path string) error {
 	f, err := os.Open(path)
 	if err != nil {

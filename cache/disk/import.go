@@ -9,19 +9,14 @@ import (
 	"github.com/pungo-build/pungo/cache"
 )
 
-// Import stores the content of the file at path, which is outside of the cache,
-// as a blob that stands alone, and notes its SHA-256 (see cache.Checksummer). It
-// shares the space with the file where the file system can, and reads it once.
+// Import stores the content of a file outside of the cache, from where it is read
+// next, as a blob that stands alone, and notes its SHA-256 (see cache.Checksummer).
+// It shares the space with the file where the file system can, and reads it once.
 // Several at a time use several cores.
-func (c *Cache) Import(ctx context.Context, path string) (cache.Digest, error) {
+func (c *Cache) Import(ctx context.Context, src *os.File) (cache.Digest, error) {
 	if err := c.writable(ctx); err != nil {
 		return cache.Digest{}, err
 	}
-	src, err := os.Open(path)
-	if err != nil {
-		return cache.Digest{}, err
-	}
-	defer src.Close()
 	w := c.newWriter()
 	defer w.Abort()
 	if c.opts.Function != cache.SHA256 {

@@ -70,9 +70,8 @@ func (c *Cache) openLoose(d cache.Digest) (cache.File, error) {
 	return looseFile{f, d.Size()}, nil
 }
 
-// piece is how much is read, hashed and written at once. Below a MiB BLAKE3 loses
-// half its speed and more.
-const piece = 1 << 20
+// piece is how much is read, hashed and written at once.
+const piece = 256 << 10
 
 var pieces = sync.Pool{New: func() any { return new([piece]byte) }}
 
@@ -81,10 +80,10 @@ var pieces = sync.Pool{New: func() any { return new([piece]byte) }}
 // is full: many a small blob turns out to be there already.
 type writer struct {
 	cache  *Cache
-	hasher *cache.Hasher
-	sum    hash.Hash    // SHA-256 beside the digest, or nil
-	piece  *[piece]byte // nil when ended
-	n      int          // bytes in piece
+	hasher *cache.Hasher // nil before the first piece
+	sum    hash.Hash     // SHA-256 beside the digest, or nil
+	piece  *[piece]byte  // nil when ended
+	n      int           // bytes in piece
 	temp   *temp
 	err    error
 }
@@ -98,7 +97,7 @@ func (c *Cache) Create(ctx context.Context) (cache.Writer, error) {
 }
 
 func (c *Cache) newWriter() *writer {
-	return &writer{cache: c, hasher: c.opts.Function.New(), piece: pieces.Get().(*[piece]byte)}
+	return &writer{cache: c, piece: pieces.Get().(*[piece]byte)}
 }
 
 var errEnded = errors.New("blob is committed or aborted already")
@@ -162,6 +161,9 @@ func (w *writer) emit(p []byte) {
 }
 
 func (w *writer) hash(p []byte) {
+	if w.hasher == nil {
+		w.hasher = w.cache.opts.Function.New()
+	}
 	w.hasher.Write(p)
 	if w.sum != nil {
 		w.sum.Write(p)

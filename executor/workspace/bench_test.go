@@ -124,7 +124,7 @@ func readAll(dir string) error {
 	if err != nil {
 		return err
 	}
-	piece := make([]byte, pieceSize)
+	piece := make([]byte, 1<<20)
 	for _, entry := range entries {
 		f, err := os.Open(filepath.Join(dir, entry.Name()))
 		if err != nil {
@@ -143,8 +143,8 @@ func hashOnOneCore(content []byte, times int) error {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	for range times {
 		h := cache.BLAKE3.New()
-		for p := content; len(p) > 0; p = p[pieceSize:] {
-			h.Write(p[:pieceSize])
+		for p := content; len(p) > 0; p = p[1<<20:] {
+			h.Write(p[:1<<20])
 		}
 		h.Digest()
 	}

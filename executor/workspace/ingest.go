@@ -1,10 +1,11 @@
 package workspace
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -32,6 +33,8 @@ func (w *Workspace) digests(ctx context.Context, files []file) ([]cache.Digest, 
 			unread = append(unread, i)
 		}
 	}
+	// The largest first, so that no large one is left for one core at the end.
+	slices.SortStableFunc(unread, func(a, b int) int { return cmp.Compare(files[b].size, files[a].size) })
 	err = w.parallel(ctx, len(unread), func(ctx context.Context, i int) error {
 		i = unread[i]
 		var err error
@@ -146,11 +149,9 @@ func (w *Workspace) read(ctx context.Context, p string) (d cache.Digest, before 
 	if before = statusOf(&st); before.mode&unix.S_IFMT != unix.S_IFREG {
 		return d, before, errChanged
 	}
-	// Were another file moved to its place now, the change time of f would tell.
-	if w.imports != nil {
-		d, err = w.imports(ctx, filepath.Join(w.root, p))
-	} else {
-		d, err = w.store(ctx, f)
+	d, err = w.imports(ctx, f)
+	if read := (*fs.PathError)(nil); errors.As(err, &read) && read.Path == p {
+		err = read.Err // whoever tells of it names the file
 	}
 	if err != nil {
 		return d, before, err
@@ -162,34 +163,4 @@ func (w *Workspace) read(ctx context.Context, p string) (d cache.Digest, before 
 		return d, before, errChanged
 	}
 	return d, before, nil
-}
-
-// pieceSize is how much is read at a time: BLAKE3 wants pieces of a MiB.
-const pieceSize = 1 << 20
-
-var pieces = sync.Pool{New: func() any { return new([pieceSize]byte) }}
-
-func (w *Workspace) store(ctx context.Context, f *os.File) (cache.Digest, error) {
-	out, err := w.trees.Store().Create(ctx)
-	if err != nil {
-		return cache.Digest{}, err
-	}
-	defer out.Abort()
-	piece := pieces.Get().(*[pieceSize]byte)
-	defer pieces.Put(piece)
-	for {
-		if err := ctx.Err(); err != nil {
-			return cache.Digest{}, err
-		}
-		n, err := io.ReadFull(f, piece[:])
-		if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
-			return cache.Digest{}, bare(err)
-		}
-		if _, err := out.Write(piece[:n]); err != nil {
-			return cache.Digest{}, err
-		}
-		if err != nil {
-			return out.Commit()
-		}
-	}
 }

@@ -16,6 +16,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path"
 	"path/filepath"
 	"runtime"
@@ -24,6 +25,7 @@ import (
 	"time"
 
 	"github.com/pungo-build/pungo/cache"
+	"github.com/pungo-build/pungo/cache/materialize"
 	"github.com/pungo-build/pungo/rules"
 	"golang.org/x/sys/unix"
 )
@@ -33,9 +35,9 @@ type Options struct {
 	// Jobs is the number of goroutines that stat and read files; 0 means
 	// GOMAXPROCS, and at least 2.
 	Jobs int
-	// Import stores the file at an absolute path, for stores that can share its
-	// space; nil means to copy it through Create.
-	Import func(ctx context.Context, path string) (cache.Digest, error)
+	// Import stores the content of a file, for stores that can share its space; nil
+	// means to copy it.
+	Import func(ctx context.Context, f *os.File) (cache.Digest, error)
 	// Now tells the time when a file is read; nil means time.Now. What changed
 	// just before does not enter the index.
 	Now func() time.Time
@@ -48,7 +50,7 @@ type Workspace struct {
 	trees   *cache.Trees
 	index   *index
 	jobs    int
-	imports func(ctx context.Context, path string) (cache.Digest, error)
+	imports func(ctx context.Context, f *os.File) (cache.Digest, error)
 	now     func() time.Time
 
 	mu      sync.Mutex
@@ -85,6 +87,11 @@ func Open(root, indexFile string, trees *cache.Trees, opts Options) (*Workspace,
 	}
 	if w.jobs <= 0 {
 		w.jobs = max(2, runtime.GOMAXPROCS(0))
+	}
+	if w.imports == nil {
+		w.imports = func(ctx context.Context, f *os.File) (cache.Digest, error) {
+			return materialize.Import(ctx, trees.Store(), f)
+		}
 	}
 	if w.now == nil {
 		w.now = time.Now
