@@ -71,7 +71,7 @@ func (c *Cache) openLoose(d cache.Digest) (cache.File, error) {
 }
 
 // piece is how much is read, hashed and written at once.
-const piece = 256 << 10
+const piece = 1 << 20
 
 var pieces = sync.Pool{New: func() any { return new([piece]byte) }}
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"runtime"
 	"sync"
+	"sync/atomic"
 )
 
 // crew is a bound on the goroutines that work on one tree, however deep it is.
@@ -19,29 +20,37 @@ func newCrew(jobs int) crew {
 	return crew{slots: make(chan struct{}, jobs-1)}
 }
 
-// each runs fn for 0 … n-1 and returns the first error, which cancels the rest.
-// fn gets a goroutine of its own where there is a free slot, else it runs in the
-// caller's; so fn may call each, and nobody waits for a slot.
+// each runs fn for 0 … n-1 and returns the first error, which cancels the rest. The
+// caller works, and as many others as there are free slots, now or later; so fn may
+// call each, nobody waits for a slot, and none is held by somebody who waits.
 func (c crew) each(ctx context.Context, n int, fn func(ctx context.Context, i int) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	run := func(i int) {
-		if err := fn(ctx, i); err != nil {
-			cancel(err)
-		}
-	}
 	var wg sync.WaitGroup
-	for i := 0; i < n && ctx.Err() == nil; i++ {
-		select {
-		case c.slots <- struct{}{}:
-			wg.Go(func() {
-				run(i)
-				<-c.slots
-			})
-		default:
-			run(i)
+	var next atomic.Int64
+	var work func()
+	work = func() {
+		for ctx.Err() == nil {
+			i := int(next.Add(1)) - 1
+			if i >= n {
+				return
+			}
+			if i+1 < n {
+				select {
+				case c.slots <- struct{}{}:
+					wg.Go(func() {
+						work()
+						<-c.slots
+					})
+				default:
+				}
+			}
+			if err := fn(ctx, i); err != nil {
+				cancel(err)
+			}
 		}
 	}
+	work()
 	wg.Wait()
 	return context.Cause(ctx)
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"time"
 
 	"github.com/pungo-build/pungo/cache"
 	"github.com/pungo-build/pungo/cache/disk"
@@ -51,9 +52,13 @@ func createrepo(ctx context.Context, l *lab) error {
 	return errors.Join(c.fromStore(ctx), c.withIngest(ctx))
 }
 
+// settled is how old packages are that the index of a workspace takes up.
+const settled = 2500 * time.Millisecond
+
 // store takes the packages into a cache, with an index of the folder for the part
 // and one for the command.
 func (c *repositories) store(ctx context.Context, dir string) error {
+	time.Sleep(settled)
 	command, err := c.part(ingestPart, c.ws, dir)
 	if err != nil {
 		return err
@@ -112,24 +117,28 @@ func (c *repositories) fromStore(ctx context.Context) error {
 	if err := c.store(ctx, warm); err != nil {
 		return err
 	}
-	restore := func(int) error {
-		if err := fresh(used, out)(0); err != nil {
+	// The part makes no file of a package, so hard links will do. Whoever does has to
+	// find a cache whose files have no other name, on disk and not on their way there.
+	restore := func(copy string) func(int) error {
+		return func(int) error {
+			if err := fresh(used, out)(0); err != nil {
+				return err
+			}
+			_, err := output(ctx, "", "sh", "-c", copy, "sh", warm, used)
 			return err
 		}
-		_, err := output(ctx, "", "cp", "-al", warm, used)
-		return err
 	}
 	command, err := c.ours(used)
 	if err != nil {
 		return err
 	}
 	peer := contestant{command: c.peer(theirs), before: empty(theirs)}
-	ours, others, err := c.race(ctx, contestant{command: command, before: restore, after: c.wantSame(used, theirs)}, peer)
+	ours, others, err := c.race(ctx, contestant{command: command, before: restore(`cp -al "$1" "$2"`), after: c.wantSame(used, theirs)}, peer)
 	if err != nil {
 		return err
 	}
 	c.table.faster(c.what+" from the store", 1.5, ours, others)
-	ours, others, err = c.race(ctx, contestant{command: c.build(used), before: restore, after: c.wantAllRun}, peer)
+	ours, others, err = c.race(ctx, contestant{command: c.build(used), before: restore(`cp -a "$1" "$2" && sync -f "$2"`), after: c.wantAllRun}, peer)
 	if err != nil {
 		return err
 	}
@@ -156,6 +165,7 @@ func (c *repositories) oneChanged(ctx context.Context, d distribution) error {
 	if err := errors.Join(fresh(used)(0), empty(theirs)(0)); err != nil {
 		return err
 	}
+	time.Sleep(settled)
 	command, err := c.ours(used)
 	if err != nil {
 		return err

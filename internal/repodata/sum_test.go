@@ -37,3 +37,20 @@ func TestSumOfOtherKind(t *testing.T) {
 		}
 	}
 }
+
+func TestText(t *testing.T) {
+	var buffer []byte
+	for _, n := range []int{0, 1, 1000, 10, 100000} {
+		text := bytes.Repeat([]byte("<file>/usr/bin/x</file>"), n)
+		got, err := UnpackText(buffer, PackText(text))
+		if err != nil || !bytes.Equal(got, text) {
+			t.Fatalf("%d times: got %d bytes, %v, want %d", n, len(got), err, len(text))
+		}
+		buffer = got
+	}
+	for _, bad := range [][]byte{nil, {0xff}, {0xff, 0xff, 0xff, 0xff, 0x0f}, PackText(make([]byte, 1000))[:5]} {
+		if got, err := UnpackText(nil, bad); err == nil {
+			t.Errorf("%x: got %d bytes, want an error", bad, len(got))
+		}
+	}
+}

@@ -10,8 +10,6 @@ import (
 	"slices"
 	"strconv"
 
-	"github.com/klauspost/compress/s2"
-
 	"github.com/pungo-build/pungo/cache"
 	"github.com/pungo-build/pungo/internal/repodata"
 	"github.com/pungo-build/pungo/rules"
@@ -95,7 +93,7 @@ type frameParams struct {
 }
 
 // frame compresses the metadata of a group of packages, one frame a document, and
-// its text with S2.
+// its text (see repodata.PackText).
 func frame(ctx context.Context, j *rules.Job) error {
 	var p frameParams
 	if err := rules.Parse(j.Args, &p); err != nil {
@@ -120,7 +118,7 @@ func frame(ctx context.Context, j *rules.Job) error {
 		if err := j.Write(ctx, doc.kind, c.AppendFrame(nil, plain)); err != nil {
 			return err
 		}
-		if err := j.Write(ctx, doc.kind+textSuffix, s2.Encode(nil, plain)); err != nil {
+		if err := j.Write(ctx, doc.kind+textSuffix, repodata.PackText(plain)); err != nil {
 			return err
 		}
 	}

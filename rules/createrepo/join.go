@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/klauspost/compress/s2"
-
 	"github.com/pungo-build/pungo/cache"
 	"github.com/pungo-build/pungo/internal/repodata"
 	"github.com/pungo-build/pungo/rules"
@@ -142,8 +140,7 @@ func sum(ctx context.Context, j *rules.Job) error {
 		if err != nil {
 			return err
 		}
-		// It is made by another tool of this package: its size is not to be feared.
-		if plain, err = s2.Decode(plain[:cap(plain)], text); err != nil {
+		if plain, err = repodata.UnpackText(plain, text); err != nil {
 			return fmt.Errorf("%s: %w", path, err)
 		}
 		s.Add(plain)
