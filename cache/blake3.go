@@ -2,6 +2,7 @@ package cache
 
 import (
 	"math/bits"
+	"sync"
 
 	"lukechampine.com/blake3"
 	"lukechampine.com/blake3/guts"
@@ -16,10 +17,14 @@ func sumBLAKE3(data []byte) (hash [32]byte) {
 	if len(data) <= guts.ChunkSize {
 		return blake3.Sum256(data)
 	}
+	last := blocks.Get().(*[block]byte)
+	defer blocks.Put(last)
 	var t blake3Tree
-	var last [block]byte
-	return t.root(&last, copy(last[:], t.blocks(data)))
+	return t.root(last, copy(last[:], t.blocks(data)))
 }
+
+// blocks are buffers for the ends of data, which take longer to clear than to hash.
+var blocks = sync.Pool{New: func() any { return new([block]byte) }}
 
 // blake3Hash is a hash.Hash like that of the blake3 package, which starts a goroutine
 // for every power of two of chunks. Here files are hashed several at a time, so that

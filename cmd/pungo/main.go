@@ -24,12 +24,8 @@ import (
 	"github.com/pungo-build/pungo/starlark"
 )
 
-// heapFloor is how much memory a run takes before it collects any: less than it may
-// have where nothing is to be done.
-const heapFloor = 128 << 20
-
 func main() {
-	heap.SetFloor(heapFloor)
+	heap.Tune(heap.Usual)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	os.Exit(run(ctx, process{

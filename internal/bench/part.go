@@ -20,9 +20,6 @@ const (
 	profileFlag = "-cpuprofile"
 )
 
-// heapFloor is that of the command.
-const heapFloor = 128 << 20
-
 // parts are what this program does when it is started as a part. They print
 // what they have to tell as JSON.
 var parts = map[string]func(ctx context.Context, args []string) error{
@@ -39,7 +36,7 @@ func runPart(ctx context.Context, args []string) error {
 	if len(args) == 0 || parts[args[0]] == nil {
 		return fmt.Errorf("part %q is not known", args)
 	}
-	heap.SetFloor(heapFloor)
+	heap.Tune(heap.Usual)
 	part, args := parts[args[0]], args[1:]
 	if len(args) > 1 && args[0] == profileFlag {
 		return profiled(args[1], func() error { return part(ctx, args[2:]) })

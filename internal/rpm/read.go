@@ -37,12 +37,13 @@ var windows = sync.Pool{New: func() any { return &window{buf: make([]byte, 0, fi
 // ".." or newlines are errors too, since those paths end up in file systems and
 // in line-based lists; so are names and versions that cannot stand in a file name.
 func Read(r io.ReaderAt, size int64) (*Package, error) {
-	p, _, _, err := read(r, size)
+	p, _, _, err := read(r, size, func(*header, []byte) error { return nil })
 	return p, err
 }
 
-// read returns the signature header and the header too.
-func read(r io.ReaderAt, size int64) (p *Package, sig, h *header, err error) {
+// read returns the signature header and the header too. The bytes of the header are
+// shown to check, which returns what is wrong with them.
+func read(r io.ReaderAt, size int64, check func(sig *header, raw []byte) error) (p *Package, sig, h *header, err error) {
 	w := windows.Get().(*window)
 	w.r, w.size, w.buf = r, size, w.buf[:0]
 	defer func() {
@@ -58,6 +59,9 @@ func read(r io.ReaderAt, size int64) (p *Package, sig, h *header, err error) {
 	}
 	h, end, err := w.header("header", start)
 	if err != nil {
+		return nil, nil, nil, err
+	}
+	if err := check(sig, w.buf[start:end]); err != nil {
 		return nil, nil, nil, err
 	}
 	p = &Package{HeaderStart: start, HeaderEnd: end}

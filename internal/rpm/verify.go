@@ -11,8 +11,8 @@ import (
 	"io"
 )
 
-// Verifier checks the bytes of a package file against the digests that its own
-// headers state:
+// Verifier checks the payload of a package file against the digest that its own
+// headers state. All that they state is
 //
 //	lead | signature header | header                   | payload
 //	                        | SHA-256, else SHA-1      | SHA-256
@@ -22,7 +22,8 @@ import (
 // digests with it. Nothing covers the lead and the signature header. A package
 // that states no digest passes, for nothing of it is known to be wrong.
 //
-// It is a Writer that takes the file from begin to end, in pieces of any size.
+// The digest of the header is checked by Open. The Verifier is a Writer that takes the
+// file from begin to end, in pieces of any size.
 type Verifier struct {
 	size   int64 // of the file
 	at     int64 // how much of it was written
@@ -37,10 +38,15 @@ type check struct {
 	want                    []byte
 }
 
-// Open reads what Read reads, and returns in addition what checks the file. A
-// file of another length than its signature header says is an error already.
+// Open reads what Read reads, and returns in addition what checks the payload. A
+// file of another length than its signature header says, or whose header has
+// another digest, is an error already.
 func Open(r io.ReaderAt, size int64) (*Package, *Verifier, error) {
-	p, sig, h, err := read(r, size)
+	checked := false
+	p, sig, h, err := read(r, size, func(sig *header, raw []byte) (err error) {
+		checked, err = checkHeader(sig, raw)
+		return err
+	})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -48,9 +54,8 @@ func Open(r io.ReaderAt, size int64) (*Package, *Verifier, error) {
 		return nil, nil, err
 	}
 	v := &Verifier{size: size}
-	v.addHeader(sig, p.HeaderStart, p.HeaderEnd)
 	v.addPayload(h, p.HeaderEnd)
-	if len(v.checks) < 2 {
+	if !checked || len(v.checks) == 0 {
 		v.addBoth(sig, p.HeaderStart)
 	}
 	if sig.err != nil {
@@ -75,15 +80,23 @@ func checkSize(sig *header, size, start int64) error {
 	return fmt.Errorf("file has %d bytes, its signature header says %d%s", size, uint64(start+want), hint)
 }
 
-func (v *Verifier) addHeader(sig *header, start, end int64) {
-	c := check{what: "header", stated: sig.what, from: start, to: end}
-	if sig.has(sigSHA256) {
+// checkHeader compares the header with its digest, and reports whether one is stated.
+func checkHeader(sig *header, raw []byte) (stated bool, err error) {
+	c := check{what: "header", stated: sig.what}
+	t := sigSHA256
+	switch {
+	case sig.has(sigSHA256):
 		c.algorithm, c.sum = "sha256", sha256.New()
-		v.addText(c, sig, sigSHA256)
-	} else if sig.has(sigSHA1) {
-		c.algorithm, c.sum = "sha1", sha1.New()
-		v.addText(c, sig, sigSHA1)
+	case sig.has(sigSHA1):
+		t, c.algorithm, c.sum = sigSHA1, "sha1", sha1.New()
+	default:
+		return false, nil
 	}
+	if !c.wants(sig, t) {
+		return true, sig.err
+	}
+	c.sum.Write(raw)
+	return true, c.differs()
 }
 
 // addPayload checks the payload as it lies in the file, compressed.
@@ -97,7 +110,9 @@ func (v *Verifier) addPayload(h *header, start int64) {
 		return
 	}
 	c := check{what: "payload", algorithm: "sha256", stated: h.what, from: start, to: v.size, sum: sha256.New()}
-	v.addText(c, h, tagPayloadDigest)
+	if c.wants(h, tagPayloadDigest) {
+		v.checks = append(v.checks, c)
+	}
 }
 
 // addBoth checks header and payload at once, which is all there is in packages
@@ -117,16 +132,17 @@ func (v *Verifier) addBoth(sig *header, start int64) {
 	})
 }
 
-// addText adds a check whose digest is hexadecimal text in tag t of h.
-func (v *Verifier) addText(c check, h *header, t tag) {
+// wants sets the digest to compare with: hexadecimal text in tag t of h. It reports
+// whether that is one.
+func (c *check) wants(h *header, t tag) bool {
 	text := h.text(t)
 	want, err := hex.DecodeString(text)
 	if err != nil || len(want) != c.sum.Size() {
 		h.fail(t, "digest %q, want %d hexadecimal digits", text, 2*c.sum.Size())
-		return
+		return false
 	}
 	c.want = want
-	v.checks = append(v.checks, c)
+	return true
 }
 
 // Write takes the next piece of the file. It never fails.
@@ -139,27 +155,6 @@ func (v *Verifier) Write(b []byte) (int, error) {
 	}
 	v.at += int64(len(b))
 	return len(b), nil
-}
-
-// CheckHeader checks the header alone, which takes no reading of the payload. A
-// header whose digest is not stated passes.
-func (v *Verifier) CheckHeader(r io.ReaderAt) error {
-	for _, c := range v.checks {
-		if c.what != "header" {
-			continue
-		}
-		b := make([]byte, c.to-c.from)
-		if _, err := r.ReadAt(b, c.from); err != nil {
-			return err
-		}
-		c.sum.Reset()
-		c.sum.Write(b)
-		if err := c.differs(); err != nil {
-			return err
-		}
-		c.sum.Reset()
-	}
-	return nil
 }
 
 // differs tells if the digest is another than the stated one.

@@ -267,9 +267,6 @@ func header(ctx context.Context, j *rules.Job) error {
 	}
 	defer f.Close()
 	pkg, verifier, err := format.Open(f, f.Size())
-	if err == nil {
-		err = verifier.CheckHeader(f)
-	}
 	if err != nil {
 		return orCorrupt(f, err)
 	}
