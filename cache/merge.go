@@ -140,14 +140,46 @@ func (t *Trees) mergeEntry(ctx context.Context, path string, nodes []Node, depth
 type Builder struct {
 	trees *Trees
 	root  builderDir
+	// Most nodes are added to the directory that the one before went to.
+	lastPath string
+	lastDir  *builderDir
 }
 
 // builderDir is a directory in the making: nodes that were added at its names,
 // directories below it, and whole trees that were added over it.
 type builderDir struct {
-	nodes map[string]Node
-	dirs  map[string]*builderDir
-	trees []Digest
+	nodes Directory
+	// places are the nodes by name; nil as long as they came in the order of their
+	// names, and are sorted therefore.
+	places map[string]int
+	dirs   map[string]*builderDir
+	trees  []Digest
+}
+
+// find returns the place of a node.
+func (dir *builderDir) find(name string) (at int, ok bool) {
+	if dir.places != nil {
+		at, ok = dir.places[name]
+		return at, ok
+	}
+	if n := len(dir.nodes); n == 0 || dir.nodes[n-1].Name < name {
+		return n, false
+	}
+	return slices.BinarySearchFunc(dir.nodes, name, func(n Node, name string) int { return strings.Compare(n.Name, name) })
+}
+
+// put adds a node whose name is not there yet.
+func (dir *builderDir) put(n Node) {
+	if last := len(dir.nodes) - 1; dir.places == nil && last >= 0 && dir.nodes[last].Name > n.Name {
+		dir.places = make(map[string]int, len(dir.nodes)+1)
+		for i := range dir.nodes {
+			dir.places[dir.nodes[i].Name] = i
+		}
+	}
+	if dir.places != nil {
+		dir.places[n.Name] = len(dir.nodes)
+	}
+	dir.nodes = append(dir.nodes, n)
 }
 
 // Builder returns a builder of a new tree in the store.
@@ -172,12 +204,15 @@ func (b *Builder) Add(path string, n Node) error {
 	if i := strings.LastIndexByte(path, '/'); i >= 0 {
 		parents, name = path[:i], path[i+1:]
 	}
-	dir, err := b.root.mkdirAll(parents)
-	if err != nil {
-		return err
+	if b.lastDir == nil || parents != b.lastPath {
+		dir, err := b.root.mkdirAll(parents)
+		if err != nil {
+			return err
+		}
+		b.lastPath, b.lastDir = parents, dir
 	}
 	n.Name = name
-	return dir.add(path, n)
+	return b.lastDir.add(path, n)
 }
 
 func (dir *builderDir) mkdirAll(path string) (*builderDir, error) {
@@ -196,8 +231,8 @@ func (dir *builderDir) mkdirAll(path string) (*builderDir, error) {
 }
 
 func (dir *builderDir) mkdir(at, name string) (*builderDir, error) {
-	if n, ok := dir.nodes[name]; ok {
-		return nil, &Collision{Path: at, A: n, B: Node{Name: name, Kind: DirKind}}
+	if i, ok := dir.find(name); ok {
+		return nil, &Collision{Path: at, A: dir.nodes[i], B: Node{Name: name, Kind: DirKind}}
 	}
 	child, ok := dir.dirs[name]
 	if !ok {
@@ -221,13 +256,13 @@ func (dir *builderDir) add(path string, n Node) error {
 	if _, ok := dir.dirs[n.Name]; ok {
 		return &Collision{Path: path, A: Node{Name: n.Name, Kind: DirKind}, B: n}
 	}
-	if old, ok := dir.nodes[n.Name]; ok && old != n {
-		return &Collision{Path: path, A: old, B: n}
+	i, ok := dir.find(n.Name)
+	if ok && dir.nodes[i] != n {
+		return &Collision{Path: path, A: dir.nodes[i], B: n}
 	}
-	if dir.nodes == nil {
-		dir.nodes = map[string]Node{}
+	if !ok {
+		dir.put(n)
 	}
-	dir.nodes[n.Name] = n
 	return nil
 }
 
@@ -242,9 +277,7 @@ func (t *Trees) build(ctx context.Context, at string, dir *builderDir, depth int
 		return t.mergeRoots(ctx, at, dir.trees, depth)
 	}
 	nodes := make(Directory, 0, len(dir.nodes)+len(dir.dirs))
-	for _, name := range slices.Sorted(maps.Keys(dir.nodes)) {
-		nodes = append(nodes, dir.nodes[name])
-	}
+	nodes = append(nodes, dir.nodes...)
 	for _, name := range slices.Sorted(maps.Keys(dir.dirs)) {
 		d, err := t.build(ctx, join(at, name), dir.dirs[name], depth+1)
 		if err != nil {
