@@ -31,7 +31,7 @@ func (w *Workspace) Fingerprint(ctx context.Context, sources []*rules.Source, fi
 	p := fingerprint{Hasher: w.trees.Store().Function().New()}
 	seen := map[rules.Source]bool{}
 	for _, src := range sources {
-		key := rules.Source{Path: src.Path, Suffix: src.Suffix}
+		key := scanned(src)
 		if seen[key] {
 			continue
 		}
@@ -40,6 +40,7 @@ func (w *Workspace) Fingerprint(ctx context.Context, sources []*rules.Source, fi
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return cache.Digest{}, fmt.Errorf("source %w", err)
 		}
+		w.saw(src, l)
 		p.source(&key, l)
 	}
 	for _, name := range files {

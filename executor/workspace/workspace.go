@@ -55,6 +55,9 @@ type Workspace struct {
 
 	mu      sync.Mutex
 	sources map[rules.Source]*resolution
+	// seen is what Fingerprint found, for Resolve to take: a source is what it was
+	// when its fingerprint was taken, and 60,000 files are looked at once.
+	seen map[rules.Source]*listing
 }
 
 // resolution is what a source was found to be. It stands until the source is
@@ -84,6 +87,7 @@ func Open(root, indexFile string, trees *cache.Trees, opts Options) (*Workspace,
 		imports: opts.Import,
 		now:     opts.Now,
 		sources: map[rules.Source]*resolution{},
+		seen:    map[rules.Source]*listing{},
 	}
 	if w.jobs <= 0 {
 		w.jobs = max(2, runtime.GOMAXPROCS(0))
@@ -140,6 +144,7 @@ func (w *Workspace) resolution(src rules.Source) *resolution {
 func (w *Workspace) Forget(src *rules.Source) {
 	w.mu.Lock()
 	delete(w.sources, *src)
+	delete(w.seen, scanned(src))
 	w.mu.Unlock()
 	w.index.remove(func(p string) bool { return p == src.Path || strings.HasPrefix(p, below(src)) })
 }
@@ -148,7 +153,7 @@ func (w *Workspace) Forget(src *rules.Source) {
 func (w *Workspace) Save() error { return w.index.save() }
 
 func (w *Workspace) resolve(ctx context.Context, src *rules.Source) (cache.Node, error) {
-	found, err := w.scan(ctx, src)
+	found, err := w.found(ctx, src)
 	if err != nil {
 		return cache.Node{}, err
 	}
@@ -165,6 +170,31 @@ func (w *Workspace) resolve(ctx context.Context, src *rules.Source) (cache.Node,
 	n.Kind = cache.DirKind
 	n.Digest, err = w.tree(ctx, src, found, digests)
 	return n, err
+}
+
+// scanned is a source as far as it matters to what is there.
+func scanned(src *rules.Source) rules.Source {
+	return rules.Source{Path: src.Path, Suffix: src.Suffix}
+}
+
+// found returns what a source is on disk: as it was seen, or as it is. The listing is
+// the caller's alone, who corrects what is wrong by now.
+func (w *Workspace) found(ctx context.Context, src *rules.Source) (*listing, error) {
+	w.mu.Lock()
+	l := w.seen[scanned(src)]
+	delete(w.seen, scanned(src))
+	w.mu.Unlock()
+	if l != nil {
+		return l, nil
+	}
+	return w.scan(ctx, src)
+}
+
+// saw keeps what a source was seen to be.
+func (w *Workspace) saw(src *rules.Source, l *listing) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.seen[scanned(src)] = l
 }
 
 // tree stores the directories of a folder whose files are stored.

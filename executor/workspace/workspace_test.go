@@ -684,3 +684,23 @@ func TestFolders(t *testing.T) {
 		t.Errorf("nowhere: got %v, want %v", err, fs.ErrNotExist)
 	}
 }
+
+// TestResolveAfterFingerprint: a build sees the source that its fingerprint is of.
+func TestResolveAfterFingerprint(t *testing.T) {
+	f := newFixture(t)
+	f.write("d/1", "one")
+	src := rules.Source{Path: "d"}
+	want := f.resolve(f.open(), src)
+	w := f.open()
+	if _, err := w.Fingerprint(t.Context(), []*rules.Source{&src}, nil); err != nil {
+		t.Fatal(err)
+	}
+	f.write("d/2", "two")
+	if got := f.resolve(w, src); got != want {
+		t.Errorf("got %v, want it without the file that came later, %v", got, want)
+	}
+	w.Forget(&src)
+	if got := f.resolve(w, src); got == want {
+		t.Error("the file that came later is not seen after Forget")
+	}
+}

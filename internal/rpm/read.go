@@ -61,9 +61,6 @@ func read(r io.ReaderAt, size int64, check func(sig *header, raw []byte) error) 
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	if err := check(sig, w.buf[start:end]); err != nil {
-		return nil, nil, nil, err
-	}
 	p = &Package{HeaderStart: start, HeaderEnd: end}
 	p.readIdentity(h)
 	p.readFacts(h, sig)
@@ -77,6 +74,9 @@ func read(r io.ReaderAt, size int64, check func(sig *header, raw []byte) error) 
 		return nil, nil, nil, sig.err
 	}
 	if err := p.checkIdentity(); err != nil {
+		return nil, nil, nil, err
+	}
+	if err := check(sig, w.buf[start:end]); err != nil {
 		return nil, nil, nil, err
 	}
 	return p, sig, h, nil
