@@ -77,7 +77,11 @@ func (w *worker) must(err error) {
 }
 
 func (w *worker) open() *Cache {
-	c, err := open(w.fs, "/cache", Options{FlushEvery: time.Hour})
+	opts := Options{FlushEvery: time.Hour}
+	if l, ok := w.fs.(lossy); ok && l.allAtOnce {
+		opts.syncAllFrom = 1
+	}
+	c, err := open(w.fs, "/cache", opts)
 	w.must(err)
 	return c
 }
@@ -166,6 +170,8 @@ func (p promise) check(t *testing.T, c *Cache, changes int) error {
 type lossy struct {
 	fileSystem
 	noSyncAll, noSyncDir, noSync, plainSyncAll bool
+	// allAtOnce makes the cache sync the file system for a single blob.
+	allAtOnce bool
 }
 
 func (l lossy) SyncAll(name string) error {
@@ -208,14 +214,15 @@ func TestCrash(t *testing.T) {
 		fs   lossy
 		want string // a complaint; "" if there is to be none
 	}{
-		{"as it is", lossy{}, ""},
-		{"without syncfs", lossy{plainSyncAll: true}, ""},
-		{"no syncs", lossy{noSyncAll: true, noSyncDir: true, noSync: true}, "lost, but was durable"},
-		{"blobs not synced", lossy{noSyncAll: true}, "served, but of blob"},
-		{"names not synced", lossy{noSyncDir: true}, "lost, but was durable"},
-		{"packs not synced", lossy{noSync: true}, "lost, but was durable"},
-		{"without syncfs, names not synced", lossy{plainSyncAll: true, noSyncDir: true}, "lost, but was durable"},
-		{"without syncfs, files not synced", lossy{plainSyncAll: true, noSync: true}, "lost, but was durable"},
+		{"all at once", lossy{allAtOnce: true}, ""},
+		{"without syncfs", lossy{allAtOnce: true, plainSyncAll: true}, ""},
+		{"one by one", lossy{}, ""},
+		{"no syncs", lossy{allAtOnce: true, noSyncAll: true, noSyncDir: true, noSync: true}, "lost, but was durable"},
+		{"blobs not synced", lossy{allAtOnce: true, noSyncAll: true}, "served, but of blob"},
+		{"names not synced", lossy{allAtOnce: true, noSyncDir: true}, "lost, but was durable"},
+		{"packs not synced", lossy{allAtOnce: true, noSync: true}, "lost, but was durable"},
+		{"one by one, names not synced", lossy{noSyncDir: true}, "lost, but was durable"},
+		{"one by one, files not synced", lossy{noSync: true}, "lost, but was durable"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

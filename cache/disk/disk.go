@@ -15,7 +15,7 @@
 //
 // Small blobs and results gather in memory, where this process finds them at
 // once, and are written twice a second as one pack. Before that the blobs
-// that stand alone are synced, all at once: a result that survives a crash
+// that stand alone are synced, many of them all at once: a result that survives a crash
 // has its blobs. A killed process loses no more than its last batch.
 package disk
 
@@ -44,6 +44,8 @@ type Options struct {
 	// FlushEvery is how long records stay in memory only, by default 0.5 s: what a
 	// process that is killed loses of its work.
 	FlushEvery time.Duration
+
+	syncAllFrom int // blobs that are as many are synced all at once; 0 means manyBlobs
 }
 
 // format is the version of the folder that this package reads and writes.
@@ -102,6 +104,9 @@ func open(fsys fileSystem, dir string, opts Options) (*Cache, error) {
 	}
 	if opts.FlushEvery == 0 {
 		opts.FlushEvery = 500 * time.Millisecond
+	}
+	if opts.syncAllFrom == 0 {
+		opts.syncAllFrom = manyBlobs
 	}
 	c := &Cache{
 		fs: fsys, dir: dir, opts: opts,

@@ -117,13 +117,19 @@ func (c *Cache) settle(b *batch, unsynced []cache.Digest, p *pack, err error) {
 	c.unsynced = append(unsynced, c.unsynced...)
 }
 
+// manyBlobs are so many that to sync them one by one takes longer than to sync the
+// whole file system, which waits for whatever others have written there, too.
+const manyBlobs = 32
+
 // syncBlobs makes files of blobs durable, content and name.
 func (c *Cache) syncBlobs(blobs []cache.Digest) error {
 	if len(blobs) == 0 {
 		return nil
 	}
-	if err := c.fs.SyncAll(c.dir); !errors.Is(err, errors.ErrUnsupported) {
-		return err
+	if len(blobs) >= c.opts.syncAllFrom {
+		if err := c.fs.SyncAll(c.dir); !errors.Is(err, errors.ErrUnsupported) {
+			return err
+		}
 	}
 	dirs := map[string]bool{c.blobDir(): true}
 	for _, d := range blobs {
