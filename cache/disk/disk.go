@@ -64,11 +64,12 @@ type Cache struct {
 
 	scanned atomic.Int64 // when the folder was last read for packs, in Unix nanoseconds
 
-	mu        sync.Mutex // held for a look into maps, never while a file is read or written
+	mu        sync.Mutex // held for a look into maps, and while the folder is read for packs
 	closed    bool
 	pending   *batch            // records that no pack has yet
 	flushing  *batch            // records on their way into a pack, or nil
 	packs     []*pack           // newest first; replaced, never changed
+	listed    int               // how often packs was replaced
 	unsynced  []cache.Digest    // blobs in files that may not survive a crash yet
 	discarded map[[32]byte]bool // blobs set aside and not made again
 	failed    error             // why the last flush left its records pending
@@ -306,6 +307,6 @@ func (c *Cache) Close() error {
 	for _, p := range c.packs {
 		p.close()
 	}
-	c.packs = nil
+	c.list(nil)
 	return err
 }

@@ -53,24 +53,30 @@ func (c *Cache) merge() {
 // toMerge returns the packs that are to be merged, newest first, as new values,
 // so that nobody closes their files meanwhile.
 func (c *Cache) toMerge() (old []*pack) {
+	packs := c.mayMerge()
+	var sizes []int64
+	for _, p := range packs {
+		info, err := c.fs.Stat(p.path)
+		if err != nil || p.ignored.Load() || p.open() != nil || p.foreign {
+			break
+		}
+		sizes = append(sizes, info.Size())
+	}
+	for _, p := range packs[:mergeable(sizes)] {
+		old = append(old, c.newPack(p.name, p.generation))
+	}
+	return old
+}
+
+// mayMerge returns the packs there are, if they are so many that a merge may be due.
+func (c *Cache) mayMerge() []*pack {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.packs) < mergeWidth || c.sticky {
 		return nil
 	}
 	c.rescan()
-	var sizes []int64
-	for _, p := range c.packs {
-		info, err := c.fs.Stat(p.path)
-		if err != nil || p.ignored.Load() {
-			break
-		}
-		sizes = append(sizes, info.Size())
-	}
-	for _, p := range c.packs[:mergeable(sizes)] {
-		old = append(old, c.newPack(p.name, p.generation))
-	}
-	return old
+	return c.packs
 }
 
 // writeMerged writes a pack of all sound records in old, which are given newest
@@ -150,12 +156,13 @@ func (c *Cache) replace(old []*pack, merged *pack) {
 	for _, p := range old {
 		gone[p.name] = true
 	}
-	c.packs = slices.DeleteFunc(slices.Clone(c.packs), func(p *pack) bool {
+	packs := slices.DeleteFunc(slices.Clone(c.packs), func(p *pack) bool {
 		if gone[p.name] {
 			p.close()
 		}
 		return gone[p.name]
 	})
+	c.list(packs)
 	c.insert(merged)
 }
 
@@ -163,5 +170,5 @@ func (c *Cache) replace(old []*pack, merged *pack) {
 func (c *Cache) insert(p *pack) {
 	packs := append(slices.Clone(c.packs), p)
 	slices.SortFunc(packs, newestFirst)
-	c.packs = packs
+	c.list(packs)
 }

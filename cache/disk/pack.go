@@ -170,6 +170,7 @@ type pack struct {
 	ignored atomic.Bool
 
 	file    file
+	foreign bool // it is sound, and somebody else's: of a newer pungo, say
 	fanout  [256]fan
 	buckets [256]atomic.Pointer[[]byte]
 }
@@ -217,8 +218,12 @@ func (p *pack) readTail() {
 		p.broken.Store(true)
 		return
 	}
-	p.fanout, _ = parseTail(p.fn, tail, tailAt)
+	p.fanout, err = parseTail(p.fn, tail, tailAt)
+	p.foreign = errors.Is(err, errForeign)
 }
+
+// errForeign is the error of a sound pack that is not of our version and function.
+var errForeign = errors.New("pack of another kind")
 
 // tailChecksum is that of a tail up to where it is stored.
 func tailChecksum(tail []byte) uint32 { return crc32.Checksum(tail[:tailSize-8], castagnoli) }
@@ -231,9 +236,9 @@ func parseTail(fn cache.Function, tail []byte, at int64) (fans [256]fan, err err
 	case string(footer[20:]) != packEnd || binary.BigEndian.Uint32(footer[16:]) != tailChecksum(tail):
 		return fans, errors.New("pack has no sound footer")
 	case binary.BigEndian.Uint32(footer[8:]) != packVersion:
-		return fans, fmt.Errorf("pack of version %d, want %d", binary.BigEndian.Uint32(footer[8:]), packVersion)
+		return fans, fmt.Errorf("%w: version %d, want %d", errForeign, binary.BigEndian.Uint32(footer[8:]), packVersion)
 	case binary.BigEndian.Uint32(footer[12:]) != uint32(fn):
-		return fans, fmt.Errorf("pack of function %d, want %s", binary.BigEndian.Uint32(footer[12:]), fn)
+		return fans, fmt.Errorf("%w: function %d, want %s", errForeign, binary.BigEndian.Uint32(footer[12:]), fn)
 	}
 	entries := binary.BigEndian.Uint64(footer)
 	if entries < uint64(len(packMagic)) || entries > uint64(at) {

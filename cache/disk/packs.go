@@ -49,13 +49,13 @@ func newestFirst(a, b *pack) int {
 // cache.ErrNotFound, or cache.ErrCorrupt if there are records and none is sound.
 func (c *Cache) find(key recordKey) ([]byte, error) {
 	for {
-		payload, err := c.findKnown(key)
+		payload, listed, err := c.findKnown(key)
 		switch {
 		case err == nil:
 			return payload, nil
 		case errors.Is(err, cache.ErrCorrupt):
 			return nil, err
-		case !c.refresh(err):
+		case !c.refresh(err, listed):
 			return nil, cache.ErrNotFound
 		}
 	}
@@ -64,32 +64,34 @@ func (c *Cache) find(key recordKey) ([]byte, error) {
 // hasBlob reports whether a pack, or the batch for one, has a blob, sound or not.
 func (c *Cache) hasBlob(d cache.Digest) bool {
 	for {
-		err := c.hasKnown(d)
-		if err == nil || !c.refresh(err) {
+		listed, err := c.hasKnown(d)
+		if err == nil || !c.refresh(err, listed) {
 			return err == nil
 		}
 	}
 }
 
-func (c *Cache) findKnown(key recordKey) ([]byte, error) {
-	payload, ok, packs := c.batched(key)
+// findKnown looks where records are known to be, and returns which list of packs that
+// was.
+func (c *Cache) findKnown(key recordKey) (payload []byte, listed int, err error) {
+	payload, ok, packs, listed := c.batched(key)
 	if ok {
-		return payload, nil
+		return payload, listed, nil
 	}
-	err := searchPacks(packs, key, func(p *pack, e entry) (err error) {
+	err = searchPacks(packs, key, func(p *pack, e entry) (err error) {
 		payload, err = p.read(e)
 		return err
 	})
-	return payload, err
+	return payload, listed, err
 }
 
-func (c *Cache) hasKnown(d cache.Digest) error {
+func (c *Cache) hasKnown(d cache.Digest) (listed int, err error) {
 	key := blobKey(d)
-	payload, ok, packs := c.batched(key)
+	payload, ok, packs, listed := c.batched(key)
 	if ok && int64(len(payload)) == d.Size() {
-		return nil
+		return listed, nil
 	}
-	return searchPacks(packs, key, func(_ *pack, e entry) error {
+	return listed, searchPacks(packs, key, func(_ *pack, e entry) error {
 		if int64(e.length) != d.Size() {
 			return cache.ErrNotFound
 		}
@@ -100,19 +102,19 @@ func (c *Cache) hasKnown(d cache.Digest) error {
 // batched returns the record under key if it is in a batch, and the packs to search
 // if it is not: none, if it is a blob that was discarded and not made again. A batch
 // that is flushed before they are searched is among them.
-func (c *Cache) batched(key recordKey) (payload []byte, ok bool, packs []*pack) {
+func (c *Cache) batched(key recordKey) (payload []byte, ok bool, packs []*pack, listed int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if payload, ok = c.pending.records[key]; ok {
-		return payload, true, nil
+		return payload, true, nil, c.listed
 	}
 	if key.kind == blobRecord && c.discarded[key.hash] {
-		return nil, false, nil
+		return nil, false, nil, c.listed
 	}
 	if c.flushing != nil {
 		payload, ok = c.flushing.records[key]
 	}
-	return payload, ok, c.packs
+	return payload, ok, c.packs, c.listed
 }
 
 // Recall implements cache.Recaller.
@@ -120,7 +122,7 @@ func (c *Cache) Recall(d cache.Digest) ([]byte, bool) {
 	if d.Function() != c.opts.Function {
 		return nil, false
 	}
-	data, ok, _ := c.batched(blobKey(d))
+	data, ok, _, _ := c.batched(blobKey(d))
 	return data, ok && int64(len(data)) == d.Size()
 }
 
@@ -153,16 +155,30 @@ const refreshEvery = time.Second
 
 // refresh reads the folder again after a search ended with the error missed, and
 // reports whether to search again.
-func (c *Cache) refresh(missed error) bool {
+//
+// A pack that cannot be read may have been merged away after it was listed: then the
+// list that was searched is not the one there is, whoever made that.
+func (c *Cache) refresh(missed error, listed int) bool {
 	if missed != errUnreadable && c.scannedLately() {
 		return false
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.closed || missed != errUnreadable && c.scannedLately() {
+	switch {
+	case c.closed:
+		return false
+	case listed != c.listed:
+		return true
+	case missed != errUnreadable && c.scannedLately():
 		return false
 	}
 	return c.rescan()
+}
+
+// list replaces the packs. The caller holds mu.
+func (c *Cache) list(packs []*pack) {
+	c.packs = packs
+	c.listed++
 }
 
 func (c *Cache) scannedLately() bool {
@@ -200,6 +216,8 @@ func (c *Cache) rescan() (news bool) {
 		news = true
 	}
 	slices.SortFunc(packs, newestFirst)
-	c.packs = packs
+	if news {
+		c.list(packs)
+	}
 	return news
 }
