@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 	"time"
@@ -283,4 +285,71 @@ func FuzzPack(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestMergedWhileSearched: the packs that a look-up was given are merged away before
+// it comes to them.
+func TestMergedWhileSearched(t *testing.T) {
+	c := openTest(t, t.TempDir(), Options{})
+	put := func(content []byte) cache.Digest {
+		d, err := c.Put(t.Context(), content)
+		if err == nil {
+			err = c.Flush(t.Context())
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d
+	}
+	d := put([]byte("looked for"))
+	_, _, packs, listed := c.batched(blobKey(d))
+	for round := range 2 * mergeWidth {
+		put(noiseOf(round, 100))
+	}
+	err := searchPacks(packs, blobKey(d), func(p *pack, e entry) error {
+		_, err := p.read(e)
+		return err
+	})
+	if err == nil {
+		t.Fatal("the packs are there still")
+	}
+	if !c.refresh(err, listed) {
+		t.Errorf("%v, and nothing new to look at", err)
+	}
+}
+
+// TestMergeLeavesOthers: a pack of another version is kept for those who know it.
+func TestMergeLeavesOthers(t *testing.T) {
+	dir := t.TempDir()
+	c := openTest(t, dir, Options{})
+	if _, err := c.Put(t.Context(), []byte("theirs")); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	ours := c.packs[0].path
+	b, err := os.ReadFile(ours)
+	if err != nil {
+		t.Fatal(err)
+	}
+	footer := b[len(b)-footerSize:]
+	binary.BigEndian.PutUint32(footer[8:], packVersion+1)
+	binary.BigEndian.PutUint32(footer[16:], tailChecksum(b[len(b)-tailSize:]))
+	theirs := filepath.Join(filepath.Dir(ours), packName(1))
+	if err := os.WriteFile(theirs, b, 0o444); err != nil {
+		t.Fatal(err)
+	}
+	for round := range 3 * mergeWidth {
+		if _, err := c.Put(t.Context(), noiseOf(round, 100)); err != nil {
+			t.Fatal(err)
+		}
+		if err := c.Flush(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		c.scanned.Store(0)
+	}
+	if _, err := os.Stat(theirs); err != nil {
+		t.Error(err)
+	}
 }

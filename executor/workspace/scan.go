@@ -53,7 +53,7 @@ func (w *Workspace) scan(ctx context.Context, src *rules.Source) (*listing, erro
 	if err := checkPath(src.Path); err != nil {
 		return nil, err
 	}
-	s := &scanner{w: w, suffix: src.Suffix, slots: make(chan struct{}, w.jobs-1)}
+	s := &scanner{w: w, suffix: src.Suffix, slots: make(chan struct{}, w.jobs)}
 	real, st, err := w.follow(src.Path)
 	if err != nil {
 		return nil, err
@@ -61,6 +61,7 @@ func (w *Workspace) scan(ctx context.Context, src *rules.Source) (*listing, erro
 	if st.Mode&unix.S_IFMT == unix.S_IFREG {
 		return &listing{files: []file{{src.Path, statusOf(&st)}}}, nil
 	}
+	s.slots <- struct{}{}
 	s.scanDir(ctx, &folder{path: src.Path, real: real})
 	return s.listing(ctx)
 }
@@ -108,7 +109,7 @@ func special(mode uint32) string {
 type scanner struct {
 	w      *Workspace
 	suffix string
-	// slots holds a token for every goroutine besides the caller's own.
+	// slots holds a token for every goroutine that looks, and for none that waits.
 	slots chan struct{}
 
 	mu     sync.Mutex
@@ -209,7 +210,11 @@ func (s *scanner) scanDir(ctx context.Context, dir *folder) {
 	}
 	defer unix.Close(fd)
 	var wg sync.WaitGroup
-	defer wg.Wait()
+	defer func() {
+		<-s.slots
+		wg.Wait()
+		s.slots <- struct{}{}
+	}()
 	for ctx.Err() == nil {
 		buf := buffers.Get().(*[64 << 10]byte)
 		n, err := unix.ReadDirent(fd, buf[:])
