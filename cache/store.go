@@ -16,6 +16,8 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"hash"
+	"hash/crc32"
 	"io"
 )
 
@@ -89,34 +91,74 @@ type Recaller interface {
 	Recall(d Digest) (data []byte, ok bool)
 }
 
-// Checksummer is a Store that knows the SHA-256 of blobs which it computed while it
-// took them in: repositories state it of every package, and one reading yields both.
-type Checksummer interface {
-	// Checksum returns the SHA-256 of a blob, or false if it was not computed.
-	Checksum(ctx context.Context, d Digest) (sum [sha256.Size]byte, ok bool)
+// Note is what a store found out of a blob while it took it in.
+type Note struct {
+	// SHA256 of the blob: repositories state it of every package, and one reading
+	// yields both.
+	SHA256 [sha256.Size]byte
+	// Head is the CRC-32C of the first HeadSize bytes, or of all if there are fewer. It
+	// tells whether these are as they came in, for who does not read the rest.
+	Head uint32
 }
 
-// Checksum returns the SHA-256 of a blob: as the store knows it, else by reading.
-func Checksum(ctx context.Context, s Store, d Digest) (sum [sha256.Size]byte, err error) {
-	if d.Function() == SHA256 {
-		return d.Hash(), nil
-	}
-	if c, ok := s.(Checksummer); ok {
-		if sum, ok := c.Checksum(ctx, d); ok {
-			return sum, nil
+// HeadSize is how much of a blob Note.Head is of.
+const HeadSize = 256 << 10
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// ChecksumHead computes Note.Head of the bytes it is of, in pieces: begin with 0.
+func ChecksumHead(sum uint32, piece []byte) uint32 { return crc32.Update(sum, castagnoli, piece) }
+
+// Noter is a Store that took notes of blobs.
+type Noter interface {
+	// Noted returns the note of a blob, or false if none was taken.
+	Noted(ctx context.Context, d Digest) (n Note, ok bool)
+}
+
+// Noted returns the note of a blob: that of the store, or one of a blob that it reads
+// to the end.
+func Noted(ctx context.Context, s Store, d Digest) (n Note, err error) {
+	if noter, ok := s.(Noter); ok {
+		if n, ok := noter.Noted(ctx, d); ok {
+			return n, nil
 		}
 	}
 	f, err := s.Open(ctx, d)
 	if err != nil {
-		return sum, err
+		return n, err
 	}
 	defer f.Close()
-	h := sha256.New()
-	if _, err := io.CopyBuffer(struct{ io.Writer }{h}, f, make([]byte, min(d.Size()+1, 1<<20))); err != nil {
-		return sum, err
+	w := NewNoteWriter()
+	if _, err := io.CopyBuffer(struct{ io.Writer }{w}, f, make([]byte, min(d.Size()+1, 1<<20))); err != nil {
+		return n, err
 	}
-	h.Sum(sum[:0])
-	return sum, nil
+	return w.Note(), nil
+}
+
+// NoteWriter takes a note of what is written to it.
+type NoteWriter struct {
+	sum  hash.Hash
+	head uint32
+	n    int64
+}
+
+// NewNoteWriter returns a NoteWriter of nothing yet.
+func NewNoteWriter() *NoteWriter { return &NoteWriter{sum: sha256.New()} }
+
+// Write implements io.Writer. It never fails.
+func (w *NoteWriter) Write(p []byte) (int, error) {
+	if rest := HeadSize - w.n; rest > 0 {
+		w.head = ChecksumHead(w.head, p[:min(int64(len(p)), rest)])
+	}
+	w.n += int64(len(p))
+	return w.sum.Write(p)
+}
+
+// Note returns the note of everything written so far.
+func (w *NoteWriter) Note() (n Note) {
+	w.sum.Sum(n.SHA256[:0])
+	n.Head = w.head
+	return n
 }
 
 // ActionCache knows the results of actions.

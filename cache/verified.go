@@ -2,7 +2,6 @@ package cache
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"io"
 	"sync"
@@ -61,12 +60,12 @@ func (v *verified) Discard(ctx context.Context, d Digest) error {
 	return nil
 }
 
-// Checksum implements Checksummer: as the store below does.
-func (v *verified) Checksum(ctx context.Context, d Digest) (sum [sha256.Size]byte, ok bool) {
-	if below, is := v.Store.(Checksummer); is {
-		return below.Checksum(ctx, d)
+// Noted implements Noter: as the store below does.
+func (v *verified) Noted(ctx context.Context, d Digest) (Note, bool) {
+	if below, ok := v.Store.(Noter); ok {
+		return below.Noted(ctx, d)
 	}
-	return sum, false
+	return Note{}, false
 }
 
 // verifiedFile hashes what Read and WriteTo give, in order. ReadAt does not

@@ -15,8 +15,8 @@ type recordKind uint8
 const (
 	blobRecord   recordKind = 1
 	resultRecord recordKind = 2
-	// checksumRecord is the SHA-256 of a blob that stands alone.
-	checksumRecord recordKind = 3
+	// noteRecord is the note of a blob that stands alone.
+	noteRecord recordKind = 3
 )
 
 // recordKey names a record: a blob by its hash, a result by that of its action.
@@ -25,9 +25,9 @@ type recordKey struct {
 	kind recordKind
 }
 
-func blobKey(d cache.Digest) recordKey     { return recordKey{d.Hash(), blobRecord} }
-func resultKey(d cache.Digest) recordKey   { return recordKey{d.Hash(), resultRecord} }
-func checksumKey(d cache.Digest) recordKey { return recordKey{d.Hash(), checksumRecord} }
+func blobKey(d cache.Digest) recordKey   { return recordKey{d.Hash(), blobRecord} }
+func resultKey(d cache.Digest) recordKey { return recordKey{d.Hash(), resultRecord} }
+func noteKey(d cache.Digest) recordKey   { return recordKey{d.Hash(), noteRecord} }
 
 // maxBatch is how many bytes gather in memory before they are written at once.
 const maxBatch = 16 << 20

@@ -85,7 +85,7 @@ var _ interface {
 	cache.ActionCache
 	cache.Discarder
 	cache.Recaller
-	cache.Checksummer
+	cache.Noter
 } = (*Cache)(nil)
 
 // Open opens the cache in the folder dir, and makes it if it is not there. The

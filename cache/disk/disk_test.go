@@ -3,6 +3,7 @@ package disk
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"io/fs"
 	"os"
@@ -365,6 +366,10 @@ func TestImport(t *testing.T) {
 			}
 			if _, ok := c.loose(d); ok != (size > 0) {
 				t.Errorf("%d bytes: stands alone %t", size, ok)
+			}
+			note, ok := cache.Verified(c).(cache.Noter).Noted(t.Context(), d)
+			if !ok || note.SHA256 != sha256.Sum256(content) || note.Head != cache.ChecksumHead(0, content[:min(size, cache.HeadSize)]) {
+				t.Errorf("%d bytes: noted %x, %t", size, note, ok)
 			}
 		}
 		ctx, cancel := context.WithCancel(t.Context())

@@ -2,26 +2,22 @@ package disk
 
 import (
 	"context"
-	"crypto/sha256"
 	"io"
 	"os"
 
 	"github.com/pungo-build/pungo/cache"
 )
 
-// Import stores the content of a file outside of the cache, from where it is read
-// next, as a blob that stands alone, and notes its SHA-256 (see cache.Checksummer).
-// It shares the space with the file where the file system can, and reads it once.
-// Several at a time use several cores.
+// Import stores the content of a file outside of the cache, of which nothing was read
+// yet, as a blob that stands alone, and takes a note of it (see cache.Noter). It
+// shares the space with the file where the file system can, and reads it once. Several at a time use several cores.
 func (c *Cache) Import(ctx context.Context, src *os.File) (cache.Digest, error) {
 	if err := c.writable(ctx); err != nil {
 		return cache.Digest{}, err
 	}
 	w := c.newWriter()
 	defer w.Abort()
-	if c.opts.Function != cache.SHA256 {
-		w.sum = sha256.New()
-	}
+	w.note = cache.NewNoteWriter()
 	if err := w.copy(ctx, src); err != nil {
 		return cache.Digest{}, err
 	}

@@ -2,9 +2,8 @@ package disk
 
 import (
 	"context"
-	"crypto/sha256"
+	"encoding/binary"
 	"errors"
-	"hash"
 	"io"
 	"io/fs"
 	"path/filepath"
@@ -80,10 +79,10 @@ var pieces = sync.Pool{New: func() any { return new([piece]byte) }}
 // is full: many a small blob turns out to be there already.
 type writer struct {
 	cache  *Cache
-	hasher *cache.Hasher // nil before the first piece
-	sum    hash.Hash     // SHA-256 beside the digest, or nil
-	piece  *[piece]byte  // nil when ended
-	n      int           // bytes in piece
+	hasher *cache.Hasher     // nil before the first piece
+	note   *cache.NoteWriter // takes a note beside the digest, or nil
+	piece  *[piece]byte      // nil when ended
+	n      int               // bytes in piece
 	temp   *temp
 	err    error
 }
@@ -165,8 +164,8 @@ func (w *writer) hash(p []byte) {
 		w.hasher = w.cache.opts.Function.New()
 	}
 	w.hasher.Write(p)
-	if w.sum != nil {
-		w.sum.Write(p)
+	if w.note != nil {
+		w.note.Write(p)
 	}
 }
 
@@ -180,8 +179,8 @@ func (w *writer) Commit() (cache.Digest, error) {
 		return cache.Digest{}, w.err
 	}
 	if w.temp == nil {
-		if w.sum != nil {
-			w.sum.Write(w.piece[:w.n])
+		if w.note != nil {
+			w.note.Write(w.piece[:w.n])
 		}
 		d := w.cache.opts.Function.Sum(w.piece[:w.n])
 		return d, w.finish(d, w.cache.putLoose(d, w.piece[:w.n]))
@@ -193,25 +192,29 @@ func (w *writer) Commit() (cache.Digest, error) {
 	return d, w.finish(d, w.cache.explain(w.cache.install(w.temp, d)))
 }
 
-// finish notes the checksum of a blob that was stored, unless err says that it was
-// not.
+// finish keeps the note of a blob that was stored, unless err says that it was not:
+//
+//	SHA-256 32 | CRC-32C of the head 4, big endian
 func (w *writer) finish(d cache.Digest, err error) error {
-	if err != nil || w.sum == nil {
+	if err != nil || w.note == nil {
 		return err
 	}
-	return w.cache.add(checksumKey(d), w.sum.Sum(nil))
+	n := w.note.Note()
+	return w.cache.add(noteKey(d), binary.BigEndian.AppendUint32(n.SHA256[:], n.Head))
 }
 
-// Checksum implements cache.Checksummer: it knows those of what came by Import.
-func (c *Cache) Checksum(ctx context.Context, d cache.Digest) (sum [sha256.Size]byte, ok bool) {
+// Noted implements cache.Noter: there are notes of what came by Import.
+func (c *Cache) Noted(ctx context.Context, d cache.Digest) (n cache.Note, ok bool) {
 	if ctx.Err() != nil || d.Function() != c.opts.Function {
-		return sum, false
+		return n, false
 	}
-	b, err := c.find(checksumKey(d))
-	if err != nil || len(b) != len(sum) {
-		return sum, false
+	b, err := c.find(noteKey(d))
+	if err != nil || len(b) != len(n.SHA256)+4 {
+		return n, false
 	}
-	return [sha256.Size]byte(b), true
+	copy(n.SHA256[:], b)
+	n.Head = binary.BigEndian.Uint32(b[len(n.SHA256):])
+	return n, true
 }
 
 // Abort implements cache.Writer.

@@ -18,6 +18,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/pungo-build/pungo/cache"
 	format "github.com/pungo-build/pungo/internal/rpm"
@@ -247,10 +248,10 @@ type headerParams struct {
 	Output string `arg:"output,required"`
 }
 
-// header reads the headers of a package file, and checks what it costs nothing to
-// check: that the file has the length and the header the digest that it states. The
-// checksum of the whole file is known since the file came in, as a rule. Only to
-// verify the payload, too, is all of it read.
+// header reads the headers of a package file. It checks what the file states of
+// itself: its length, the digest of its header, and where asked that of its payload.
+// Its checksum is known since it came in, as a rule, so the payload is not read
+// otherwise.
 func header(ctx context.Context, j *rules.Job) error {
 	var p headerParams
 	if err := rules.Parse(j.Args, &p); err != nil {
@@ -261,35 +262,62 @@ func header(ctx context.Context, j *rules.Job) error {
 		return err
 	}
 	store := j.Trees.Store()
+	note, err := cache.Noted(ctx, store, in.Digest)
+	if err != nil {
+		return err
+	}
 	f, err := store.Open(ctx, in.Digest)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	pkg, verifier, err := format.Open(f, f.Size())
-	if err != nil {
-		return orCorrupt(f, err)
-	}
-	if p.Verify {
-		if _, err := io.CopyBuffer(struct{ io.Writer }{verifier}, f, make([]byte, min(f.Size()+1, 1<<20))); err != nil {
+	pkg, verifier, sound, err := open(f, note)
+	if p.Verify || !sound {
+		// The store verifies what is read to its end.
+		var w io.Writer = io.Discard
+		if err == nil {
+			w = verifier
+		}
+		if _, err := io.CopyBuffer(struct{ io.Writer }{w}, f, make([]byte, min(f.Size()+1, 1<<20))); err != nil {
 			return err
 		}
-		if err := verifier.Check(); err != nil {
-			return err
-		}
 	}
-	sum, err := cache.Checksum(ctx, store, in.Digest)
+	if err == nil && p.Verify {
+		err = verifier.Check()
+	}
 	if err != nil {
 		return err
 	}
-	return j.Write(ctx, p.Output, packages.EncodeHeader(pkg, sum))
+	return j.Write(ctx, p.Output, packages.EncodeHeader(pkg, note.SHA256))
 }
 
-// orCorrupt returns err, unless the file as it is stored is not what it was when it
-// came in: then the cache is wrong, and not the package.
-func orCorrupt(f cache.File, err error) error {
-	if _, readErr := io.CopyBuffer(struct{ io.Writer }{io.Discard}, f, make([]byte, 1<<20)); readErr != nil {
-		return readErr
+var heads = sync.Pool{New: func() any { return new([cache.HeadSize]byte) }}
+
+// open opens a package file. It reads the head, and reports whether the note tells
+// that it is sound, and nothing else was looked at.
+func open(f cache.File, note cache.Note) (pkg *format.Package, v *format.Verifier, sound bool, err error) {
+	buffer := heads.Get().(*[cache.HeadSize]byte)
+	defer heads.Put(buffer)
+	h := &head{File: f, bytes: buffer[:min(f.Size(), cache.HeadSize)]}
+	if _, err := f.ReadAt(h.bytes, 0); err != nil && err != io.EOF {
+		return nil, nil, false, err
 	}
-	return err
+	pkg, v, err = format.Open(h, f.Size())
+	return pkg, v, cache.ChecksumHead(0, h.bytes) == note.Head && !h.left, err
+}
+
+// head is a file whose first bytes are at hand.
+type head struct {
+	cache.File
+	bytes []byte
+	left  bool // somebody wanted more
+}
+
+// ReadAt implements io.ReaderAt.
+func (h *head) ReadAt(p []byte, at int64) (int, error) {
+	if at+int64(len(p)) <= int64(len(h.bytes)) {
+		return copy(p, h.bytes[at:]), nil
+	}
+	h.left = true
+	return h.File.ReadAt(p, at)
 }
