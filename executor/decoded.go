@@ -38,7 +38,7 @@ func newDecodedBlobs(blobs cache.Blobs, limit int64) *decodedBlobs {
 }
 
 // get returns what decode makes of a blob, once for all who ask.
-func (c *decodedBlobs) get(ctx context.Context, key decodedKey, decode func([]byte) (any, int64, error)) (any, error) {
+func (c *decodedBlobs) get(ctx context.Context, key decodedKey, decode func(context.Context, []byte) (any, int64, error)) (any, error) {
 	if v, ok := c.known(key); ok {
 		return v, nil
 	}
@@ -50,7 +50,7 @@ func (c *decodedBlobs) get(ctx context.Context, key decodedKey, decode func([]by
 		if err != nil {
 			return nil, err
 		}
-		v, cost, err := decode(data)
+		v, cost, err := decode(ctx, data)
 		if err != nil {
 			return nil, err
 		}

@@ -37,7 +37,7 @@ func (h *host) Each(ctx context.Context, n int, fn func(context.Context, int) er
 }
 
 // Decoded implements rules.Host.
-func (h *host) Decoded(ctx context.Context, d cache.Digest, kind string, decode func([]byte) (any, int64, error)) (any, error) {
+func (h *host) Decoded(ctx context.Context, d cache.Digest, kind string, decode func(context.Context, []byte) (any, int64, error)) (any, error) {
 	return h.b.decoded.get(ctx, decodedKey{d, kind}, decode)
 }
 

@@ -316,7 +316,7 @@ func TestDecoded(t *testing.T) {
 	c := newDecodedBlobs(m, 10)
 	decoded := 0
 	get := func(text, kind string) string {
-		v, err := c.get(t.Context(), decodedKey{put(text), kind}, func(b []byte) (any, int64, error) {
+		v, err := c.get(t.Context(), decodedKey{put(text), kind}, func(_ context.Context, b []byte) (any, int64, error) {
 			decoded++
 			if kind == "bad" {
 				return nil, 4, errors.New("bad")

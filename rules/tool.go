@@ -45,8 +45,8 @@ type Host interface {
 	// and shared by everybody who asks with the same digest and kind, so nobody
 	// changes it; kind names what decode yields. The cost is what the value occupies
 	// in memory, in bytes, as well as decode can tell: it decides how many values
-	// are kept.
-	Decoded(ctx context.Context, d cache.Digest, kind string, decode func([]byte) (value any, cost int64, err error)) (any, error)
+	// are kept. What decode asks of this Host it asks with the context that it is given.
+	Decoded(ctx context.Context, d cache.Digest, kind string, decode func(context.Context, []byte) (value any, cost int64, err error)) (any, error)
 	// Each runs fn for 0 … n-1, as many at a time as the executor has free slots,
 	// and returns the error of the smallest i that failed.
 	Each(ctx context.Context, n int, fn func(ctx context.Context, i int) error) error
@@ -66,7 +66,7 @@ type Job struct {
 	result cache.Result
 }
 
-// Input returns the file or folder at a path of the input root.
+// Input returns an input by its path, or the file or folder at a path below one.
 func (j *Job) Input(ctx context.Context, path string) (cache.Node, error) {
 	if n, ok := j.input(path); ok {
 		return n, nil

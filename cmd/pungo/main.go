@@ -25,7 +25,9 @@ import (
 )
 
 func main() {
-	heap.Tune(heap.Usual)
+	if os.Getenv("GOGC") == "" && os.Getenv("GOMEMLIMIT") == "" {
+		heap.Tune(heap.Usual())
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	os.Exit(run(ctx, process{

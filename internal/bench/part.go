@@ -36,7 +36,7 @@ func runPart(ctx context.Context, args []string) error {
 	if len(args) == 0 || parts[args[0]] == nil {
 		return fmt.Errorf("part %q is not known", args)
 	}
-	heap.Tune(heap.Usual)
+	heap.Tune(heap.Usual())
 	part, args := parts[args[0]], args[1:]
 	if len(args) > 1 && args[0] == profileFlag {
 		return profiled(args[1], func() error { return part(ctx, args[2:]) })

@@ -22,7 +22,7 @@ type Bounds struct {
 
 // Usual are the bounds of pungo: to collect what a small build leaves behind takes
 // longer than to leave it, and 60,000 packages are to be solved below 400 MB.
-var Usual = Bounds{Floor: 128 << 20, Ceiling: 340 << 20}
+func Usual() Bounds { return Bounds{Floor: 128 << 20, Ceiling: 340 << 20} }
 
 // Tune sets the bounds of this process. It is for the main function, which calls it
 // once.

@@ -163,7 +163,7 @@ func loadUniverse(ctx context.Context, j *rules.Job, path string) (*universe, er
 	if err != nil {
 		return nil, err
 	}
-	v, err := j.Decoded(ctx, n.Digest, "gather.universe", func([]byte) (any, int64, error) {
+	v, err := j.Decoded(ctx, n.Digest, "gather.universe", func(ctx context.Context, _ []byte) (any, int64, error) {
 		u, err := newUniverse(ctx, j, n.Digest)
 		if err != nil {
 			return nil, 0, err

@@ -24,12 +24,12 @@ func (h host) Call(context.Context, rules.Call) (cache.Result, error) {
 	return cache.Result{}, errors.New("no tool to call")
 }
 
-func (h host) Decoded(ctx context.Context, d cache.Digest, kind string, decode func([]byte) (any, int64, error)) (any, error) {
+func (h host) Decoded(ctx context.Context, d cache.Digest, kind string, decode func(context.Context, []byte) (any, int64, error)) (any, error) {
 	b, err := h.store.Get(ctx, d)
 	if err != nil {
 		return nil, err
 	}
-	v, _, err := decode(b)
+	v, _, err := decode(ctx, b)
 	return v, err
 }
 
@@ -212,9 +212,9 @@ type charging struct {
 	sum *int64
 }
 
-func (c charging) Decoded(ctx context.Context, d cache.Digest, kind string, decode func([]byte) (any, int64, error)) (any, error) {
-	return c.host.Decoded(ctx, d, kind, func(b []byte) (any, int64, error) {
-		v, cost, err := decode(b)
+func (c charging) Decoded(ctx context.Context, d cache.Digest, kind string, decode func(context.Context, []byte) (any, int64, error)) (any, error) {
+	return c.host.Decoded(ctx, d, kind, func(ctx context.Context, b []byte) (any, int64, error) {
+		v, cost, err := decode(ctx, b)
 		*c.sum += cost
 		return v, cost, err
 	})

@@ -47,7 +47,7 @@ func LoadTree(ctx context.Context, j *rules.Job, root cache.Digest) ([]*Entry, e
 		if err != nil {
 			return fmt.Errorf("package set %s: %w", shards[i].Name, err)
 		}
-		v, err := j.Decoded(ctx, meta.Digest, "packages.Shard", func(b []byte) (any, int64, error) {
+		v, err := j.Decoded(ctx, meta.Digest, "packages.Shard", func(_ context.Context, b []byte) (any, int64, error) {
 			shard, err := decodeShard(b)
 			return shard, memoryFactor * int64(len(b)), err
 		})
