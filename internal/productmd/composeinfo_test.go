@@ -79,7 +79,7 @@ func TestComposeInfoErrors(t *testing.T) {
 			"src", func(c *ComposeInfo) { c.Variants[3].Arches = []string{"src"} },
 			`variant "Foo-Tools": arch "src", wanted the binary arch that the sources belong to`,
 		},
-		{"unknown arch", func(c *ComposeInfo) { c.Variants[3].Arches = []string{"x86-64"} }, `variant "Foo-Tools": arch "x86-64" is not known to productmd`},
+		{"unknown arch", func(c *ComposeInfo) { c.Variants[3].Arches = []string{"x86-64"} }, `variant "Foo-Tools": arch "x86-64" is not known; did you mean "x86_64"?`},
 		{"parent", func(c *ComposeInfo) { c.Variants[0].Parent = "Client" }, `variant "Server-optional": parent "Client" is not listed`},
 		{"uid", func(c *ComposeInfo) { c.Variants[0].UID = "optional" }, `variant "optional": uid "optional", wanted "Server-optional"`},
 		{

@@ -26,7 +26,7 @@ func TestModulesErrors(t *testing.T) {
 		want  string
 	}{
 		{"variant", func(m *Module) { m.Variant = "" }, editor + "no variant"},
-		{"arch", func(m *Module) { m.Arch = "noarch" }, editor + `arch "noarch" is not known to productmd`},
+		{"arch", func(m *Module) { m.Arch = "noarch" }, editor + `arch "noarch" is that of no tree`},
 		{"part", func(m *Module) { m.Stream = "" }, `module "editor::20260101:ab12cd34": wanted four parts without colons: name, stream, version, context`},
 		{"tag", func(m *Module) { m.KojiTag = "" }, editor + `no Koji tag, wanted one, or "DUMMY"`},
 		{"category", func(m *Module) { m.Modulemd["all"] = "x" }, editor + `category "all", wanted one of binary, debug, source`},

@@ -18,9 +18,12 @@ package productmd
 import (
 	"fmt"
 	"io/fs"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/pungo-build/pungo/internal/spell"
 )
 
 // Product names a product or release.
@@ -99,8 +102,10 @@ func ValidateArch(arch string) error {
 		return nil
 	case arch == "src" || arch == "nosrc":
 		return fmt.Errorf("arch %q, wanted the binary arch that the sources belong to", arch)
+	case arch == "noarch" || arch == "source":
+		return fmt.Errorf("arch %q is that of no tree", arch)
 	}
-	return fmt.Errorf("arch %q is not known to productmd", arch)
+	return fmt.Errorf("arch %q is not known%s", arch, spell.DidYouMean(arch, slices.Collect(maps.Keys(arches))))
 }
 
 // Major returns the part of a version before the first dot.

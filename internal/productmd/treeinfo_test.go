@@ -83,7 +83,7 @@ func TestTreeInfoErrors(t *testing.T) {
 			"base product", func(i *TreeInfo) { i.BaseProduct.Version = "" },
 			`base product: release version "", wanted dotted numbers or a word that begins with a letter`,
 		},
-		{"arch", func(i *TreeInfo) { i.Arch = "source" }, `arch "source" is not known to productmd`},
+		{"arch", func(i *TreeInfo) { i.Arch = "source" }, `arch "source" is that of no tree`},
 		{"timestamp", func(i *TreeInfo) { i.Timestamp = 0 }, `timestamp 0, wanted seconds since 1970`},
 		{"media", func(i *TreeInfo) { i.Media.Disc = 3 }, `disc 3 of 2, wanted numbers from 1`},
 		{"no variant", func(i *TreeInfo) { i.Variants = i.Variants[1:2] }, `no variant, wanted at least one`},
