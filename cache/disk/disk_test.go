@@ -460,3 +460,33 @@ func TestClosed(t *testing.T) {
 		t.Errorf("Create: got error %v, want fs.ErrClosed", err)
 	}
 }
+
+// TestRecall: what was put is in memory until it is in a pack, or nobody wants it.
+func TestRecall(t *testing.T) {
+	c := openTest(t, t.TempDir(), Options{FlushEvery: time.Hour})
+	put := func(text string) cache.Digest {
+		d, err := c.Put(t.Context(), []byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d
+	}
+	recalled := func(d cache.Digest, want string) {
+		t.Helper()
+		if data, ok := c.Recall(d); ok != (want != "") || string(data) != want {
+			t.Errorf("got %q, %t, want %q", data, ok, want)
+		}
+	}
+	first, second := put("first"), put("second")
+	recalled(first, "first")
+	recalled(cache.BLAKE3.Sum([]byte("never put")), "")
+	recalled(cache.SHA256.Sum([]byte("first")), "")
+	if err := c.Discard(t.Context(), second); err != nil {
+		t.Fatal(err)
+	}
+	recalled(second, "")
+	if err := c.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	recalled(first, "")
+}

@@ -704,3 +704,41 @@ func TestResolveAfterFingerprint(t *testing.T) {
 		t.Error("the file that came later is not seen after Forget")
 	}
 }
+
+// TestResolveFromStoreWithHoles: a store that lost everything is filled again; of one
+// that lost a few blobs whoever misses them says so, and Forget has them read.
+func TestResolveFromStoreWithHoles(t *testing.T) {
+	f := newFixture(t)
+	const n = 3 * sampleSize
+	var digests []cache.Digest
+	for i := range n {
+		content := fmt.Sprint("content ", i)
+		f.write(fmt.Sprintf("d/%04d", i), content)
+		digests = append(digests, cache.BLAKE3.Sum([]byte(content)))
+	}
+	src := rules.Source{Path: "d"}
+	missing := func() int {
+		t.Helper()
+		gone, err := f.store.Missing(t.Context(), digests)
+		f.must(err)
+		return len(gone)
+	}
+	w := f.open()
+	want := f.resolve(w, src)
+	f.must(w.Save())
+	for _, d := range digests {
+		f.must(f.store.Discard(t.Context(), d))
+	}
+	if got := f.resolve(f.open(), src); got != want || missing() != 0 {
+		t.Errorf("emptied: got %v, want %v; %d blobs are missing", got, want, missing())
+	}
+	f.must(f.store.Discard(t.Context(), digests[1])) // of the sample is every third
+	w = f.open()
+	if got := f.resolve(w, src); got != want {
+		t.Errorf("one lost: got %v, want %v", got, want)
+	}
+	w.Forget(&src)
+	if got := f.resolve(w, src); got != want || missing() != 0 {
+		t.Errorf("forgotten: got %v, want %v; %d blobs are missing", got, want, missing())
+	}
+}
