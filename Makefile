@@ -11,7 +11,7 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 # What the tests run besides pungo: the programs that read what it writes.
 TEST_PACKAGES = bubblewrap createrepo-c dnf dnf-plugins-core ninja-build procps python3 python3-rpm rpm zstd
 
-.PHONY: build demo test check bench golden fuzz docs deps debs debs
+.PHONY: build demo test check bench golden fuzz docs deps debs
 
 build:
 	$(GO) build -o bin/pungo ./cmd/pungo
