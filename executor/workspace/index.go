@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/pungo-build/pungo/cache"
+	"github.com/pungo-build/pungo/rules"
 )
 
 // index knows the digests of files by path and status. On disk it is
@@ -34,12 +35,13 @@ type index struct {
 	mu      sync.Mutex
 	loaded  bool
 	changed bool
-	records map[string]record
+	records []record // sorted by path, each once
+	added   []record // newer than those, in any order
 }
 
 // record is what a file was when its digest was taken.
 type record struct {
-	status
+	file
 	digest cache.Digest
 }
 
@@ -60,16 +62,53 @@ func newIndex(name string, fn cache.Function) *index {
 	return &index{name: name, fn: fn}
 }
 
-// lookup sets the digests of those files that are as the index knows them.
-func (x *index) lookup(files []file, digests []cache.Digest) {
+// lookup sets the digests of those files of a source that are as the index knows
+// them. It drops the records of files that the source had and has no more.
+func (x *index) lookup(src *rules.Source, found *listing, digests []cache.Digest) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.load()
-	for i := range files {
-		if r, ok := x.records[files[i].path]; ok && r.status == files[i].status {
-			digests[i] = r.digest
-		}
+	from, to := x.at(src.Path)
+	if found.folder {
+		from, to = x.below(src)
 	}
+	files := found.files
+	left := x.records[from:from]
+	for i := from; i < to; i++ {
+		r := &x.records[i]
+		for len(files) > 0 && files[0].path < r.path {
+			files, digests = files[1:], digests[1:]
+		}
+		switch {
+		case len(files) > 0 && files[0].path == r.path:
+			if r.status == files[0].status {
+				digests[0] = r.digest
+			}
+		case strings.HasSuffix(r.path, src.Suffix):
+			x.changed = true
+			continue
+		}
+		left = append(left, *r)
+	}
+	x.records = slices.Delete(x.records, from+len(left), to)
+}
+
+// at returns where the record of a path is.
+func (x *index) at(p string) (from, to int) {
+	from, found := slices.BinarySearchFunc(x.records, p, func(r record, p string) int { return strings.Compare(r.path, p) })
+	if found {
+		return from, from + 1
+	}
+	return from, from
+}
+
+// below returns where the records of a folder's files are.
+func (x *index) below(src *rules.Source) (from, to int) {
+	prefix := below(src)
+	from, _ = x.at(prefix)
+	for to = from; to < len(x.records) && strings.HasPrefix(x.records[to].path, prefix); to++ {
+	}
+	return from, to
 }
 
 // add notes the digest of a file that was read at the time now, in nanoseconds,
@@ -83,49 +122,59 @@ func (x *index) add(f *file, d cache.Digest, now int64) {
 	if f.ctime > now-racy || -racy < age && age < racy || len(f.path) > 1<<16-1 {
 		return
 	}
-	x.records[f.path] = record{f.status, d}
+	x.added = append(x.added, record{*f, d})
 	x.changed = true
 }
 
-// remove drops the records of the paths that match.
-func (x *index) remove(match func(path string) bool) {
+// forget drops the records of a source, a file or a folder.
+func (x *index) forget(src *rules.Source) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.load()
-	for p := range x.records {
-		if match(p) {
-			delete(x.records, p)
+	for _, where := range []func() (from, to int){
+		func() (int, int) { return x.at(src.Path) },
+		func() (int, int) { return x.below(src) },
+	} {
+		if from, to := where(); from < to {
+			x.records = slices.Delete(x.records, from, to)
 			x.changed = true
 		}
 	}
 }
 
-// keepOnly drops records of files that are gone: of all below prefix with the
-// given suffix only files, sorted by path, are left.
-func (x *index) keepOnly(prefix, suffix string, files []file) {
-	x.remove(func(p string) bool {
-		if !strings.HasPrefix(p, prefix) || !strings.HasSuffix(p, suffix) {
-			return false
-		}
-		_, found := slices.BinarySearchFunc(files, p, func(f file, p string) int { return strings.Compare(f.path, p) })
-		return !found
-	})
-}
-
-// load reads the index from disk, once. The caller holds the lock.
+// load reads the index from disk, once, and puts what was added in its place. The
+// caller holds the lock.
 func (x *index) load() {
-	if x.loaded {
+	if !x.loaded {
+		x.loaded = true
+		x.read()
+	}
+	if len(x.added) == 0 {
 		return
 	}
-	x.loaded = true
-	x.records = map[string]record{}
+	// Of a path's records the one that came last stands.
+	all := append(x.records, x.added...)
+	slices.SortStableFunc(all, func(a, b record) int { return strings.Compare(a.path, b.path) })
+	x.records, x.added = all[:0], nil
+	for i, r := range all {
+		if i+1 == len(all) || all[i+1].path != r.path {
+			x.records = append(x.records, r)
+		}
+	}
+}
+
+func (x *index) read() {
 	f, err := os.Open(x.name)
 	if err != nil {
 		return
 	}
 	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, maxIndex))
-	if err != nil {
+	info, err := f.Stat()
+	if err != nil || info.Size() > maxIndex {
+		return
+	}
+	b := make([]byte, info.Size())
+	if _, err := io.ReadFull(f, b); err != nil {
 		return
 	}
 	if records, err := decodeIndex(b, x.fn); err == nil {
@@ -140,6 +189,7 @@ func (x *index) save() error {
 	if !x.changed {
 		return nil
 	}
+	x.load()
 	if err := writeFile(x.name, encodeIndex(x.records, x.fn)); err != nil {
 		return fmt.Errorf("stat index %w", err)
 	}
@@ -166,23 +216,20 @@ func writeFile(name string, data []byte) error {
 	return err
 }
 
-func encodeIndex(records map[string]record, fn cache.Function) []byte {
-	paths := make([]string, 0, len(records))
+func encodeIndex(records []record, fn cache.Function) []byte {
 	size := len(indexMagic) + 1 + 4 + 32
-	for p := range records {
-		paths = append(paths, p)
-		size += recordSize + len(p)
+	for i := range records {
+		size += recordSize + len(records[i].path)
 	}
-	slices.Sort(paths)
 	le := binary.LittleEndian
 	b := append(make([]byte, 0, size), indexMagic...)
 	b = append(b, byte(fn))
-	b = le.AppendUint32(b, uint32(len(paths)))
-	for _, p := range paths {
-		r := records[p]
+	b = le.AppendUint32(b, uint32(len(records)))
+	for i := range records {
+		r := &records[i]
 		hash := r.digest.Hash()
-		b = le.AppendUint16(b, uint16(len(p)))
-		b = append(b, p...)
+		b = le.AppendUint16(b, uint16(len(r.path)))
+		b = append(b, r.path...)
 		b = r.status.append(b)
 		b = append(b, hash[:]...)
 	}
@@ -205,7 +252,8 @@ func checksum(b []byte) []byte {
 
 var errIndex = errors.New("not a stat index")
 
-func decodeIndex(b []byte, fn cache.Function) (map[string]record, error) {
+// decodeIndex reads what encodeIndex wrote. It copies the paths.
+func decodeIndex(b []byte, fn cache.Function) ([]record, error) {
 	head := len(indexMagic) + 1 + 4
 	if len(b) < head+32 || string(b[:len(indexMagic)]) != indexMagic || b[len(indexMagic)] != byte(fn) {
 		return nil, errIndex
@@ -219,32 +267,33 @@ func decodeIndex(b []byte, fn cache.Function) (map[string]record, error) {
 	if count > int64(len(body)/recordSize) {
 		return nil, errIndex
 	}
-	records := make(map[string]record, count)
-	for range count {
-		p, r, rest, err := decodeRecord(body, fn)
-		if err != nil {
+	records := make([]record, count)
+	for i := range records {
+		var err error
+		if body, err = records[i].decode(body, fn); err != nil {
 			return nil, err
 		}
-		records[p] = r
-		body = rest
+		if i > 0 && records[i-1].path >= records[i].path {
+			return nil, errIndex
+		}
 	}
-	if len(body) > 0 || len(records) != int(count) {
+	if len(body) > 0 {
 		return nil, errIndex
 	}
 	return records, nil
 }
 
-func decodeRecord(b []byte, fn cache.Function) (p string, r record, rest []byte, err error) {
+func (r *record) decode(b []byte, fn cache.Function) (rest []byte, err error) {
 	le := binary.LittleEndian
 	if len(b) < recordSize || len(b) < recordSize+int(le.Uint16(b)) {
-		return "", r, nil, errIndex
+		return nil, errIndex
 	}
 	n := int(le.Uint16(b))
-	p, b = string(b[2:2+n]), b[2+n:]
+	r.path, b = string(b[2:2+n]), b[2+n:]
 	r.status = status{
 		dev: le.Uint64(b), ino: le.Uint64(b[8:]), size: int64(le.Uint64(b[16:])),
 		mtime: int64(le.Uint64(b[24:])), ctime: int64(le.Uint64(b[32:])), mode: le.Uint32(b[40:]),
 	}
 	r.digest, err = cache.NewDigest(fn, b[44:44+32], r.size)
-	return p, r, b[44+32:], err
+	return b[44+32:], err
 }

@@ -13,16 +13,19 @@ import (
 	"sync/atomic"
 
 	"github.com/pungo-build/pungo/cache"
+	"github.com/pungo-build/pungo/rules"
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
 )
 
-// digests returns the digests of files, all of which are then in the store. It
-// reads those that the index does not know as they are, or whose blob is gone,
-// and corrects their status to that of the moment of reading.
-func (w *Workspace) digests(ctx context.Context, files []file) ([]cache.Digest, error) {
+// digests returns the digests of the files that a source was found to be, all of
+// which are then in the store. It reads those that the index does not know as they
+// are, or whose blob is gone, and corrects their status to that of the moment of
+// reading.
+func (w *Workspace) digests(ctx context.Context, src *rules.Source, found *listing) ([]cache.Digest, error) {
+	files := found.files
 	digests := make([]cache.Digest, len(files))
-	w.index.lookup(files, digests)
+	w.index.lookup(src, found, digests)
 	gone, err := w.gone(ctx, digests)
 	if err != nil {
 		return nil, err

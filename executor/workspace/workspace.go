@@ -146,7 +146,7 @@ func (w *Workspace) Forget(src *rules.Source) {
 	delete(w.sources, *src)
 	delete(w.seen, scanned(src))
 	w.mu.Unlock()
-	w.index.remove(func(p string) bool { return p == src.Path || strings.HasPrefix(p, below(src)) })
+	w.index.forget(src)
 }
 
 // Save writes the stat index, if it has changed.
@@ -157,7 +157,7 @@ func (w *Workspace) resolve(ctx context.Context, src *rules.Source) (cache.Node,
 	if err != nil {
 		return cache.Node{}, err
 	}
-	digests, err := w.digests(ctx, found.files)
+	digests, err := w.digests(ctx, src, found)
 	if err != nil {
 		return cache.Node{}, err
 	}
@@ -166,7 +166,6 @@ func (w *Workspace) resolve(ctx context.Context, src *rules.Source) (cache.Node,
 		n.Digest, n.Executable = digests[0], found.files[0].executable()
 		return n, nil
 	}
-	w.index.keepOnly(below(src), src.Suffix, found.files)
 	n.Kind = cache.DirKind
 	n.Digest, err = w.tree(ctx, src, found, digests)
 	return n, err

@@ -174,6 +174,29 @@ func (t *Text) strings() [8]*string {
 // On an error p is in no particular state.
 func DecodeMeta(b []byte, p *Package) error {
 	d := decoder{data: string(b)}
+	d.identity(p)
+	d.dependencies(p)
+	return d.end("package record")
+}
+
+// DecodeNEVRA reads no more of what AppendMeta wrote than a name and a build time,
+// in seconds since 1970.
+func DecodeNEVRA(b []byte) (n NEVRA, built int64, err error) {
+	const usual = 512
+	var p Package
+	d := decoder{data: string(b[:min(len(b), usual)])}
+	if d.identity(&p); d.err != nil && len(b) > usual {
+		d = decoder{data: string(b)}
+		d.identity(&p)
+	}
+	if d.err != nil {
+		return NEVRA{}, 0, fmt.Errorf("package record: %w", d.err)
+	}
+	return p.NEVRA, p.BuildTime, nil
+}
+
+// identity reads what stands before the dependencies.
+func (d *decoder) identity(p *Package) {
 	d.magic('M')
 	p.Name = d.text()
 	p.Epoch = d.uint32()
@@ -187,8 +210,6 @@ func DecodeMeta(b []byte, p *Package) error {
 	}
 	p.ExclusiveArch = d.texts()
 	p.ExcludeArch = d.texts()
-	d.dependencies(p)
-	return d.end("package record")
 }
 
 // dependencies reads all lists into one array.

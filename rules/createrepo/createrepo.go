@@ -55,8 +55,8 @@ type repo struct {
 	params
 	kind        repodata.ChecksumType
 	compression repodata.Compression
-	entries     []*packages.Entry // sorted by file name
-	newest      int64             // time of the newest package, and of all repodata
+	entries     []*packages.Head // sorted by file name
+	newest      int64            // time of the newest package, and of all repodata
 	tree        *cache.Builder
 }
 
@@ -91,7 +91,7 @@ func (r *repo) load(ctx context.Context) (err error) {
 	if r.compression, err = parseCompression(r.Compression); err != nil {
 		return err
 	}
-	if r.entries, err = packages.LoadAll(ctx, r.Job, r.Packages); err != nil {
+	if r.entries, err = packages.LoadAllHeads(ctx, r.Job, r.Packages); err != nil {
 		return err
 	}
 	for _, e := range r.entries {
@@ -112,7 +112,7 @@ func parseCompression(name string) (repodata.Compression, error) {
 }
 
 // href is where the package is in the repository.
-func (r *repo) href(e *packages.Entry) string {
+func (r *repo) href(e *packages.Head) string {
 	if !r.Hashed {
 		return path.Join(r.PackagesDir, e.File)
 	}
@@ -175,7 +175,7 @@ func (r *repo) file(d cache.Digest) cache.Node {
 }
 
 // frames returns the compressed metadata of all packages, in groups.
-func (r *repo) frames(ctx context.Context, groups [][]*packages.Entry) ([]cache.Result, error) {
+func (r *repo) frames(ctx context.Context, groups [][]*packages.Head) ([]cache.Result, error) {
 	frames := make([]cache.Result, len(groups))
 	err := r.Each(ctx, len(groups), func(ctx context.Context, i int) (err error) {
 		frames[i], err = r.frame(ctx, groups[i])
@@ -187,9 +187,9 @@ func (r *repo) frames(ctx context.Context, groups [][]*packages.Entry) ([]cache.
 // split cuts the list after every package whose name says so, every 64th on
 // average. Such cuts stay where they are when packages come and go, so a change
 // changes one group.
-func split(entries []*packages.Entry) [][]*packages.Entry {
+func split(entries []*packages.Head) [][]*packages.Head {
 	const mean, limit = 64, 512
-	var groups [][]*packages.Entry
+	var groups [][]*packages.Head
 	start := 0
 	for i, e := range entries {
 		if cutsAfter(e, mean) || i-start+1 == limit || i == len(entries)-1 {
@@ -201,13 +201,13 @@ func split(entries []*packages.Entry) [][]*packages.Entry {
 }
 
 // cutsAfter reports whether a list is cut after an entry; one of mean entries says so.
-func cutsAfter(e *packages.Entry, mean uint32) bool {
+func cutsAfter(e *packages.Head, mean uint32) bool {
 	h := fnv.New32a()
 	h.Write([]byte(e.Name))
 	return h.Sum32()%mean == 0
 }
 
-func (r *repo) frame(ctx context.Context, group []*packages.Entry) (cache.Result, error) {
+func (r *repo) frame(ctx context.Context, group []*packages.Head) (cache.Result, error) {
 	call := rules.Call{Tool: "repodata_frame", Args: []string{
 		"--compression", r.Compression, "--checksum", r.Checksum, "--changelog-limit", strconv.Itoa(r.ChangelogLimit),
 	}}
@@ -224,7 +224,7 @@ func (r *repo) frame(ctx context.Context, group []*packages.Entry) (cache.Result
 
 // checksum returns the checksum of a package file. Its SHA-256 is known from
 // its header; others are computed once.
-func (r *repo) checksum(ctx context.Context, e *packages.Entry) (string, error) {
+func (r *repo) checksum(ctx context.Context, e *packages.Head) (string, error) {
 	if r.kind == repodata.SHA256 {
 		return hex.EncodeToString(e.SHA256[:]), nil
 	}

@@ -11,11 +11,11 @@ import (
 )
 
 // named makes entries of packages p0000 …
-func named(n int) []*packages.Entry {
-	entries := make([]*packages.Entry, n)
+func named(n int) []*packages.Head {
+	entries := make([]*packages.Head, n)
 	for i := range entries {
 		p := rpm.Package{NEVRA: rpm.NEVRA{Name: fmt.Sprintf("p%04d", i), EVR: rpm.EVR{Version: "1", Release: "1"}, Arch: "noarch"}}
-		entries[i] = &packages.Entry{Package: p, File: p.NEVRA.FileName()}
+		entries[i] = &packages.Head{Name: p.Name, Ident: packages.Ident{File: p.NEVRA.FileName()}}
 	}
 	return entries
 }
@@ -53,7 +53,7 @@ func TestSplit(t *testing.T) {
 	}
 }
 
-func key(group []*packages.Entry) string {
+func key(group []*packages.Head) string {
 	var b bytes.Buffer
 	for _, e := range group {
 		b.WriteString(e.File + "\n")
@@ -65,12 +65,12 @@ func key(group []*packages.Entry) string {
 func TestSplitLimit(t *testing.T) {
 	all := named(1)
 	e := all[0]
-	for i := 0; len(split([]*packages.Entry{e, e})) > 1; i++ {
+	for i := 0; len(split([]*packages.Head{e, e})) > 1; i++ {
 		other := *e
 		other.Name = fmt.Sprint("q", i)
 		e = &other
 	}
-	entries := slices.Repeat([]*packages.Entry{e}, 2000)
+	entries := slices.Repeat([]*packages.Head{e}, 2000)
 	for _, g := range split(entries) {
 		if len(g) > 512 {
 			t.Errorf("a group of %d, want at most 512", len(g))

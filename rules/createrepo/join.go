@@ -19,7 +19,7 @@ import (
 
 // spansOf gathers the frames of groups into spans, cut where groups are cut: by the
 // names of packages.
-func spansOf(groups [][]*packages.Entry, frames []cache.Result) [][]cache.Result {
+func spansOf(groups [][]*packages.Head, frames []cache.Result) [][]cache.Result {
 	const mean = 16 * 64
 	var spans [][]cache.Result
 	start := 0

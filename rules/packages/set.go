@@ -24,45 +24,72 @@ const (
 // sorted by file name, then by digest. Shards that were loaded before, by this
 // job or another, are not decoded again.
 func Load(ctx context.Context, j *rules.Job, path string) ([]*Entry, error) {
-	n, err := j.Input(ctx, path)
-	if err != nil {
-		return nil, err
-	}
-	entries, err := LoadTree(ctx, j, n.Digest)
-	if err != nil {
-		return nil, fmt.Errorf("input %s: %w", path, err)
-	}
-	return entries, nil
+	return loadInput(ctx, j, path, LoadTree)
 }
 
 // LoadTree returns the packages of the set with a root, as Load does.
 func LoadTree(ctx context.Context, j *rules.Job, root cache.Digest) ([]*Entry, error) {
+	return loadTree(ctx, j, root, func(b []byte) ([]*Entry, int64, error) {
+		shard, err := decodeShard(b)
+		return shard, memoryFactor * int64(len(b)), err
+	})
+}
+
+// LoadHeads returns the heads of the packages of the set with a root, in the same
+// order.
+func LoadHeads(ctx context.Context, j *rules.Job, root cache.Digest) ([]*Head, error) {
+	return loadTree(ctx, j, root, func(b []byte) ([]*Head, int64, error) {
+		shard, err := decodeHeads(b)
+		return shard, headMemory * int64(len(shard)), err
+	})
+}
+
+// headMemory is about what a head occupies.
+const headMemory = 350
+
+// loader is LoadTree or LoadHeads.
+type loader[T identified] func(ctx context.Context, j *rules.Job, root cache.Digest) ([]T, error)
+
+func loadInput[T identified](ctx context.Context, j *rules.Job, path string, load loader[T]) ([]T, error) {
+	n, err := j.Input(ctx, path)
+	if err != nil {
+		return nil, err
+	}
+	all, err := load(ctx, j, n.Digest)
+	if err != nil {
+		return nil, fmt.Errorf("input %s: %w", path, err)
+	}
+	return all, nil
+}
+
+// loadTree decodes the shards of a set, each once as a []T.
+func loadTree[T identified](ctx context.Context, j *rules.Job, root cache.Digest, decode func(meta []byte) (shard []T, memory int64, err error)) ([]T, error) {
 	shards, err := j.Trees.Read(ctx, root)
 	if err != nil {
 		return nil, err
 	}
-	loaded := make([][]*Entry, len(shards))
+	kind := fmt.Sprintf("packages.%T", *new(T))
+	loaded := make([][]T, len(shards))
 	err = j.Each(ctx, len(shards), func(ctx context.Context, i int) error {
 		meta, err := j.Trees.Lookup(ctx, shards[i].Digest, metaName)
 		if err != nil {
 			return fmt.Errorf("package set %s: %w", shards[i].Name, err)
 		}
-		v, err := j.Decoded(ctx, meta.Digest, "packages.Shard", func(_ context.Context, b []byte) (any, int64, error) {
-			shard, err := decodeShard(b)
-			return shard, memoryFactor * int64(len(b)), err
+		v, err := j.Decoded(ctx, meta.Digest, kind, func(_ context.Context, b []byte) (any, int64, error) {
+			return decode(b)
 		})
 		if err != nil {
 			return fmt.Errorf("package set %s: %w", shards[i].Name, err)
 		}
-		loaded[i] = v.([]*Entry)
+		loaded[i] = v.([]T)
 		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	entries := slices.Concat(loaded...)
-	slices.SortFunc(entries, compare)
-	return entries, nil
+	all := slices.Concat(loaded...)
+	slices.SortFunc(all, compare[T])
+	return all, nil
 }
 
 // memoryFactor is how much larger entries are in memory than their meta file is:
@@ -90,21 +117,37 @@ func Memory(ctx context.Context, trees *cache.Trees, root cache.Digest) (int64, 
 // LoadAll returns the packages of several sets as one, each package once. That
 // two sets have different packages of one name is a *rules.Collision.
 func LoadAll(ctx context.Context, j *rules.Job, paths []string) ([]*Entry, error) {
-	sets := make([][]*Entry, len(paths))
+	return loadAll(ctx, j, paths, LoadTree)
+}
+
+// LoadAllHeads returns the heads of the packages that LoadAll returns.
+func LoadAllHeads(ctx context.Context, j *rules.Job, paths []string) ([]*Head, error) {
+	return loadAll(ctx, j, paths, LoadHeads)
+}
+
+func loadAll[T identified](ctx context.Context, j *rules.Job, paths []string, load loader[T]) ([]T, error) {
+	sets := make([][]T, len(paths))
 	for i, path := range paths {
 		var err error
-		if sets[i], err = Load(ctx, j, path); err != nil {
+		if sets[i], err = loadInput(ctx, j, path, load); err != nil {
 			return nil, err
 		}
 	}
+	return union(sets, paths)
+}
+
+// union returns what is in any of sets, which came from paths.
+func union[T identified](sets [][]T, paths []string) ([]T, error) {
 	all := slices.Concat(sets...)
-	slices.SortFunc(all, compare)
-	all = slices.CompactFunc(all, same)
+	if len(sets) > 1 {
+		slices.SortFunc(all, compare[T])
+	}
+	all = slices.CompactFunc(all, same[T])
 	err := CheckUnique(all)
 	if d := (*Duplicate)(nil); errors.As(err, &d) {
 		c := &rules.Collision{Path: d.A.File}
 		for i, set := range sets {
-			if _, ok := slices.BinarySearchFunc(set, d.A.File, func(e *Entry, file string) int { return strings.Compare(e.File, file) }); ok {
+			if _, ok := slices.BinarySearchFunc(set, d.A.File, func(e T, file string) int { return strings.Compare(e.ident().File, file) }); ok {
 				c.Inputs = append(c.Inputs, paths[i])
 			}
 		}
@@ -118,14 +161,16 @@ func LoadAll(ctx context.Context, j *rules.Job, paths []string) ([]*Entry, error
 	return all, nil
 }
 
-// same reports whether two entries are one package.
-func same(a, b *Entry) bool { return a.File == b.File && a.Digest == b.Digest }
+// same reports whether two are one package.
+func same[T identified](a, b T) bool {
+	return a.ident().File == b.ident().File && a.ident().Digest == b.ident().Digest
+}
 
-func compare(a, b *Entry) int {
-	if c := strings.Compare(a.File, b.File); c != 0 {
+func compare[T identified](a, b T) int {
+	if c := strings.Compare(a.ident().File, b.ident().File); c != 0 {
 		return c
 	}
-	return strings.Compare(a.Digest.Hex(), b.Digest.Hex())
+	return strings.Compare(a.ident().Digest.Hex(), b.ident().Digest.Hex())
 }
 
 // Write stores the set of entries and returns its tree, the same for any order
@@ -137,7 +182,7 @@ func Write(ctx context.Context, trees *cache.Trees, entries []*Entry) (cache.Nod
 		}
 		return compare(a, b)
 	})
-	sorted = slices.CompactFunc(sorted, same)
+	sorted = slices.CompactFunc(sorted, same[*Entry])
 	if err := CheckUnique(sorted); err != nil {
 		return cache.Node{}, err
 	}
@@ -191,24 +236,29 @@ func writeShard(ctx context.Context, trees *cache.Trees, entries []*Entry) (cach
 
 // Node returns the package file as an entry of a tree. Its time is the
 // package's build time, in whatever tree it stands.
-func (e *Entry) Node() cache.Node {
-	return cache.Node{Name: e.File, Kind: cache.FileKind, Digest: e.Digest, ModTime: e.BuildTime}
+func (e *Entry) Node() cache.Node { return e.node(e.BuildTime) }
+
+// Node returns the package file as an entry of a tree, as that of an Entry.
+func (h *Head) Node() cache.Node { return h.node(h.BuildTime) }
+
+func (id *Ident) node(built int64) cache.Node {
+	return cache.Node{Name: id.File, Kind: cache.FileKind, Digest: id.Digest, ModTime: built}
 }
 
 // Duplicate is two different packages with one file name, which no repository
 // can hold.
-type Duplicate struct{ A, B *Entry }
+type Duplicate struct{ A, B *Ident }
 
 func (d *Duplicate) Error() string {
 	return "two packages, and not the same, are named " + d.A.File
 }
 
-// CheckUnique returns a *Duplicate if two neighbours in entries have one file
+// CheckUnique returns a *Duplicate if two neighbours in a sorted list have one file
 // name.
-func CheckUnique(entries []*Entry) error {
-	for i := 1; i < len(entries); i++ {
-		if entries[i-1].File == entries[i].File {
-			return &Duplicate{entries[i-1], entries[i]}
+func CheckUnique[T identified](sorted []T) error {
+	for i := 1; i < len(sorted); i++ {
+		if a, b := sorted[i-1].ident(), sorted[i].ident(); a.File == b.File {
+			return &Duplicate{a, b}
 		}
 	}
 	return nil

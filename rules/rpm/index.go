@@ -86,11 +86,11 @@ func index(ctx context.Context, j *rules.Job) error {
 		return err
 	}
 	j.Output(p.Output, cache.Node{Kind: cache.DirKind, Digest: root})
-	entries, err := packages.LoadTree(ctx, j, root)
+	heads, err := packages.LoadHeads(ctx, j, root)
 	if err != nil {
 		return err
 	}
-	return locate(ctx, j.Trees, in.Digest, packages.CheckUnique(entries))
+	return locate(ctx, j.Trees, in.Digest, packages.CheckUnique(heads))
 }
 
 // locate tells of two packages with one name where they are.
