@@ -7,6 +7,7 @@ import (
 	"path"
 
 	"github.com/pungo-build/pungo/cache"
+	"github.com/pungo-build/pungo/internal/crew"
 	"golang.org/x/sys/unix"
 )
 
@@ -15,7 +16,7 @@ import (
 // ModTime, executable if their owner may execute them; symbolic links must stay
 // inside dir; anything else is refused.
 func Capture(ctx context.Context, trees *cache.Trees, dir string) (root cache.Digest, err error) {
-	c := &capturer{crew: newCrew(0), trees: trees}
+	c := &capturer{Crew: crew.New(0), trees: trees}
 	fd, err := openat(unix.AT_FDCWD, dir, unix.O_RDONLY|unix.O_DIRECTORY, 0)
 	if err != nil {
 		return cache.Digest{}, fmt.Errorf("folder %q: %w", dir, err)
@@ -28,7 +29,7 @@ func Capture(ctx context.Context, trees *cache.Trees, dir string) (root cache.Di
 }
 
 type capturer struct {
-	crew
+	crew.Crew
 	trees *cache.Trees
 }
 
@@ -42,7 +43,7 @@ func (c *capturer) dir(ctx context.Context, fd int, rel string) (cache.Digest, e
 		return cache.Digest{}, err
 	}
 	nodes := make(cache.Directory, len(names))
-	err = c.each(ctx, len(names), func(ctx context.Context, i int) (err error) {
+	err = c.Each(ctx, len(names), func(ctx context.Context, i int) (err error) {
 		nodes[i], err = c.entry(ctx, fd, rel, names[i])
 		return err
 	})

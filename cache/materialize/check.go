@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/pungo-build/pungo/cache"
+	"github.com/pungo-build/pungo/internal/crew"
 	"golang.org/x/sys/unix"
 )
 
@@ -28,7 +29,7 @@ func (d Difference) String() string { return fmt.Sprintf("%q: got %s, want %s", 
 // is there at all. Times and other bits of modes are not compared. It returns the
 // differences sorted by path, of a missing or additional folder only the top.
 func Check(ctx context.Context, trees *cache.Trees, root cache.Digest, dest string) ([]Difference, error) {
-	c := &checker{crew: newCrew(0), trees: trees}
+	c := &checker{Crew: crew.New(0), trees: trees}
 	diffs, err := c.entry(ctx, unix.AT_FDCWD, dest, "", cache.Node{Kind: cache.DirKind, Digest: root})
 	if err != nil {
 		return nil, fmt.Errorf("compare %q with tree %s: %w", dest, root.Short(), err)
@@ -37,7 +38,7 @@ func Check(ctx context.Context, trees *cache.Trees, root cache.Digest, dest stri
 }
 
 type checker struct {
-	crew
+	crew.Crew
 	trees *cache.Trees
 }
 
@@ -114,7 +115,7 @@ func (c *checker) dir(ctx context.Context, parent int, name, rel string, d cache
 	}
 	nodes := withExtras(want, names)
 	diffs := make([][]Difference, len(nodes))
-	err = c.each(ctx, len(nodes), func(ctx context.Context, i int) (err error) {
+	err = c.Each(ctx, len(nodes), func(ctx context.Context, i int) (err error) {
 		n := nodes[i]
 		n.ModTime = 0
 		diffs[i], err = c.entry(ctx, fd, n.Name, path.Join(rel, n.Name), n)

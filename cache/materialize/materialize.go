@@ -19,6 +19,7 @@ import (
 	"path"
 
 	"github.com/pungo-build/pungo/cache"
+	"github.com/pungo-build/pungo/internal/crew"
 	"golang.org/x/sys/unix"
 )
 
@@ -57,13 +58,13 @@ func Tree(ctx context.Context, trees *cache.Trees, root cache.Digest, dest strin
 
 // writer writes one tree.
 type writer struct {
-	crew
+	crew.Crew
 	placer
 	trees *cache.Trees
 }
 
 func newWriter(trees *cache.Trees, opts Options) *writer {
-	return &writer{crew: newCrew(opts.Jobs), placer: newPlacer(trees.Store(), opts), trees: trees}
+	return &writer{Crew: crew.New(opts.Jobs), placer: newPlacer(trees.Store(), opts), trees: trees}
 }
 
 func (w *writer) write(ctx context.Context, root cache.Digest, dest string) error {
@@ -100,7 +101,7 @@ func (w *writer) fill(ctx context.Context, parent int, name, rel string, d cache
 		return 0, err
 	}
 	times := make([]int64, len(dirs)+1)
-	err = w.each(ctx, len(times), func(ctx context.Context, i int) (err error) {
+	err = w.Each(ctx, len(times), func(ctx context.Context, i int) (err error) {
 		if i == len(dirs) {
 			times[i], err = w.fillFiles(ctx, fd, rel, others)
 			return err

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/pungo-build/pungo/cache"
+	"github.com/pungo-build/pungo/internal/crew"
 	"golang.org/x/sys/unix"
 )
 
@@ -626,7 +627,7 @@ func TestRemoveReadOnlyFolders(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer unix.Close(fd)
-	err = asUser(t, dir, func() error { return remover{newCrew(1)}.remove(fd, "top", "top") })
+	err = asUser(t, dir, func() error { return remover{crew.New(1)}.remove(fd, "top", "top") })
 	if err != nil {
 		t.Error(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path"
 
+	"github.com/pungo-build/pungo/internal/crew"
 	"golang.org/x/sys/unix"
 )
 
@@ -15,14 +16,14 @@ import (
 // their owner made read-only, and it works on several folders at a time. It is
 // no error if there is nothing.
 func Remove(name string) error {
-	r := remover{newCrew(0)}
+	r := remover{crew.New(0)}
 	if err := r.remove(unix.AT_FDCWD, name, name); err != nil {
 		return fmt.Errorf("remove %w", err)
 	}
 	return nil
 }
 
-type remover struct{ crew }
+type remover struct{ crew.Crew }
 
 // remove removes the entry name of the directory parent; at is its path.
 func (r remover) remove(parent int, name, at string) error {
@@ -65,7 +66,7 @@ func (r remover) empty(parent int, name, at string) error {
 			return fmt.Errorf("%q: %w", path.Join(at, name), err)
 		}
 	}
-	return r.each(context.Background(), len(folders), func(_ context.Context, i int) error {
+	return r.Each(context.Background(), len(folders), func(_ context.Context, i int) error {
 		return r.remove(fd, folders[i], path.Join(at, folders[i]))
 	})
 }

@@ -4,8 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -20,6 +18,7 @@ import (
 	"github.com/pungo-build/pungo/rules"
 	"github.com/pungo-build/pungo/rules/catalogue"
 	"github.com/pungo-build/pungo/starlark"
+	"golang.org/x/sync/errgroup"
 )
 
 // workspaceGraph is an evaluated definition.
@@ -40,33 +39,19 @@ func evaluate(ctx context.Context, p process, g *Globals, m matrixFlags, id iden
 }
 
 func evaluateRoot(ctx context.Context, p process, root string, m matrixFlags, id identityFlags) (*rules.Graph, error) {
-	dir, err := os.OpenRoot(root)
+	files, err := workspace.OpenFS(root)
 	if err != nil {
 		return nil, environmentf("workspace: %v", err)
 	}
-	defer dir.Close()
+	defer files.Close()
 	var phases []starlark.Phase
 	for _, phase := range catalogue.Phases() {
 		phases = append(phases, starlark.Phase{Name: phase.Name, Source: phase.Star})
 	}
-	return starlark.Evaluate(ctx, workspaceFS{dir.FS(), root}, starlark.Options{
+	return starlark.Evaluate(ctx, files, starlark.Options{
 		Defines: m.Define, Variants: m.Variant, Arches: m.Arch, Type: id.composeType(), Label: id.Label, Phases: phases,
 		Print: func(at rules.Position, text string) { p.stderr.Write([]byte(at.String() + ": " + text + "\n")) },
 	})
-}
-
-// workspaceFS is the workspace as evaluation sees it. Links cannot lead out of it.
-type workspaceFS struct {
-	fs.FS
-	root string
-}
-
-// Folders implements starlark.FoldersFS.
-func (w workspaceFS) Folders(name string) ([]string, error) {
-	if info, err := fs.Stat(w.FS, name); err != nil || !info.IsDir() {
-		return nil, &fs.PathError{Op: "readdir", Path: name, Err: fs.ErrNotExist}
-	}
-	return workspace.Folders(filepath.Join(w.root, filepath.FromSlash(name)))
 }
 
 // outputDir is the name of the output folder in a workspace, unless told otherwise.
@@ -161,13 +146,12 @@ func getenv(p process, name string) string {
 	return ""
 }
 
-// Close writes what is not yet on disk.
+// Close writes what is not yet on disk: the index while the cache waits for its disk.
 func (s *session) Close() error {
-	err := s.sources.Save()
-	if closeErr := s.disk.Close(); err == nil {
-		err = closeErr
-	}
-	return err
+	var g errgroup.Group
+	g.Go(s.sources.Save)
+	g.Go(s.disk.Close)
+	return g.Wait()
 }
 
 // executor returns a build of the graph with everything that this machine has.

@@ -10,11 +10,9 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
-	"sync/atomic"
 
 	"github.com/pungo-build/pungo/cache"
 	"github.com/pungo-build/pungo/rules"
-	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
 )
 
@@ -38,7 +36,7 @@ func (w *Workspace) digests(ctx context.Context, src *rules.Source, found *listi
 	}
 	// The largest first, so that no large one is left for one core at the end.
 	slices.SortStableFunc(unread, func(a, b int) int { return cmp.Compare(files[b].size, files[a].size) })
-	err = w.parallel(ctx, len(unread), func(ctx context.Context, i int) error {
+	err = w.crew.Each(ctx, len(unread), func(ctx context.Context, i int) error {
 		i = unread[i]
 		var err error
 		digests[i], err = w.ingest(ctx, &files[i])
@@ -68,7 +66,7 @@ func (w *Workspace) gone(ctx context.Context, digests []cache.Digest) (map[cache
 	chunks := slices.Collect(slices.Chunk(known, 1000))
 	var mu sync.Mutex
 	gone := map[cache.Digest]bool{}
-	err := w.parallel(ctx, len(chunks), func(ctx context.Context, i int) error {
+	err := w.crew.Each(ctx, len(chunks), func(ctx context.Context, i int) error {
 		missing, err := w.trees.Store().Missing(ctx, chunks[i])
 		mu.Lock()
 		defer mu.Unlock()
@@ -78,42 +76,6 @@ func (w *Workspace) gone(ctx context.Context, digests []cache.Digest) (map[cache
 		return err
 	})
 	return gone, err
-}
-
-// parallel runs fn for 0 … n-1 on as many goroutines as the workspace may have,
-// in about this order, and returns the error of the smallest i that failed.
-func (w *Workspace) parallel(ctx context.Context, n int, fn func(ctx context.Context, i int) error) error {
-	var (
-		next   atomic.Int64
-		mu     sync.Mutex
-		failed = n
-		first  error
-	)
-	g, ctx := errgroup.WithContext(ctx)
-	for range min(w.jobs, n) {
-		g.Go(func() error {
-			for {
-				i := int(next.Add(1)) - 1
-				if i >= n {
-					return nil
-				}
-				err := fn(ctx, i)
-				if err == nil {
-					continue
-				}
-				mu.Lock()
-				if i < failed && !errors.Is(err, context.Canceled) {
-					failed, first = i, err
-				}
-				mu.Unlock()
-				return err
-			}
-		})
-	}
-	if err := g.Wait(); first == nil {
-		return err
-	}
-	return first
 }
 
 // errChanged says that a file was written to while it was read.

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
-	"io/fs"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -305,58 +304,6 @@ func (s *scanner) entry(dir *folder, fd int, kind byte, name, p string) (f file,
 		err = fmt.Errorf("%q: %s, want a file or a folder", p, special(st.Mode))
 	}
 	return f, sub, err
-}
-
-// Folders returns the names of the folders in a folder, sorted. Links are none.
-func Folders(dir string) ([]string, error) {
-	fd, err := openat(unix.AT_FDCWD, dir, unix.O_RDONLY|unix.O_DIRECTORY)
-	if err != nil {
-		return nil, &fs.PathError{Op: "open", Path: dir, Err: err}
-	}
-	defer unix.Close(fd)
-	if isLeaf(fd) {
-		return nil, nil
-	}
-	buf := buffers.Get().(*[64 << 10]byte)
-	defer buffers.Put(buf)
-	var folders []string
-	for {
-		n, err := unix.ReadDirent(fd, buf[:])
-		if err != nil {
-			return nil, &fs.PathError{Op: "readdir", Path: dir, Err: err}
-		}
-		if n <= 0 {
-			slices.Sort(folders)
-			return folders, nil
-		}
-		eachEntry(buf[:n], func(kind byte, name []byte) {
-			if kind == unix.DT_UNKNOWN {
-				var st unix.Stat_t
-				if unix.Fstatat(fd, string(name), &st, unix.AT_SYMLINK_NOFOLLOW) == nil && st.Mode&unix.S_IFMT == unix.S_IFDIR {
-					kind = unix.DT_DIR
-				}
-			}
-			if kind == unix.DT_DIR {
-				folders = append(folders, string(name))
-			}
-		})
-	}
-}
-
-// isLeaf reports that an open folder has certainly no folders in it, without reading
-// it: each would be one more link to it. That is how find(1) does it, and like that
-// it trusts only file systems which are known to count.
-func isLeaf(fd int) bool {
-	var st unix.Stat_t
-	var statfs unix.Statfs_t
-	if unix.Fstat(fd, &st) != nil || st.Nlink != 2 || unix.Fstatfs(fd, &statfs) != nil {
-		return false
-	}
-	switch statfs.Type {
-	case unix.EXT4_SUPER_MAGIC, unix.XFS_SUPER_MAGIC, unix.TMPFS_MAGIC:
-		return true
-	}
-	return false
 }
 
 // isOutput reports whether the folder at an entry is the output of builds, or what

@@ -26,6 +26,7 @@ import (
 
 	"github.com/pungo-build/pungo/cache"
 	"github.com/pungo-build/pungo/cache/materialize"
+	"github.com/pungo-build/pungo/internal/crew"
 	"github.com/pungo-build/pungo/rules"
 	"golang.org/x/sys/unix"
 )
@@ -50,6 +51,7 @@ type Workspace struct {
 	trees   *cache.Trees
 	index   *index
 	jobs    int
+	crew    crew.Crew
 	imports func(ctx context.Context, f *os.File) (cache.Digest, error)
 	now     func() time.Time
 
@@ -92,6 +94,7 @@ func Open(root, indexFile string, trees *cache.Trees, opts Options) (*Workspace,
 	if w.jobs <= 0 {
 		w.jobs = max(2, runtime.GOMAXPROCS(0))
 	}
+	w.crew = crew.New(w.jobs)
 	if w.imports == nil {
 		w.imports = func(ctx context.Context, f *os.File) (cache.Digest, error) {
 			return materialize.Import(ctx, trees.Store(), f)

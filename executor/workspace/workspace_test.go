@@ -675,12 +675,12 @@ func TestFolders(t *testing.T) {
 		t.Fatal(err)
 	}
 	for at, want := range map[string][]string{".": {".hidden", "a", "b"}, "b": {"below"}, "a": nil} {
-		got, err := Folders(filepath.Join(dir, at))
+		got, err := folders(filepath.Join(dir, at))
 		if err != nil || !slices.Equal(got, want) {
 			t.Errorf("%s: got %q, %v, want %q", at, got, err, want)
 		}
 	}
-	if _, err := Folders(filepath.Join(dir, "nowhere")); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := folders(filepath.Join(dir, "nowhere")); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("nowhere: got %v, want %v", err, fs.ErrNotExist)
 	}
 }

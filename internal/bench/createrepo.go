@@ -17,6 +17,7 @@ import (
 	"github.com/pungo-build/pungo/rules"
 	"github.com/pungo-build/pungo/rules/catalogue"
 	"github.com/pungo-build/pungo/starlark"
+	"golang.org/x/sync/errgroup"
 )
 
 // createrepo compares repositories with those of createrepo_c, which reads the
@@ -290,7 +291,10 @@ func makeRepository(ctx context.Context, args []string) error {
 	}
 	repo, _ := b.Artifact(want[0])
 	m.Root = repo.Digest
-	if err := errors.Join(sources.Save(), c.Close()); err != nil {
+	var closing errgroup.Group
+	closing.Go(sources.Save)
+	closing.Go(c.Close)
+	if err := closing.Wait(); err != nil {
 		return err
 	}
 	told, err := json.Marshal(m)
@@ -313,7 +317,12 @@ func (m *made) Event(e rules.Event) {
 
 // evaluate evaluates the definition in a folder.
 func evaluate(ctx context.Context, dir string) (*rules.Graph, error) {
-	return starlark.Evaluate(ctx, os.DirFS(dir), starlark.Options{Phases: phases()})
+	files, err := workspace.OpenFS(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer files.Close()
+	return starlark.Evaluate(ctx, files, starlark.Options{Phases: phases()})
 }
 
 func phases() []starlark.Phase {

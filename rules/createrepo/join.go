@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/pungo-build/pungo/cache"
 	"github.com/pungo-build/pungo/internal/repodata"
@@ -116,6 +117,9 @@ type sumParams struct {
 	Output   string   `arg:"output,required"`
 }
 
+// texts are buffers for text, which is only looked at.
+var texts = sync.Pool{New: func() any { return new([]byte) }}
+
 // sum adds texts of frames to the sum of what comes before.
 func sum(ctx context.Context, j *rules.Job) error {
 	var p sumParams
@@ -134,7 +138,9 @@ func sum(ctx context.Context, j *rules.Job) error {
 	if err != nil {
 		return err
 	}
-	var plain []byte
+	buffer := texts.Get().(*[]byte)
+	defer texts.Put(buffer)
+	plain := *buffer
 	for _, path := range p.Texts {
 		text, err := j.Read(ctx, path)
 		if err != nil {
@@ -145,6 +151,7 @@ func sum(ctx context.Context, j *rules.Job) error {
 		}
 		s.Add(plain)
 	}
+	*buffer = plain
 	after, err := s.MarshalBinary()
 	if err != nil {
 		return err

@@ -57,7 +57,7 @@ func index(ctx context.Context, j *rules.Job) error {
 	if err != nil {
 		return err
 	}
-	shards, err := shardsOf(ctx, j.Trees, in.Digest)
+	shards, err := shardsOf(ctx, j, in.Digest)
 	if err != nil {
 		return err
 	}
@@ -121,48 +121,66 @@ func shardName(n cache.Node) string { return n.Digest.Hex()[:2] }
 // shardsOf returns the files of a folder by the first two digits of their
 // digests, a folder each. That is how the workspace shards, so of its folders
 // nothing changes; what other rules make may lie as it likes.
-func shardsOf(ctx context.Context, trees *cache.Trees, root cache.Digest) ([]cache.Digest, error) {
-	builders := map[string]*cache.Builder{}
-	add := func(shard, path string, n cache.Node) error {
-		if builders[shard] == nil {
-			builders[shard] = trees.Builder()
-		}
-		return builders[shard].Add(path, n)
+func shardsOf(ctx context.Context, j *rules.Job, root cache.Digest) ([]cache.Digest, error) {
+	dir, err := j.Trees.Read(ctx, root)
+	if err != nil {
+		return nil, err
 	}
-	err := trees.Walk(ctx, root, func(path string, n cache.Node) error {
-		if n.Kind == cache.FileKind {
-			return add(shardName(n), path, n)
-		}
-		if n.Kind != cache.DirKind || path != n.Name {
-			return nil
-		}
-		whole, err := isShard(ctx, trees, n)
-		if err != nil || !whole {
-			return err
-		}
-		if err := add(n.Name, path, n); err != nil {
-			return err
-		}
-		return fs.SkipDir
+	whole := make([]bool, len(dir))
+	err = j.Each(ctx, len(dir), func(ctx context.Context, i int) (err error) {
+		whole[i], err = isShard(ctx, j.Trees, dir[i])
+		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	var shards []cache.Digest
-	for _, name := range slices.Sorted(maps.Keys(builders)) {
-		d, err := builders[name].Build(ctx)
+	builders := map[string]*cache.Builder{}
+	add := func(shard, path string, n cache.Node) error {
+		if builders[shard] == nil {
+			builders[shard] = j.Trees.Builder()
+		}
+		return builders[shard].Add(path, n)
+	}
+	for i, top := range dir {
+		if whole[i] {
+			err = add(top.Name, top.Name, top)
+		} else {
+			err = walkNode(ctx, j.Trees, top, func(path string, n cache.Node) error { return add(shardName(n), path, n) })
+		}
 		if err != nil {
 			return nil, err
 		}
-		shards = append(shards, d)
 	}
-	return shards, nil
+	names := slices.Sorted(maps.Keys(builders))
+	shards := make([]cache.Digest, len(names))
+	err = j.Each(ctx, len(names), func(ctx context.Context, i int) (err error) {
+		shards[i], err = builders[names[i]].Build(ctx)
+		return err
+	})
+	return shards, err
 }
 
-// isShard reports whether a folder is named after the digests of all files in it.
+// walkNode calls fn for all files that an entry of a folder is or has below it.
+func walkNode(ctx context.Context, trees *cache.Trees, top cache.Node, fn func(path string, n cache.Node) error) error {
+	if top.Kind != cache.DirKind {
+		if top.Kind != cache.FileKind {
+			return nil
+		}
+		return fn(top.Name, top)
+	}
+	return trees.Walk(ctx, top.Digest, func(path string, n cache.Node) error {
+		if n.Kind != cache.FileKind {
+			return nil
+		}
+		return fn(top.Name+"/"+path, n)
+	})
+}
+
+// isShard reports whether an entry is a folder named after the digests of all files
+// in it.
 func isShard(ctx context.Context, trees *cache.Trees, dir cache.Node) (bool, error) {
 	first, err := hex.DecodeString(dir.Name)
-	if err != nil || len(first) != 1 {
+	if err != nil || len(first) != 1 || dir.Kind != cache.DirKind {
 		return false, nil
 	}
 	whole := true
