@@ -49,6 +49,7 @@ func (h *host) Call(ctx context.Context, c rules.Call) (cache.Result, error) {
 	}
 	// The arguments are at hand: all of them are passed over.
 	k := newKeyed(h.b.opts.Store.Function(), toolWords+len(c.Args))
+	k.grow(c)
 	describeCall(c, tool.Version, k)
 	key, m, err := k.key()
 	if err != nil {

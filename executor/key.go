@@ -263,7 +263,7 @@ type keyed struct {
 // newKeyed returns the reader; leading is the number of first arguments that args
 // leaves out: those that name the tool or program.
 func newKeyed(fn cache.Function, leading int) *keyed {
-	return &keyed{fn: fn, leading: leading, command: make([]byte, 0, 512)}
+	return &keyed{fn: fn, leading: leading}
 }
 
 // Arguments that name a tool, and a program.
@@ -271,6 +271,17 @@ const (
 	toolWords    = 3
 	programWords = 1
 )
+
+// grow makes room for what describeCall will tell.
+func (k *keyed) grow(c rules.Call) {
+	const overhead = 4 // of a text in a message, at most, as a rule
+	size := len(c.Tool) + 64
+	for _, arg := range c.Args {
+		size += overhead + len(arg)
+	}
+	k.command = slices.Grow(k.command[:0:0], size)
+	k.inputs = make([]cache.Node, 0, len(c.Inputs))
+}
 
 // fact implements reader.
 func (k *keyed) fact(f fact) {

@@ -244,7 +244,7 @@ func (c *Cache) putLoose(d cache.Digest, data []byte) error {
 	if _, err := t.Write(data); err != nil {
 		return c.explain(err)
 	}
-	return c.explain(c.install(t, d))
+	return c.explain(c.rename(t, d))
 }
 
 // keep reports whether a blob has its file already. Then it is treated as if it
@@ -263,6 +263,11 @@ func (c *Cache) install(t *temp, d cache.Digest) error {
 	if c.keep(d) {
 		return nil
 	}
+	return c.rename(t, d)
+}
+
+// rename is install of what is certainly, or almost, not there.
+func (c *Cache) rename(t *temp, d cache.Digest) error {
 	if err := c.fs.Chtimes(t.name, cache.Untouched); err != nil {
 		return err
 	}

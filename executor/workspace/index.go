@@ -117,7 +117,6 @@ func (x *index) below(src *rules.Source) (from, to int) {
 func (x *index) add(f *file, d cache.Digest, now int64) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.load()
 	age, racy := now-f.mtime, int64(racy)
 	if f.ctime > now-racy || -racy < age && age < racy || len(f.path) > 1<<16-1 {
 		return

@@ -90,29 +90,12 @@ func (c *repositories) build(cacheDir string) []string {
 	}
 }
 
-// fresh returns what removes folders before a run, so that it begins with
-// nothing; empty does so too and makes the folder again.
-func fresh(dirs ...string) func(int) error {
-	return func(int) error {
-		for _, dir := range dirs {
-			if err := errors.Join(removeAll(dir), os.MkdirAll(filepath.Dir(dir), 0o777)); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
-}
-
-func empty(dir string) func(int) error {
-	return func(run int) error { return errors.Join(fresh(dir)(run), os.Mkdir(dir, 0o777)) }
-}
-
 func (c *repositories) fromStore(ctx context.Context) error {
 	if err := writeWorkspace(c.ws, repositoryDefinition, nil); err != nil {
 		return err
 	}
 	warm, used, theirs, out := c.path("warm"), c.path("used"), c.path("theirs"), filepath.Join(c.ws, "pungo-out")
-	if err := fresh(warm)(0); err != nil {
+	if err := c.fresh(warm)(0); err != nil {
 		return err
 	}
 	if err := c.store(ctx, warm); err != nil {
@@ -122,7 +105,7 @@ func (c *repositories) fromStore(ctx context.Context) error {
 	// find a cache whose files have no other name, on disk and not on their way there.
 	restore := func(copy string) func(int) error {
 		return func(int) error {
-			if err := fresh(used, out)(0); err != nil {
+			if err := c.fresh(used, out)(0); err != nil {
 				return err
 			}
 			_, err := output(ctx, "", "sh", "-c", copy, "sh", warm, used)
@@ -133,7 +116,7 @@ func (c *repositories) fromStore(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	peer := contestant{command: c.peer(theirs), before: empty(theirs)}
+	peer := contestant{command: c.peer(theirs), before: c.empty(theirs)}
 	ours, others, err := c.race(ctx, contestant{command: command, before: restore(`cp -al "$1" "$2"`), after: c.wantSame(used, theirs)}, peer)
 	if err != nil {
 		return err
@@ -150,8 +133,8 @@ func (c *repositories) fromStore(ctx context.Context) error {
 func (c *repositories) withIngest(ctx context.Context) error {
 	used, theirs := c.path("used"), c.path("theirs")
 	ours, peer, err := c.race(ctx,
-		contestant{command: c.build(used), before: fresh(used, filepath.Join(c.ws, "pungo-out")), after: c.wantAllRun},
-		contestant{command: c.peer(theirs), before: empty(theirs)},
+		contestant{command: c.build(used), before: c.fresh(used, filepath.Join(c.ws, "pungo-out")), after: c.wantAllRun},
+		contestant{command: c.peer(theirs), before: c.empty(theirs)},
 	)
 	if err != nil {
 		return err
@@ -163,7 +146,7 @@ func (c *repositories) withIngest(ctx context.Context) error {
 // oneChanged leaves the packages in other releases than it found them.
 func (c *repositories) oneChanged(ctx context.Context, d distribution) error {
 	used, theirs, rpms := c.path("used"), c.path("theirs"), filepath.Join(c.ws, "rpms")
-	if err := errors.Join(fresh(used)(0), empty(theirs)(0)); err != nil {
+	if err := errors.Join(c.fresh(used)(0), c.empty(theirs)(0)); err != nil {
 		return err
 	}
 	time.Sleep(settled)

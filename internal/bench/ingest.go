@@ -46,7 +46,7 @@ func ingest(ctx context.Context, l *lab) error {
 	}
 	ours := contestant{
 		command: command, inner: true, after: wantFiles(n),
-		before: func(run int) error { return errors.Join(fresh(l.path("cache"))(run), forget(files)) },
+		before: func(run int) error { return errors.Join(l.fresh(l.path("cache"))(run), forget(files)) },
 	}
 	cold := func(int) error { return forget(files) }
 	cat := contestant{command: shell(`exec cat "$@" >/dev/null`, files...), before: cold}
@@ -68,7 +68,7 @@ func ingest(ctx context.Context, l *lab) error {
 	copied := l.path("copied")
 	durable, copying, err := l.race(ctx, ours, contestant{
 		command: shell(`to=$1; shift; cp "$@" "$to" && sync -f "$to"`, append([]string{copied}, files...)...),
-		before:  func(run int) error { return errors.Join(empty(copied)(run), forget(files)) },
+		before:  func(run int) error { return errors.Join(l.empty(copied)(run), forget(files)) },
 	})
 	if err != nil {
 		return err

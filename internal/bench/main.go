@@ -63,6 +63,7 @@ type lab struct {
 	// each; "" for none.
 	profiles string
 	table    *table
+	moved    int // folders that were put out of the way
 }
 
 // size is n at this scale, but at least 10.

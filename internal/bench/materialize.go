@@ -41,8 +41,8 @@ func materializing(ctx context.Context, l *lab) error {
 		return err
 	}
 	a, b, err := l.race(ctx,
-		contestant{command: materialized, before: fresh(ours), after: wantLinks(ours, files)},
-		contestant{command: linked, before: fresh(bare), after: wantLinks(bare, files)},
+		contestant{command: materialized, before: l.fresh(ours), after: wantLinks(ours, files)},
+		contestant{command: linked, before: l.fresh(bare), after: wantLinks(bare, files)},
 	)
 	if err != nil {
 		return err

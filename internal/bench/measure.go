@@ -7,9 +7,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
+	"strconv"
 	"syscall"
 	"time"
 
@@ -158,6 +161,28 @@ func output(ctx context.Context, dir string, command ...string) ([]byte, error) 
 		err = fmt.Errorf("%s: %w", command[0], err)
 	}
 	return stdout, err
+}
+
+// fresh returns what puts folders out of the way before a run, so that it begins with
+// nothing; empty does so too and makes the folder again. They are removed when all is
+// measured: for a minute after, ext4 looks for files that were not deleted of late
+// whenever it makes one.
+func (l *lab) fresh(dirs ...string) func(int) error {
+	return func(int) error {
+		for _, dir := range dirs {
+			l.moved++
+			away := l.path("away", strconv.Itoa(l.moved))
+			err := errors.Join(os.MkdirAll(filepath.Dir(away), 0o777), os.MkdirAll(filepath.Dir(dir), 0o777), os.Rename(dir, away))
+			if err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
+func (l *lab) empty(dir string) func(int) error {
+	return func(run int) error { return errors.Join(l.fresh(dir)(run), os.Mkdir(dir, 0o777)) }
 }
 
 // removeAll removes a folder that may have read-only ones in it.

@@ -208,9 +208,13 @@ func cutsAfter(e *packages.Head, mean uint32) bool {
 }
 
 func (r *repo) frame(ctx context.Context, group []*packages.Head) (cache.Result, error) {
-	call := rules.Call{Tool: "repodata_frame", Args: []string{
-		"--compression", r.Compression, "--checksum", r.Checksum, "--changelog-limit", strconv.Itoa(r.ChangelogLimit),
-	}}
+	call := rules.Call{
+		Tool:   "repodata_frame",
+		Args:   make([]string, 0, 6+5*len(group)),
+		Inputs: make([]cache.Node, 0, len(group)),
+	}
+	call.Args = append(call.Args,
+		"--compression", r.Compression, "--checksum", r.Checksum, "--changelog-limit", strconv.Itoa(r.ChangelogLimit))
 	for _, e := range group {
 		sum, err := r.checksum(ctx, e)
 		if err != nil {
