@@ -10,7 +10,6 @@ import (
 	"hash/crc32"
 	"io"
 	"slices"
-	"sort"
 	"sync"
 	"sync/atomic"
 
@@ -86,12 +85,14 @@ func parseEntry(b []byte) entry {
 // compareTo orders entries as bytes do: by hash, then kind. Eight bytes of a hash
 // tell almost always.
 func (k recordKey) compareTo(other recordKey) int {
-	a, b := binary.BigEndian.Uint64(k.hash[:]), binary.BigEndian.Uint64(other.hash[:])
+	a, b := k.prefix(), other.prefix()
 	if a != b {
 		return cmp.Compare(a, b)
 	}
 	return cmp.Or(bytes.Compare(k.hash[8:], other.hash[8:]), int(k.kind)-int(other.kind))
 }
+
+func (k recordKey) prefix() uint64 { return binary.BigEndian.Uint64(k.hash[:]) }
 
 // packWriter writes a pack: payloads as they come, entries at the end.
 type packWriter struct {
@@ -285,16 +286,33 @@ func (p *pack) bucket(first byte) ([]byte, error) {
 // file.
 func (p *pack) search(key recordKey) (e entry, ok bool, err error) {
 	b, err := p.bucket(key.hash[0])
-	n := len(b) / entrySize
-	i := sort.Search(n, func(i int) bool {
-		at := b[i*entrySize:]
-		return recordKey{[32]byte(at), recordKind(at[32])}.compareTo(key) >= 0
-	})
-	if err != nil || i == n {
+	if err != nil {
 		return entry{}, false, err
 	}
-	e = parseEntry(b[i*entrySize:])
-	return e, e.key == key && p.contains(e), nil
+	want := key.prefix()
+	for i := place(b, want); i < len(b) && binary.BigEndian.Uint64(b[i:]) == want; i += entrySize {
+		if e = parseEntry(b[i : i+entrySize]); e.key == key {
+			return e, p.contains(e), nil
+		}
+	}
+	return entry{}, false, nil
+}
+
+// place returns where in a bucket the first entry is whose hash does not begin with
+// less than want. Hashes are spread evenly, so it is near where it would be if they
+// lay at equal distances.
+func place(bucket []byte, want uint64) int {
+	at := func(i int) uint64 { return binary.BigEndian.Uint64(bucket[i*entrySize:]) }
+	n := len(bucket) / entrySize
+	const rest = 1<<32 - 1 // the first byte is that of the bucket
+	i := int(want >> 24 & rest * uint64(n) >> 32)
+	for i > 0 && at(i-1) >= want {
+		i--
+	}
+	for i < n && at(i) < want {
+		i++
+	}
+	return i * entrySize
 }
 
 func (p *pack) contains(e entry) bool {
