@@ -138,6 +138,10 @@ func (d Digest) Hash() [32]byte { return d.hash }
 // Hex returns the hash as 64 lowercase hex digits.
 func (d Digest) Hex() string { return hex.EncodeToString(d.hash[:]) }
 
+// Shard returns the first two digits of Hex: the name of the folder that what has the
+// digest is in, where there are many.
+func (d Digest) Shard() string { return hex.EncodeToString(d.hash[:1]) }
+
 // IsZero reports whether the digest names nothing.
 func (d Digest) IsZero() bool { return d.fn == 0 }
 

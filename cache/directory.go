@@ -222,7 +222,7 @@ func checkName(name string) error {
 		return fmt.Errorf("name of %d bytes, want 1 to %d", len(name), maxName)
 	case name == "." || name == "..":
 		return fmt.Errorf("name %q leaves its directory", name)
-	case strings.ContainsAny(name, "/\x00") || !utf8.ValidString(name):
+	case strings.IndexByte(name, '/') >= 0 || strings.IndexByte(name, 0) >= 0 || !utf8.ValidString(name):
 		return fmt.Errorf("name %q is not UTF-8 without slash and NUL", name)
 	}
 	return nil

@@ -349,7 +349,13 @@ func importFile(ctx context.Context, c *Cache, path string) (cache.Digest, error
 }
 
 func TestImport(t *testing.T) {
-	c := openTest(t, t.TempDir(), Options{})
+	for _, fn := range []cache.Function{cache.BLAKE3, cache.SHA256} {
+		t.Run(fn.String(), func(t *testing.T) { testImport(t, fn) })
+	}
+}
+
+func testImport(t *testing.T, fn cache.Function) {
+	c := openTest(t, t.TempDir(), Options{Function: fn})
 	for _, size := range []int{0, 1, piece - 1, piece, piece + 1, 3*piece + 5} {
 		content := noiseOf(3, size)
 		path := filepath.Join(t.TempDir(), "file")
@@ -358,7 +364,7 @@ func TestImport(t *testing.T) {
 		}
 		for range 2 {
 			d, err := importFile(t.Context(), c, path)
-			if err != nil || d != cache.BLAKE3.Sum(content) {
+			if err != nil || d != fn.Sum(content) {
 				t.Errorf("%d bytes: got %v, %v", size, d, err)
 			}
 			if b, err := c.Get(t.Context(), d); err != nil || !bytes.Equal(b, content) {

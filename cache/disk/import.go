@@ -17,7 +17,7 @@ func (c *Cache) Import(ctx context.Context, src *os.File) (cache.Digest, error) 
 	}
 	w := c.newWriter()
 	defer w.Abort()
-	w.note = cache.NewNoteWriter()
+	w.note = cache.NewNoteWriter(c.opts.Function)
 	if err := w.copy(ctx, src); err != nil {
 		return cache.Digest{}, err
 	}

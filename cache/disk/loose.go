@@ -199,7 +199,7 @@ func (w *writer) finish(d cache.Digest, err error) error {
 	if err != nil || w.note == nil {
 		return err
 	}
-	n := w.note.Note()
+	n := w.note.Note(d)
 	return w.cache.add(noteKey(d), binary.BigEndian.AppendUint32(n.SHA256[:], n.Head))
 }
 

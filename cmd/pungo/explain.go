@@ -249,7 +249,7 @@ func (x *explainer) note(ctx context.Context, paths map[string]bool, path string
 // with the first two digits of the file's digest, which is how we keep it.
 func unsharded(path string, file cache.Digest) string {
 	shard, rest, below := strings.Cut(path, "/")
-	if below && !file.IsZero() && shard == file.Hex()[:2] {
+	if below && !file.IsZero() && shard == file.Shard() {
 		return rest
 	}
 	return path

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"unicode/utf8"
 
+	"github.com/pungo-build/pungo/cache"
 	"github.com/pungo-build/pungo/rules"
 	"golang.org/x/sys/unix"
 )
@@ -38,6 +39,11 @@ func (s *status) executable() bool { return s.mode&unix.S_IXUSR != 0 }
 type file struct {
 	path string
 	status
+}
+
+// node is the file in a tree, with no name yet.
+func (f *file) node(d cache.Digest) cache.Node {
+	return cache.Node{Kind: cache.FileKind, Digest: d, Executable: f.executable()}
 }
 
 // listing is what a source is on disk.

@@ -20,6 +20,7 @@ import (
 	"path"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -201,20 +202,19 @@ func (w *Workspace) saw(src *rules.Source, l *listing) {
 
 // tree stores the directories of a folder whose files are stored.
 func (w *Workspace) tree(ctx context.Context, src *rules.Source, found *listing, digests []cache.Digest) (cache.Digest, error) {
-	b := w.trees.Builder()
 	prefix := below(src)
-	for i, f := range found.files {
-		at := strings.TrimPrefix(f.path, prefix)
-		if src.Sharded {
-			at = digests[i].Hex()[:2] + "/" + at
-		}
-		n := cache.Node{Kind: cache.FileKind, Digest: digests[i], Executable: f.executable()}
-		if err := b.Add(at, n); err != nil {
+	if src.Sharded {
+		return w.shards(ctx, prefix, found.files, digests)
+	}
+	b := w.trees.Builder()
+	for i := range found.files {
+		f := &found.files[i]
+		if err := b.Add(strings.TrimPrefix(f.path, prefix), f.node(digests[i])); err != nil {
 			return cache.Digest{}, err
 		}
 	}
 	for _, dir := range found.dirs {
-		if src.Sharded || src.Suffix != "" {
+		if src.Suffix != "" {
 			break
 		}
 		n := cache.Node{Kind: cache.DirKind, Digest: w.trees.Empty()}
@@ -223,6 +223,36 @@ func (w *Workspace) tree(ctx context.Context, src *rules.Source, found *listing,
 		}
 	}
 	return b.Build(ctx)
+}
+
+// shards stores files below folders that are named after their digests, see
+// cache.Digest.Shard.
+func (w *Workspace) shards(ctx context.Context, prefix string, files []file, digests []cache.Digest) (cache.Digest, error) {
+	var members [256][]int
+	for i, d := range digests {
+		first := d.Hash()[0]
+		members[first] = append(members[first], i)
+	}
+	dirs := make(cache.Directory, len(members))
+	err := w.crew.Each(ctx, len(members), func(ctx context.Context, shard int) (err error) {
+		if len(members[shard]) == 0 {
+			return nil
+		}
+		b := w.trees.Builder()
+		for _, i := range members[shard] {
+			if err := b.Add(strings.TrimPrefix(files[i].path, prefix), files[i].node(digests[i])); err != nil {
+				return err
+			}
+		}
+		n := cache.Node{Name: digests[members[shard][0]].Shard(), Kind: cache.DirKind}
+		n.Digest, err = b.Build(ctx)
+		dirs[shard] = n
+		return err
+	})
+	if err != nil {
+		return cache.Digest{}, err
+	}
+	return w.trees.Write(ctx, slices.DeleteFunc(dirs, func(n cache.Node) bool { return n.Name == "" }))
 }
 
 // below returns what the paths of all files in a folder begin with.

@@ -11,7 +11,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"hash/fnv"
-	"path"
 	"strconv"
 
 	"github.com/pungo-build/pungo/cache"
@@ -68,12 +67,7 @@ func run(ctx context.Context, j *rules.Job) error {
 	if err := r.load(ctx); err != nil {
 		return err
 	}
-	for _, e := range r.entries {
-		if err := r.tree.Add(r.href(e), e.Node()); err != nil {
-			return err
-		}
-	}
-	if err := r.addRepodata(ctx); err != nil {
+	if err := r.fill(ctx); err != nil {
 		return err
 	}
 	root, err := r.tree.Build(ctx)
@@ -113,10 +107,30 @@ func parseCompression(name string) (repodata.Compression, error) {
 
 // href is where the package is in the repository.
 func (r *repo) href(e *packages.Head) string {
-	if !r.Hashed {
-		return path.Join(r.PackagesDir, e.File)
+	if r.PackagesDir == "" {
+		return r.place(e)
 	}
-	return path.Join(r.PackagesDir, packages.Letter(e.File), e.File)
+	return r.PackagesDir + "/" + r.place(e)
+}
+
+// place is where the package is in the folder of packages.
+func (r *repo) place(e *packages.Head) string {
+	if r.Hashed {
+		return packages.Letter(e.File) + "/" + e.File
+	}
+	return e.File
+}
+
+// packages returns the folder of packages.
+func (r *repo) packages(ctx context.Context) (cache.Node, error) {
+	b := r.Trees.Builder()
+	for _, e := range r.entries {
+		if err := b.Add(r.place(e), e.Node()); err != nil {
+			return cache.Node{}, err
+		}
+	}
+	root, err := b.Build(ctx)
+	return cache.Node{Kind: cache.DirKind, Digest: root}, err
 }
 
 // documents are the three files with one element per package. A frame of one has the
@@ -133,7 +147,8 @@ var documents = [...]struct {
 
 const textSuffix = "-text"
 
-func (r *repo) addRepodata(ctx context.Context) error {
+// fill adds the packages to the tree, and their metadata.
+func (r *repo) fill(ctx context.Context) error {
 	groups := split(r.entries)
 	frames, err := r.frames(ctx, groups)
 	if err != nil {
@@ -141,13 +156,22 @@ func (r *repo) addRepodata(ctx context.Context) error {
 	}
 	spans := spansOf(groups, frames)
 	records := make([]repodata.Record, len(documents))
-	nodes := make([]cache.Node, len(documents))
-	err = r.Each(ctx, len(documents), func(ctx context.Context, i int) (err error) {
+	nodes := make([]cache.Node, len(documents)+1)
+	err = r.Each(ctx, len(nodes), func(ctx context.Context, i int) (err error) {
+		if i == len(documents) {
+			nodes[i], err = r.packages(ctx)
+			return err
+		}
 		records[i], nodes[i], err = r.join(ctx, i, spans)
 		return err
 	})
 	if err != nil {
 		return err
+	}
+	if len(r.entries) > 0 { // no folder of no packages
+		if err := r.tree.Add(r.PackagesDir, nodes[len(documents)]); err != nil {
+			return err
+		}
 	}
 	for i, rec := range records {
 		if err := r.tree.Add(rec.Location, nodes[i]); err != nil {

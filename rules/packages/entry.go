@@ -58,7 +58,7 @@ func (id *Ident) ident() *Ident { return id }
 type identified interface{ ident() *Ident }
 
 // Shard is the name of the folder the package is in: two hex digits.
-func (id *Ident) Shard() string { return id.Digest.Hex()[:2] }
+func (id *Ident) Shard() string { return id.Digest.Shard() }
 
 // Letter is the name of the folder that a repository with hashed directories
 // has a file in: its first letter in lower case, as in Pungi.

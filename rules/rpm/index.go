@@ -113,10 +113,8 @@ func locate(ctx context.Context, trees *cache.Trees, root cache.Digest, err erro
 // unsharded is the path of a file in the folder it came from: shards are how
 // folders are kept, and nothing that people know.
 func unsharded(path string, n cache.Node) string {
-	return strings.TrimPrefix(path, shardName(n)+"/")
+	return strings.TrimPrefix(path, n.Digest.Shard()+"/")
 }
-
-func shardName(n cache.Node) string { return n.Digest.Hex()[:2] }
 
 // shardsOf returns the files of a folder by the first two digits of their
 // digests, a folder each. That is how the workspace shards, so of its folders
@@ -145,7 +143,7 @@ func shardsOf(ctx context.Context, j *rules.Job, root cache.Digest) ([]cache.Dig
 		if whole[i] {
 			err = add(top.Name, top.Name, top)
 		} else {
-			err = walkNode(ctx, j.Trees, top, func(path string, n cache.Node) error { return add(shardName(n), path, n) })
+			err = walkNode(ctx, j.Trees, top, func(path string, n cache.Node) error { return add(n.Digest.Shard(), path, n) })
 		}
 		if err != nil {
 			return nil, err

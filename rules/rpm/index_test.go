@@ -46,14 +46,14 @@ func TestHeaderOfDamagedBlob(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := cache.NewNoteWriter()
+	w := cache.NewNoteWriter(cache.BLAKE3)
 	w.Write(b.Bytes())
 	pkg, err := format.Read(bytes.NewReader(b.Bytes()), int64(b.Len()))
 	if err != nil {
 		t.Fatal(err)
 	}
 	for at := range int(pkg.HeaderEnd) {
-		store := cache.Verified(&damaged{m, w.Note(), blob, at})
+		store := cache.Verified(&damaged{m, w.Note(blob), blob, at})
 		j := &rules.Job{
 			Args:   []string{"--rpm", "rpm", "--output", "header"},
 			Trees:  cache.NewTrees(store),

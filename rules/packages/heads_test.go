@@ -1,0 +1,38 @@
+package packages_test
+
+import (
+	"testing"
+
+	"github.com/pungo-build/pungo/cache"
+	"github.com/pungo-build/pungo/rules/packages"
+)
+
+// TestLoadHeads: heads say what entries say, in the same order.
+func TestLoadHeads(t *testing.T) {
+	trees := newTrees()
+	var all []*packages.Entry
+	for _, release := range []string{"1", "2", "3"} {
+		p := bash()
+		p.Release = release
+		all = append(all, entry(t, trees, p, release))
+	}
+	set, err := packages.Write(t.Context(), trees, all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	j := newJob(t, trees, map[string]cache.Digest{"set": set.Digest, "again": set.Digest})
+	entries, err := packages.LoadAll(t.Context(), j, []string{"set"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	heads, err := packages.LoadAllHeads(t.Context(), j, []string{"set", "again"})
+	if err != nil || len(heads) != len(all) {
+		t.Fatalf("%d heads, %v, want %d", len(heads), err, len(all))
+	}
+	for i, e := range entries {
+		want := packages.Head{Ident: e.Ident, Name: e.Name, BuildTime: e.BuildTime}
+		if *heads[i] != want || heads[i].Node() != e.Node() {
+			t.Errorf("head %+v, want %+v", *heads[i], want)
+		}
+	}
+}
