@@ -3,7 +3,7 @@
 // Go collects whenever the heap has doubled, from 4 MB on. A build that keeps 20 MB
 // and goes through a gigabyte of records collects 40 times, which is a tenth of its
 // time; one that keeps 250 MB takes 590 MB of the machine. So here a small heap grows
-// to a floor before it is collected, and a large one by half.
+// to a floor before it is collected, and a large one by two fifths.
 package heap
 
 import (
@@ -16,7 +16,7 @@ import (
 type Bounds struct {
 	// Floor is how far the heap grows before it is collected.
 	Floor uint64
-	// Ceiling is where it stops to double, and grows by half of what it keeps.
+	// Ceiling is where it stops to double, and grows by two fifths of what it keeps.
 	Ceiling uint64
 }
 
@@ -52,4 +52,4 @@ func (b Bounds) growth(live uint64) int {
 
 // limit is what the process should not take more than: then Go collects early, and
 // returns what it does not use.
-func (b Bounds) limit(live uint64) int64 { return int64(max(b.Ceiling, live+live/2)) }
+func (b Bounds) limit(live uint64) int64 { return int64(max(b.Ceiling, live+live*2/5)) }

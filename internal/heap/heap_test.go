@@ -20,7 +20,7 @@ func TestBounds(t *testing.T) {
 		{"small", 24 << 20, 300, 300 << 20},
 		{"half of the floor", 48 << 20, 100, 300 << 20},
 		{"more than the floor", 150 << 20, 100, 300 << 20},
-		{"large", 1 << 30, 100, 3 << 29},
+		{"large", 1000 << 20, 100, 1400 << 20},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
