@@ -96,18 +96,26 @@ type Note struct {
 	// SHA256 of the blob: repositories state it of every package, and one reading
 	// yields both.
 	SHA256 [sha256.Size]byte
-	// Head is the CRC-32C of the first HeadSize bytes, or of all if there are fewer. It
-	// tells whether these are as they came in, for who does not read the rest.
-	Head uint32
+	// Head has the CRC-32C of each HeadChunk bytes of the first HeadSize, or of all if
+	// there are fewer. It tells whether these are as they came in, for who does not
+	// read the rest.
+	Head []uint32
 }
 
-// HeadSize is how much of a blob Note.Head is of.
-const HeadSize = 256 << 10
+// HeadSize is how much of a blob Note.Head is of, and HeadChunk how much each of its
+// checksums.
+const (
+	HeadSize  = 64 * HeadChunk
+	HeadChunk = 256 << 10
+)
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// ChecksumHead computes Note.Head of the bytes it is of, in pieces: begin with 0.
-func ChecksumHead(sum uint32, piece []byte) uint32 { return crc32.Update(sum, castagnoli, piece) }
+// Vouches reports whether a chunk of the head is as it came in: the bytes from
+// n*HeadChunk on, HeadChunk of them or up to the end of the blob.
+func (n *Note) Vouches(chunk int, b []byte) bool {
+	return chunk < len(n.Head) && n.Head[chunk] == crc32.Checksum(b, castagnoli)
+}
 
 // Noter is a Store that took notes of blobs.
 type Noter interface {
@@ -138,8 +146,8 @@ func Noted(ctx context.Context, s Store, d Digest) (n Note, err error) {
 // NoteWriter takes a note of what is written to it.
 type NoteWriter struct {
 	sum  hash.Hash // nil, if the digest will tell
-	head uint32
-	n    int64
+	head []uint32
+	n    int // bytes written, HeadSize at most
 }
 
 // NewNoteWriter returns a NoteWriter of nothing yet, for a blob with digests of fn.
@@ -152,10 +160,16 @@ func NewNoteWriter(fn Function) *NoteWriter {
 
 // Write implements io.Writer. It never fails.
 func (w *NoteWriter) Write(p []byte) (int, error) {
-	if rest := HeadSize - w.n; rest > 0 {
-		w.head = ChecksumHead(w.head, p[:min(int64(len(p)), rest)])
+	for head := p[:min(len(p), HeadSize-w.n)]; len(head) > 0; {
+		if w.n%HeadChunk == 0 {
+			w.head = append(w.head, 0)
+		}
+		last := &w.head[len(w.head)-1]
+		n := min(len(head), HeadChunk-w.n%HeadChunk)
+		*last = crc32.Update(*last, castagnoli, head[:n])
+		head = head[n:]
+		w.n += n
 	}
-	w.n += int64(len(p))
 	if w.sum == nil {
 		return len(p), nil
 	}

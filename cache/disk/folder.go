@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -203,6 +204,12 @@ func randomName() string {
 	var b [8]byte
 	rand.Read(b[:]) // never fails
 	return hex.EncodeToString(b[:])
+}
+
+func (t *temp) startWriteback() {
+	if f, ok := t.file.(*os.File); ok {
+		startWriteback(f)
+	}
 }
 
 // persistence says whether an installed file survives a crash of the machine.

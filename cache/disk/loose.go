@@ -188,19 +188,24 @@ func (w *writer) Commit() (cache.Digest, error) {
 	if w.emit(w.piece[:w.n]); w.err != nil {
 		return cache.Digest{}, w.err
 	}
+	w.temp.startWriteback()
 	d := w.hasher.Digest()
 	return d, w.finish(d, w.cache.explain(w.cache.install(w.temp, d)))
 }
 
 // finish keeps the note of a blob that was stored, unless err says that it was not:
 //
-//	SHA-256 32 | CRC-32C of the head 4, big endian
+//	SHA-256 32 | CRC-32C of each chunk of the head 4, big endian
 func (w *writer) finish(d cache.Digest, err error) error {
 	if err != nil || w.note == nil {
 		return err
 	}
 	n := w.note.Note(d)
-	return w.cache.add(noteKey(d), binary.BigEndian.AppendUint32(n.SHA256[:], n.Head))
+	record := n.SHA256[:]
+	for _, sum := range n.Head {
+		record = binary.BigEndian.AppendUint32(record, sum)
+	}
+	return w.cache.add(noteKey(d), record)
 }
 
 // Noted implements cache.Noter: there are notes of what came by Import.
@@ -209,11 +214,12 @@ func (c *Cache) Noted(ctx context.Context, d cache.Digest) (n cache.Note, ok boo
 		return n, false
 	}
 	b, err := c.find(noteKey(d))
-	if err != nil || len(b) != len(n.SHA256)+4 {
+	if err != nil || len(b) < len(n.SHA256) {
 		return n, false
 	}
-	copy(n.SHA256[:], b)
-	n.Head = binary.BigEndian.Uint32(b[len(n.SHA256):])
+	for b := b[copy(n.SHA256[:], b):]; len(b) >= 4; b = b[4:] {
+		n.Head = append(n.Head, binary.BigEndian.Uint32(b))
+	}
 	return n, true
 }
 

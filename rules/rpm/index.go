@@ -307,33 +307,52 @@ func header(ctx context.Context, j *rules.Job) error {
 	return j.Write(ctx, p.Output, packages.EncodeHeader(pkg, note.SHA256))
 }
 
-var heads = sync.Pool{New: func() any { return new([cache.HeadSize]byte) }}
-
-// open opens a package file. It reads the head, and reports whether the note tells
-// that it is sound, and nothing else was looked at.
+// open opens a package file. It reports whether the note vouches for all that was
+// looked at.
 func open(f cache.File, note cache.Note) (pkg *format.Package, v *format.Verifier, sound bool, err error) {
-	buffer := heads.Get().(*[cache.HeadSize]byte)
-	defer heads.Put(buffer)
-	h := &head{File: f, bytes: buffer[:min(f.Size(), cache.HeadSize)]}
-	if _, err := f.ReadAt(h.bytes, 0); err != nil && err != io.EOF {
-		return nil, nil, false, err
-	}
+	buffer := heads.Get().(*[]byte)
+	h := &head{File: f, note: note, bytes: (*buffer)[:0], sound: true}
 	pkg, v, err = format.Open(h, f.Size())
-	return pkg, v, cache.ChecksumHead(0, h.bytes) == note.Head && !h.left, err
+	*buffer = h.bytes
+	heads.Put(buffer)
+	return pkg, v, h.sound, err
 }
 
-// head is a file whose first bytes are at hand.
+// heads are buffers for the heads of files, as large as one was needed.
+var heads = sync.Pool{New: func() any { return new([]byte) }}
+
+// head is a file whose first bytes are at hand, chunk by chunk as they are asked for.
 type head struct {
 	cache.File
+	note  cache.Note
 	bytes []byte
-	left  bool // somebody wanted more
+	sound bool // the note vouches for all that was read
 }
 
 // ReadAt implements io.ReaderAt.
 func (h *head) ReadAt(p []byte, at int64) (int, error) {
-	if at+int64(len(p)) <= int64(len(h.bytes)) {
+	end := at + int64(len(p))
+	for int64(len(h.bytes)) < end && len(h.bytes) < cache.HeadSize && int64(len(h.bytes)) < h.Size() {
+		if err := h.more(); err != nil {
+			return 0, err
+		}
+	}
+	if end <= int64(len(h.bytes)) {
 		return copy(p, h.bytes[at:]), nil
 	}
-	h.left = true
+	h.sound = false
 	return h.File.ReadAt(p, at)
+}
+
+// more reads the next chunk.
+func (h *head) more() error {
+	from := len(h.bytes)
+	n := int(min(h.Size()-int64(from), cache.HeadChunk))
+	h.bytes = slices.Grow(h.bytes, n)[:from+n]
+	if _, err := h.File.ReadAt(h.bytes[from:], int64(from)); err != nil && err != io.EOF {
+		h.bytes = h.bytes[:from]
+		return err
+	}
+	h.sound = h.sound && h.note.Vouches(from/cache.HeadChunk, h.bytes[from:])
+	return nil
 }
