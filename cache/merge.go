@@ -6,8 +6,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-
-	"github.com/pungo-build/pungo/internal/crew"
 )
 
 // Collision is the error that two trees hold different things at one path.
@@ -271,24 +269,22 @@ func (dir *builderDir) add(path string, n Node) error {
 // Build writes the tree and returns it. The builder can be added to and built
 // again.
 func (b *Builder) Build(ctx context.Context) (Digest, error) {
-	return b.trees.build(ctx, crew.New(0), "", &b.root, 0)
+	return b.trees.build(ctx, "", &b.root, 0)
 }
 
-func (t *Trees) build(ctx context.Context, c crew.Crew, at string, dir *builderDir, depth int) (Digest, error) {
+func (t *Trees) build(ctx context.Context, at string, dir *builderDir, depth int) (Digest, error) {
 	if len(dir.nodes) == 0 && len(dir.dirs) == 0 && len(dir.trees) > 0 {
 		return t.mergeRoots(ctx, at, dir.trees, depth)
 	}
-	names := slices.Sorted(maps.Keys(dir.dirs))
-	dirs := make(Directory, len(names))
-	err := c.Each(ctx, len(names), func(ctx context.Context, i int) error {
-		d, err := t.build(ctx, c, join(at, names[i]), dir.dirs[names[i]], depth+1)
-		dirs[i] = Node{Name: names[i], Kind: DirKind, Digest: d}
-		return err
-	})
-	if err != nil {
-		return Digest{}, err
+	nodes := make(Directory, 0, len(dir.nodes)+len(dir.dirs))
+	nodes = append(nodes, dir.nodes...)
+	for _, name := range slices.Sorted(maps.Keys(dir.dirs)) {
+		d, err := t.build(ctx, join(at, name), dir.dirs[name], depth+1)
+		if err != nil {
+			return Digest{}, err
+		}
+		nodes = append(nodes, Node{Name: name, Kind: DirKind, Digest: d})
 	}
-	nodes := slices.Concat(dir.nodes, dirs)
 	for _, root := range distinct(dir.trees) {
 		tree, err := t.Read(ctx, root)
 		if err != nil {
