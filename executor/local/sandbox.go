@@ -28,7 +28,7 @@ const inside = "/pungo"
 
 // sandboxVersion is part of every key. It is raised when programs see something
 // else in a sandbox.
-const sandboxVersion = 1
+const sandboxVersion = 2
 
 // system are the folders and files of the machine that a sandbox shows, as far as
 // they exist: programs, libraries, and how the linker finds them. Symbolic links
