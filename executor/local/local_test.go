@@ -191,8 +191,8 @@ func TestFingerprint(t *testing.T) {
 		packages      []string
 		want          string // a regular expression
 	}{
-		{"program", "sha256sum", nil, `^blake3:[0-9a-f]{64}/\d+ in sandbox 1, umask 0022$`},
-		{"packages", "sha256sum", []string{"no-such-package", "coreutils", "coreutils"}, `^blake3:[0-9a-f]{64}/\d+ coreutils=\S+ no-such-package= in sandbox 1, umask 0022$`},
+		{"program", "sha256sum", nil, `^blake3:[0-9a-f]{64}/\d+ in sandbox 2, umask 0022$`},
+		{"packages", "sha256sum", []string{"no-such-package", "coreutils", "coreutils"}, `^blake3:[0-9a-f]{64}/\d+ coreutils=\S+ no-such-package= in sandbox 2, umask 0022$`},
 		{"absolute", "/usr/bin/env", nil, `^blake3:`},
 		{"absolute, old folder", "/bin/env", nil, `^blake3:`},
 		{"not in the sandbox", "/etc/passwd", nil, `^program "/etc/passwd" is not installed$`},
@@ -223,7 +223,7 @@ func TestFingerprintTellsThePlace(t *testing.T) {
 		options    Options
 		want       string
 	}{
-		{"sandbox", bubblewrap, Options{}, " in sandbox 1, umask 0022"},
+		{"sandbox", bubblewrap, Options{}, " in sandbox 2, umask 0022"},
 		{"not wanted", bubblewrap, Options{NoSandbox: true}, plain},
 		{"not installed", "/usr/bin/no-such-bwrap", Options{}, plain},
 		{"not permitted", "/usr/bin/false", Options{}, plain},
