@@ -121,6 +121,8 @@ func (n *Note) Vouches(chunk int, b []byte) bool {
 type Noter interface {
 	// Noted returns the note of a blob, or false if none was taken.
 	Noted(ctx context.Context, d Digest) (n Note, ok bool)
+	// TakeNote keeps the note of a blob, by who read it while he stored it.
+	TakeNote(ctx context.Context, d Digest, n Note) error
 }
 
 // Noted returns the note of a blob: that of the store, or one of a blob that it reads

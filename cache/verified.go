@@ -68,6 +68,14 @@ func (v *verified) Noted(ctx context.Context, d Digest) (Note, bool) {
 	return Note{}, false
 }
 
+// TakeNote implements Noter: as the store below does.
+func (v *verified) TakeNote(ctx context.Context, d Digest, n Note) error {
+	if below, ok := v.Store.(Noter); ok {
+		return below.TakeNote(ctx, d, n)
+	}
+	return nil
+}
+
 // verifiedFile hashes what Read and WriteTo give, in order. ReadAt does not
 // touch the position of either.
 type verifiedFile struct {

@@ -35,6 +35,8 @@ type Options struct {
 	Store   cache.Store
 	Actions cache.ActionCache // need not be Complete: a Build sees to that itself
 	Sources Sources
+	// Downloads brings what tools ask for by its checksum; nil: nothing.
+	Downloads Downloader
 	// Strategies run host programs: the first that can run one does.
 	Strategies []Strategy
 	Sink       rules.Sink
@@ -56,6 +58,11 @@ type Options struct {
 type Sources interface {
 	// Resolve returns the file or folder, which is in the store then.
 	Resolve(ctx context.Context, s *rules.Source) (cache.Node, error)
+}
+
+// Downloader brings files of repositories into the store.
+type Downloader interface {
+	Download(ctx context.Context, d rules.Download) (cache.Digest, error)
 }
 
 // Forgetter is a Sources that remembers, and can be told that what it remembers

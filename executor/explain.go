@@ -101,7 +101,7 @@ func origin(f *rules.Artifact) string {
 	case f.Producer != nil:
 		return f.Producer.String()
 	case f.Source != nil:
-		return f.Source.Path
+		return f.Source.Name()
 	}
 	return ""
 }

@@ -77,6 +77,14 @@ func (h *host) Call(ctx context.Context, c rules.Call) (cache.Result, error) {
 	return r, err
 }
 
+// Download implements rules.Host.
+func (h *host) Download(ctx context.Context, d rules.Download) (cache.Digest, error) {
+	if h.b.opts.Downloads == nil {
+		return cache.Digest{}, fmt.Errorf("%s of %s: nobody downloads here", d.Href, d.Repository)
+	}
+	return h.b.opts.Downloads.Download(ctx, d)
+}
+
 // run runs a nested action, records its result and tells so.
 func (h *host) run(ctx context.Context, t *rules.Tool, key cache.Digest, job func(*host) (cache.Result, error)) (cache.Result, error) {
 	begin := h.b.opts.Now()

@@ -46,7 +46,7 @@ func (b *Build) source(ctx context.Context, f *rules.Artifact) (cache.Node, erro
 		return n, nil
 	}
 	if b.opts.Sources == nil {
-		return cache.Node{}, fmt.Errorf("%q: a file of the workspace, which is not at hand", f.Source.Path)
+		return cache.Node{}, fmt.Errorf("%s: a source, and nobody has any", f.Source)
 	}
 	n, err := b.sources.resolving.do(ctx, *f.Source, func(ctx context.Context) (cache.Node, error) {
 		n, err := b.opts.Sources.Resolve(ctx, f.Source)
@@ -56,7 +56,7 @@ func (b *Build) source(ctx context.Context, f *rules.Artifact) (cache.Node, erro
 		return n, err
 	})
 	if err == nil && n.Kind != f.Kind {
-		err = fmt.Errorf("%q: %s, want %s", f.Source.Path, kindName(n.Kind), kindName(f.Kind))
+		err = fmt.Errorf("%s: %s, want %s", f.Source, kindName(n.Kind), kindName(f.Kind))
 	}
 	return n, err
 }

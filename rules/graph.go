@@ -11,6 +11,8 @@
 package rules
 
 import (
+	"cmp"
+	"strconv"
 	"strings"
 	"time"
 
@@ -31,6 +33,22 @@ type Graph struct {
 	Digest cache.Digest
 	// Files that were evaluated, relative to the root, sorted.
 	Files []string
+	// Repositories that sources name, sorted by name.
+	Repositories []*Repository
+}
+
+// Repository is an RPM repository somewhere else. Which of its states counts is pinned
+// in the lock (see executor/remote), so where it is enters no key.
+type Repository struct {
+	Name string // the instance that declares it: "//:base@x86_64"
+	Arch string // of that instance, "" if it has none
+	// BaseURLs are places of the same content, in the order in which they are asked:
+	// URLs of scheme http, https or file, without a slash at the end, or folders,
+	// absolute or relative to the root.
+	BaseURLs []string
+	// Mirrorlist is the URL of a list of more base URLs, a line each; Metalink that of
+	// one in XML, which also tells what repomd.xml is; or "".
+	Mirrorlist, Metalink string
 }
 
 // Compose is the identity of what is composed, from compose().
@@ -115,15 +133,29 @@ type Artifact struct {
 	Source *Source
 }
 
-// Source is a file or folder of the workspace.
+// Source is a file or folder of the workspace, or the metadata of a repository.
 type Source struct {
 	Path string // relative to the root, with slashes
+	// Repository is the name of a Repository of the graph, "" for the workspace. The
+	// source is a folder then: repomd.xml, and the files that it lists by their type,
+	// such as primary.xml.gz.
+	Repository string `json:",omitempty"`
 	// Suffix selects files of a folder: ".rpm"; "" takes all.
 	Suffix string
 	// Sharded folders are not seen as they are on disk, which may hold 60,000
 	// entries side by side, but as <first two hex digits of the content's hash>/<path>:
 	// one changed file changes one small Directory.
 	Sharded bool
+}
+
+// Name is the path, or the name of the repository.
+func (s *Source) Name() string { return cmp.Or(s.Repository, s.Path) }
+
+func (s *Source) String() string {
+	if s.Repository != "" {
+		return "repository " + s.Repository
+	}
+	return strconv.Quote(s.Path)
 }
 
 // StateDir is the name of the folder that marks its folder as the output of builds.

@@ -37,8 +37,19 @@ type Call struct {
 	Inputs []cache.Node
 }
 
+// Download is a file of a repository, known by its checksum.
+type Download struct {
+	Repository string // name of a Repository of the graph
+	Href       string // path in the repository
+	SHA256     [32]byte
+	Size       int64
+}
+
 // Host is what an executor does for a running tool.
 type Host interface {
+	// Download returns a file that has the checksum. What else d says of where it is
+	// enters no key.
+	Download(ctx context.Context, d Download) (cache.Digest, error)
 	// Call returns the result of a nested action, from the cache or by running it.
 	Call(ctx context.Context, c Call) (cache.Result, error)
 	// Decoded returns what decode made of the blob d. The value is kept in memory

@@ -150,6 +150,15 @@ var functionDocs = []RuleDoc{
 		},
 	},
 	{
+		Name: "ctx.actions.repository", Kind: "function",
+		Doc: "Returns the metadata of an RPM repository, as a folder: repomd.xml, and the files that it lists, named after their types. " +
+			"Which state of the repository it is, is pinned in compose.lock under the name of the instance. An instance has one repository at most.",
+		Attrs: []AttrDoc{
+			{Name: "baseurl", Type: "list of strings", Default: "[]", Doc: "Places of the repository, all with the same content, in the order in which they are asked: URLs of scheme http, https or file, or folders, absolute or below the root."},
+			{Name: "mirrorlist", Type: "string", Default: `""`, Doc: "URL of a list of more places, a line each. It is asked when something has to be downloaded."},
+			{Name: "metalink", Type: "string", Default: `""`, Doc: "URL of a metalink file, which lists more places, and the checksum of repomd.xml by which those that lag behind are known."},
+		},
+	}, {
 		Name: "ctx.actions.merge", Kind: "function",
 		Doc: "Adds an action that makes one folder of several. Folders of one path merge; files of one path have to be equal.",
 		Attrs: []AttrDoc{

@@ -37,6 +37,9 @@ func (a *analysis) context(i *instance) (starlark.Value, error) {
 		"run":               i.runProgram,
 		"write":             i.write,
 		"merge":             i.merge,
+		"repository": func(_ *starlark.Thread, b *starlark.Builtin, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
+			return a.repository(i, b, args, kwargs)
+		},
 	})
 	deliver := starlark.NewBuiltin("ctx.deliver", func(_ *starlark.Thread, b *starlark.Builtin, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
 		return starlark.None, a.deliver(i, b, args, kwargs)

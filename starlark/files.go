@@ -4,8 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/url"
 	"path"
 	"strings"
+
+	"go.starlark.net/starlark"
 
 	"github.com/pungo-build/pungo/cache"
 	"github.com/pungo-build/pungo/rules"
@@ -64,6 +67,81 @@ func (a *analysis) workspaceFile(pkg, name string, attr *attribute) (*file, erro
 	f := &file{&rules.Artifact{Name: name, Kind: kind, Source: &source}}
 	a.files[source] = f
 	return f, nil
+}
+
+// repository is ctx.actions.repository(baseurl, mirrorlist, metalink): the metadata of an
+// RPM repository.
+func (a *analysis) repository(i *instance, b *starlark.Builtin, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
+	r := &rules.Repository{Name: i.Instance.String(), Arch: i.Cell.Arch}
+	var urls *starlark.List
+	if err := unpack(b, args, kwargs, &urls, &r.Mirrorlist, &r.Metalink); err != nil {
+		return nil, err
+	}
+	if err := fillPlaces(r, urls); err != nil {
+		return nil, inCall(b, err)
+	}
+	source := rules.Source{Repository: r.Name}
+	if a.files[source] != nil {
+		return nil, fmt.Errorf("%s: %s has a repository already", b.Name(), i.Instance)
+	}
+	a.graph.Repositories = append(a.graph.Repositories, r)
+	f := &file{&rules.Artifact{Name: "repodata", Kind: cache.DirKind, Source: &source}}
+	a.files[source] = f
+	return f, nil
+}
+
+// fillPlaces checks where a repository is said to be.
+func fillPlaces(r *rules.Repository, urls *starlark.List) error {
+	if urls != nil {
+		for v := range urls.Elements() {
+			text, ok := starlark.AsString(v)
+			if !ok {
+				return got(v, "string")
+			}
+			base, err := baseURL(text)
+			if err != nil {
+				return err
+			}
+			r.BaseURLs = append(r.BaseURLs, base)
+		}
+	}
+	for _, list := range []string{r.Mirrorlist, r.Metalink} {
+		if list == "" {
+			continue
+		}
+		if u, err := url.Parse(list); err != nil || u.Scheme != "http" && u.Scheme != "https" && u.Scheme != "file" {
+			return fmt.Errorf("%q is not a URL of scheme http, https or file", list)
+		}
+	}
+	if len(r.BaseURLs) == 0 && r.Mirrorlist == "" && r.Metalink == "" {
+		return errors.New("no place: want baseurl, mirrorlist or metalink")
+	}
+	return nil
+}
+
+// baseURL checks a base URL, and returns it without the slash at its end. What has no
+// scheme is a folder.
+func baseURL(text string) (string, error) {
+	scheme, _, ok := strings.Cut(text, "://")
+	if !ok {
+		dir := path.Clean(text)
+		if text == "" || strings.ContainsAny(text, "\x00\n") || !path.IsAbs(dir) && !fs.ValidPath(dir) {
+			return "", fmt.Errorf("%q is neither a URL nor a folder, absolute or below the root", text)
+		}
+		return dir, nil
+	}
+	u, err := url.Parse(text)
+	switch {
+	case err != nil || strings.ContainsAny(text, " \t\n$"):
+		return "", fmt.Errorf("%q is not a URL", text)
+	case scheme != "http" && scheme != "https" && scheme != "file":
+		return "", fmt.Errorf("%q: scheme %q is not known, want http, https or file", text, scheme)
+	case scheme != "file" && u.Host == "" || scheme == "file" && (u.Host != "" || u.Path == ""):
+		return "", fmt.Errorf("%q is not a URL", text)
+	case u.RawQuery != "" || u.Fragment != "":
+		return "", fmt.Errorf("%q: want a base URL, to which paths can be added", text)
+	}
+	return strings.TrimRight(text, "/"), nil
 }
 
 // noFile says what is wrong with a path, and which similar one there is.

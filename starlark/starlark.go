@@ -20,6 +20,8 @@ import (
 	"fmt"
 	"io/fs"
 	"runtime/debug"
+	"slices"
+	"strings"
 
 	"github.com/pungo-build/pungo/cache"
 	"github.com/pungo-build/pungo/rules"
@@ -97,6 +99,7 @@ func evaluate(ctx context.Context, workspace fs.FS, options Options) (*rules.Gra
 			return nil, err
 		}
 	}
+	slices.SortFunc(a.graph.Repositories, func(a, b *rules.Repository) int { return strings.Compare(a.Name, b.Name) })
 	a.graph.Digest, a.graph.Files = l.digest()
 	return a.graph, nil
 }

@@ -193,22 +193,35 @@ func (w *writer) Commit() (cache.Digest, error) {
 	return d, w.finish(d, w.cache.explain(w.cache.install(w.temp, d)))
 }
 
-// finish keeps the note of a blob that was stored, unless err says that it was not:
-//
-//	SHA-256 32 | CRC-32C of each chunk of the head 4, big endian
+// finish keeps the note of a blob that was stored, unless err says that it was not.
 func (w *writer) finish(d cache.Digest, err error) error {
 	if err != nil || w.note == nil {
 		return err
 	}
-	n := w.note.Note(d)
+	return w.cache.addNote(d, w.note.Note(d))
+}
+
+// TakeNote implements cache.Noter.
+func (c *Cache) TakeNote(ctx context.Context, d cache.Digest, n cache.Note) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return c.addNote(d, n)
+}
+
+// addNote keeps a note:
+//
+//	SHA-256 32 | CRC-32C of each chunk of the head 4, big endian
+func (c *Cache) addNote(d cache.Digest, n cache.Note) error {
 	record := n.SHA256[:]
 	for _, sum := range n.Head {
 		record = binary.BigEndian.AppendUint32(record, sum)
 	}
-	return w.cache.add(noteKey(d), record)
+	return c.add(noteKey(d), record)
 }
 
-// Noted implements cache.Noter: there are notes of what came by Import.
+// Noted implements cache.Noter: there are notes of what came by Import, and of what
+// somebody took one.
 func (c *Cache) Noted(ctx context.Context, d cache.Digest) (n cache.Note, ok bool) {
 	if ctx.Err() != nil || d.Function() != c.opts.Function {
 		return n, false

@@ -15,6 +15,7 @@ import (
 	"github.com/pungo-build/pungo/cache/materialize"
 	"github.com/pungo-build/pungo/cmd/pungo/output"
 	"github.com/pungo-build/pungo/executor"
+	"github.com/pungo-build/pungo/executor/remote"
 	"github.com/pungo-build/pungo/rules"
 )
 
@@ -25,6 +26,7 @@ type buildCmd struct {
 	identityFlags
 	targetArgs
 
+	Locked      bool   `help:"Pin nothing: a repository that compose.lock does not pin is an error."`
 	KeepGoing   bool   `help:"After a failure, go on with what does not depend on it." short:"k"`
 	New         bool   `help:"Make a new compose even if nothing has changed."`
 	CheckOutput bool   `help:"Compare the files of an unchanged compose with what they should be."`
@@ -61,11 +63,12 @@ type building struct {
 	folder *output.Folder
 	json   bool
 
-	graph   *rules.Graph
-	build   *executor.Build
-	console *console
-	events  *os.File
-	started time.Time
+	graph        *rules.Graph
+	build        *executor.Build
+	repositories *remote.Remote
+	console      *console
+	events       *os.File
+	started      time.Time
 }
 
 // start makes a Build of the graph, with somebody to watch it, and checks it for
@@ -82,10 +85,11 @@ func (r *building) start(ctx context.Context, want []*rules.Artifact) (err error
 		all = append(all, jsonLines(r.events))
 	}
 	r.started = time.Now()
-	r.build = r.executor(r.graph, sinks(all...), r.cmd.KeepGoing)
+	r.repositories = r.remote(r.graph, r.lock, r.cmd.Locked)
+	r.build = r.executor(r.graph, r.repositories, sinks(all...), r.cmd.KeepGoing)
 	if err := r.build.Check(ctx, want...); err != nil {
 		r.console.Close()
-		return errors.Join(err, r.endEvents(err))
+		return errors.Join(err, r.endEvents(err), r.savePins(r.repositories))
 	}
 	return nil
 }
@@ -100,7 +104,7 @@ func (r *building) stop(err error) {
 		}
 	}
 	fmt.Fprintln(r.stderr, summary(report, time.Since(r.started)))
-	if err := errors.Join(r.endEvents(err), saveExplanation(r.folder, report)); err != nil {
+	if err := errors.Join(r.endEvents(err), saveExplanation(r.folder, report), r.savePins(r.repositories)); err != nil {
 		fmt.Fprintf(r.stderr, "warning: %v\n", err)
 	}
 }
@@ -154,10 +158,17 @@ func ending(err error) rules.Status {
 // actions need no further line.
 func failed(err error) error {
 	var action *executor.ActionError
-	if errors.As(err, &action) {
-		return &exit{code: exitFailed}
+	if !errors.As(err, &action) {
+		return err
 	}
-	return err
+	var locked *remote.LockedError
+	switch {
+	case errors.As(err, &locked):
+		return &exit{code: exitLocked}
+	case isNetwork(err):
+		return &exit{code: exitEnvironment}
+	}
+	return &exit{code: exitFailed}
 }
 
 // materialize writes the tree that root returns to a place where nothing is.

@@ -19,8 +19,8 @@ Exit codes:
 	 3  built, but a test failed
 	 4  finished without something optional
 	 8  interrupted
-	 9  another pungo is at work in the output folder
-	36  the machine lacks something: a program, space, a permission
+	 9  another pungo is at work in the output folder, or compose.lock is out of date
+	36  the machine lacks something: a program, space, a permission, the network
 	37  a bug of pungo`
 
 // flagGroups are the groups that flags of several commands are in, as their tags
@@ -39,6 +39,7 @@ type cli struct {
 	Plan       planCmd       "cmd:\"\" help:\"Show what a build would run, and why.\""
 	Explain    explainCmd    "cmd:\"\" help:\"Tell why the last build ran an action, or did not.\""
 	Query      queryCmd      "cmd:\"\" help:\"List targets, what they depend on, or their actions.\""
+	Lock       lockCmd       "cmd:\"\" help:\"Pin the state of every repository, and show what changes.\""
 	Fmt        fmtCmd        "cmd:\"\" help:\"Format definitions.\""
 	Lint       lintCmd       "cmd:\"\" help:\"Report what is questionable in definitions.\""
 	Clean      cleanCmd      "cmd:\"\" help:\"Remove what builds left in the output folder.\""
@@ -64,6 +65,7 @@ type cacheFlags struct {
 	outputFlag
 	Cache          string `group:"where" help:"Folder of the cache; by default in the user's cache folder." placeholder:"DIR"`
 	DigestFunction string `group:"where" help:"Hash function of the cache: blake3 or sha256; by default ${default}." enum:"blake3,sha256" default:"blake3" placeholder:"NAME"`
+	Offline        bool   `group:"where" help:"Download nothing: what is not in the cache is an error."`
 	Jobs           int    `group:"where" help:"How many actions to run at a time; by default one for each processor." short:"j" placeholder:"N"`
 }
 

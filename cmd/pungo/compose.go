@@ -76,7 +76,7 @@ func (r *building) look(ctx context.Context) *looking {
 	}
 	go func() {
 		defer close(l.done)
-		l.digest, l.err = r.sources.Fingerprint(ctx, l.sources, nil)
+		l.digest, l.err = r.sources.Fingerprint(ctx, ofWorkspace(l.sources), nil)
 	}()
 	return l
 }
@@ -90,7 +90,7 @@ func (l *looking) fingerprint(actual []*rules.Source) (cache.Digest, error) {
 	if slices.EqualFunc(l.sources, actual, func(a, b *rules.Source) bool { return *a == *b }) {
 		return l.digest, l.err
 	}
-	return l.r.sources.Fingerprint(l.ctx, actual, nil)
+	return l.r.sources.Fingerprint(l.ctx, ofWorkspace(actual), nil)
 }
 
 // early returns what stands for everything a compose is made of, by what is
@@ -100,6 +100,10 @@ func (r *building) early(sources cache.Digest) cache.Digest {
 	var b strings.Builder
 	fmt.Fprintf(&b, "pungo %s\n", ownFile())
 	fmt.Fprintf(&b, "definition %s\nsources %s\nmatrix %s\n", r.graph.Digest, sources, r.matrix())
+	for _, repo := range r.graph.Repositories {
+		pin, ok := r.lock.Pin(repo.Name)
+		fmt.Fprintf(&b, "repository %s %s %t\n", repo.Name, pin, ok)
+	}
 	for _, a := range r.graph.Actions {
 		if a.Program != nil {
 			fmt.Fprintf(&b, "program %s %s\n", a.Program.Program, r.strategy.Glance(a.Program))

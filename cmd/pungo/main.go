@@ -51,8 +51,8 @@ const (
 	exitTestFailed  = 3  // built, a test failed
 	exitIncomplete  = 4  // finished, something optional is absent
 	exitInterrupted = 8  // stopped by a signal
-	exitLocked      = 9  // another pungo is at work
-	exitEnvironment = 36 // program missing, cache full, cache read-only
+	exitLocked      = 9  // another pungo is at work, or the lock is out of date
+	exitEnvironment = 36 // program missing, cache full, cache read-only, network
 	exitBug         = 37 // a bug of ours
 )
 

@@ -251,7 +251,7 @@ func describeAction(a *rules.Action) queryAction {
 // makes by the instance and its name there.
 func artifactName(f *rules.Artifact) string {
 	if f.Source != nil {
-		return f.Source.Path
+		return f.Source.Name()
 	}
 	return f.Producer.String() + "/" + f.Name
 }

@@ -14,7 +14,9 @@ import (
 	"github.com/pungo-build/pungo/cmd/pungo/output"
 	"github.com/pungo-build/pungo/executor"
 	"github.com/pungo-build/pungo/executor/local"
+	"github.com/pungo-build/pungo/executor/remote"
 	"github.com/pungo-build/pungo/executor/workspace"
+	"github.com/pungo-build/pungo/internal/fetch"
 	"github.com/pungo-build/pungo/rules"
 	"github.com/pungo-build/pungo/rules/catalogue"
 	"github.com/pungo-build/pungo/starlark"
@@ -68,6 +70,8 @@ type session struct {
 	store   cache.Store
 	trees   *cache.Trees
 	sources *workspace.Workspace
+	lock    *remote.Lock
+	client  *fetch.Client
 	// strategy runs host programs; its warnings go to warn, which is set while
 	// somebody watches.
 	strategy *local.Local
@@ -88,7 +92,10 @@ func openSession(p process, g *Globals, flags cacheFlags) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &session{root: root, pkg: pkg, flags: flags, output: filepath.Join(root, outputDir)}
+	s := &session{root: root, pkg: pkg, flags: flags, output: filepath.Join(root, outputDir), client: newClient(p)}
+	if s.lock, err = remote.ReadLock(s.lockFile()); err != nil {
+		return nil, usagef("%v", err)
+	}
 	if flags.Output != "" {
 		if s.output, err = filepath.Abs(flags.Output); err != nil {
 			return nil, err
@@ -155,7 +162,7 @@ func (s *session) Close() error {
 }
 
 // executor returns a build of the graph with everything that this machine has.
-func (s *session) executor(graph *rules.Graph, sink rules.Sink, keepGoing bool) *executor.Build {
+func (s *session) executor(graph *rules.Graph, repositories *remote.Remote, sink rules.Sink, keepGoing bool) *executor.Build {
 	s.warn = func(text string) {
 		if sink != nil {
 			sink.Event(rules.Event{Time: time.Now(), Kind: rules.Warned, Text: text})
@@ -165,12 +172,18 @@ func (s *session) executor(graph *rules.Graph, sink rules.Sink, keepGoing bool) 
 		Tools:      catalogue.Tools(),
 		Store:      s.store,
 		Actions:    s.disk,
-		Sources:    s.sources,
+		Sources:    remote.Sources{Workspace: s.sources, Repositories: repositories},
+		Downloads:  repositories,
 		Strategies: []executor.Strategy{s.strategy},
 		Sink:       sink,
 		Jobs:       s.flags.Jobs,
 		KeepGoing:  keepGoing,
 	})
+}
+
+// ofWorkspace are those sources that are files of the workspace.
+func ofWorkspace(all []*rules.Source) []*rules.Source {
+	return slices.DeleteFunc(slices.Clone(all), func(s *rules.Source) bool { return s.Repository != "" })
 }
 
 // sourcesOf lists the distinct sources of a graph, in its order.

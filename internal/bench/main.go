@@ -36,6 +36,7 @@ var benchmarks = []struct {
 	{"closure", closure},
 	{"ingest", ingest},
 	{"materialize", materializing},
+	{"fetch", fetching},
 }
 
 func main() {

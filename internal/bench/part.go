@@ -30,6 +30,7 @@ var parts = map[string]func(ctx context.Context, args []string) error{
 	hashPart:        hashFiles,
 	materializePart: materializeTree,
 	linkPart:        linkFiles,
+	fetchPart:       fetchAll,
 }
 
 func runPart(ctx context.Context, args []string) error {

@@ -10,6 +10,7 @@ import (
 	"github.com/pungo-build/pungo/rules/layout"
 	"github.com/pungo-build/pungo/rules/metadata"
 	"github.com/pungo-build/pungo/rules/pkgset"
+	"github.com/pungo-build/pungo/rules/repo"
 	"github.com/pungo-build/pungo/rules/rpm"
 	"github.com/pungo-build/pungo/rules/treemetadata"
 )
@@ -25,6 +26,7 @@ type Phase struct {
 func Phases() []Phase {
 	return []Phase{
 		{"rpm", rpm.Star, rpm.Tools()},
+		{"repo", repo.Star, repo.Tools()},
 		{"comps", comps.Star, comps.Tools()},
 		{"pkgset", pkgset.Star, pkgset.Tools()},
 		{"gather", gather.Star, gather.Tools()},

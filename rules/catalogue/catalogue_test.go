@@ -16,8 +16,11 @@ import (
 	"testing/fstest"
 
 	"github.com/pungo-build/pungo/cache"
+	"github.com/pungo-build/pungo/cache/materialize"
 	"github.com/pungo-build/pungo/executor"
+	"github.com/pungo-build/pungo/executor/remote"
 	"github.com/pungo-build/pungo/executor/workspace"
+	"github.com/pungo-build/pungo/internal/fetch"
 	"github.com/pungo-build/pungo/rules"
 	"github.com/pungo-build/pungo/rules/catalogue"
 	"github.com/pungo-build/pungo/starlark"
@@ -98,8 +101,12 @@ func tryCompose(t *testing.T, definition fs.FS, dir string, opts executor.Option
 	if err != nil {
 		return composed{}, err
 	}
+	repositories := remote.Open(graph.Repositories, remote.Options{
+		Store: memory, Actions: memory, Client: fetch.New(fetch.Options{}), Lock: new(remote.Lock), Root: dir,
+	})
 	sink := &recorder{tools: map[string]string{}}
-	opts.Tools, opts.Store, opts.Actions, opts.Sources, opts.Sink = catalogue.Tools(), memory, actions, sources, sink
+	opts.Tools, opts.Store, opts.Actions, opts.Sink = catalogue.Tools(), memory, actions, sink
+	opts.Sources, opts.Downloads = remote.Sources{Workspace: sources, Repositories: repositories}, repositories
 	b := executor.New(graph, opts)
 	if err := b.Check(ctx, graph.Layout.Outputs...); err != nil {
 		return composed{}, err
@@ -149,7 +156,25 @@ func samples(t *testing.T) []composed {
 		}
 		made = append(made, compose(t, os.DirFS(dir), dir, phases()))
 	}
-	return made
+	return append(made, mirrored(t, made[0]))
+}
+
+// mirrored composes of a repository that another compose has shipped.
+func mirrored(t *testing.T, c composed) composed {
+	t.Helper()
+	text, err := os.ReadFile("testdata/mirrored.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := unpack(t, parseArchive(text))
+	repo, err := c.trees.Lookup(t.Context(), c.tree, "compose/Server/x86_64/os")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := materialize.Tree(t.Context(), c.trees, repo.Digest, dir+"/mirror", materialize.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	return compose(t, os.DirFS(dir), dir, phases())
 }
 
 // TestToolVersions holds the bytes that every tool makes of the samples against

@@ -7,6 +7,7 @@
 //	4b/header/bash-5.2-1.x86_64.rpm    everything the header says, a record
 //	4b/rpm/bash-5.2-1.x86_64.rpm       the package file
 //	e0/…
+//	e0/remote                          there are packages here without their files
 //
 // where 4b is the start of the package file's digest. Sets share shards: what a
 // phase keeps whole it names by the same digest. A list (see Listed) is the
@@ -15,6 +16,7 @@ package packages
 
 import (
 	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"math"
@@ -48,17 +50,36 @@ type Head struct {
 type Ident struct {
 	File   string       // name of the file: "bash-5.2-1.x86_64.rpm"
 	SHA256 [32]byte     // checksum of the file
-	Digest cache.Digest // the file
+	Digest cache.Digest // the file; zero, if it is in a repository still
 	Header cache.Digest // the header record
+	// Remote is where the file is that has no digest yet; else it is zero.
+	Remote Remote
 }
+
+// Remote is a package file in a repository. What is known of it comes from the
+// repository's metadata.
+type Remote struct {
+	Repository string // name, see rules.Repository
+	Href       string // path in the repository
+	Size       int64
+}
+
+// IsRemote reports whether the package file was not downloaded yet.
+func (id *Ident) IsRemote() bool { return id.Digest.IsZero() }
 
 func (id *Ident) ident() *Ident { return id }
 
 // identified is an Entry or a Head.
 type identified interface{ ident() *Ident }
 
-// Shard is the name of the folder the package is in: two hex digits.
-func (id *Ident) Shard() string { return id.Digest.Shard() }
+// Shard is the name of the folder the package is in: two hex digits, of the file's
+// digest, or of its checksum as long as there is none.
+func (id *Ident) Shard() string {
+	if id.IsRemote() {
+		return hex.EncodeToString(id.SHA256[:1])
+	}
+	return id.Digest.Shard()
+}
 
 // Letter is the name of the folder that a repository with hashed directories
 // has a file in: its first letter in lower case, as in Pungi.
@@ -155,12 +176,20 @@ func splitHeader(b []byte) (sha [32]byte, parts [3][]byte, err error) {
 //	length of the rest | file name | SHA-256 32 | digest | digest of the record |
 //	length, files | meta
 //
-// where a digest is its function, 32 bytes of hash and the size.
+// where a digest is its function, 32 bytes of hash and the size. Of a package in a
+// repository it is a zero byte, the name of the repository, the path, and the size.
 func (e *Entry) appendMeta(b []byte) []byte {
 	var m []byte
 	m = appendBytes(m, []byte(e.File))
 	m = append(m, e.SHA256[:]...)
-	m = appendDigest(m, e.Digest)
+	if e.IsRemote() {
+		m = append(m, 0)
+		m = appendBytes(m, []byte(e.Remote.Repository))
+		m = appendBytes(m, []byte(e.Remote.Href))
+		m = binary.AppendUvarint(m, uint64(e.Remote.Size))
+	} else {
+		m = appendDigest(m, e.Digest)
+	}
 	m = appendDigest(m, e.Header)
 	m = appendBytes(m, e.Package.AppendFiles(nil))
 	m = e.Package.AppendMeta(m)
@@ -205,7 +234,13 @@ func decodeMeta[T any](b []byte, decode func(id Ident, files, meta []byte) (T, e
 		m := reader{b: r.bytes()}
 		id := Ident{File: string(m.bytes())}
 		copy(id.SHA256[:], m.take(len(id.SHA256)))
-		id.Digest, id.Header = m.digest(), m.digest()
+		if len(m.b) > 0 && m.b[0] == 0 {
+			m.take(1)
+			id.Remote = Remote{Repository: string(m.bytes()), Href: string(m.bytes()), Size: m.size()}
+		} else {
+			id.Digest = m.digest()
+		}
+		id.Header = m.digest()
 		files := m.bytes()
 		if r.err != nil || m.err != nil {
 			return nil, errRecord
@@ -266,16 +301,21 @@ func (r *reader) bytes() []byte {
 	return r.take(int(n))
 }
 
+func (r *reader) size() int64 {
+	n := r.uvarint()
+	if n > math.MaxInt64 {
+		r.err = errRecord
+		return 0
+	}
+	return int64(n)
+}
+
 func (r *reader) digest() cache.Digest {
-	fn, hash, size := r.take(1), r.take(32), r.uvarint()
+	fn, hash, size := r.take(1), r.take(32), r.size()
 	if r.err != nil {
 		return cache.Digest{}
 	}
-	if size > math.MaxInt64 {
-		r.err = errRecord
-		return cache.Digest{}
-	}
-	d, err := cache.NewDigest(cache.Function(fn[0]), hash, int64(size))
+	d, err := cache.NewDigest(cache.Function(fn[0]), hash, size)
 	if err != nil {
 		r.err = err
 	}

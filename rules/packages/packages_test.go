@@ -3,6 +3,7 @@ package packages_test
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -22,6 +23,10 @@ type host struct{ store cache.Store }
 
 func (h host) Call(context.Context, rules.Call) (cache.Result, error) {
 	return cache.Result{}, errors.New("no tool to call")
+}
+
+func (host) Download(context.Context, rules.Download) (cache.Digest, error) {
+	return cache.Digest{}, errors.New("nobody downloads here")
 }
 
 func (h host) Decoded(ctx context.Context, d cache.Digest, kind string, decode func(context.Context, []byte) (any, int64, error)) (any, error) {
@@ -91,7 +96,7 @@ func entry(t *testing.T, trees *cache.Trees, p *rpm.Package, seed string) *packa
 	if err != nil {
 		t.Fatal(err)
 	}
-	record := packages.EncodeHeader(p, [32]byte{1, 2, 3})
+	record := packages.EncodeHeader(p, sha256.Sum256([]byte(seed)))
 	header, err := trees.Store().Put(t.Context(), record)
 	if err != nil {
 		t.Fatal(err)

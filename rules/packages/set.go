@@ -1,6 +1,8 @@
 package packages
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,6 +20,8 @@ const HeaderDir = "header"
 const (
 	metaName = "meta"
 	rpmName  = "rpm"
+	// remoteName is an empty file, where files of packages are in a repository still.
+	remoteName = "remote"
 )
 
 // Load returns the packages of the set at a path of the job's input root,
@@ -163,14 +167,24 @@ func union[T identified](sets [][]T, paths []string) ([]T, error) {
 
 // same reports whether two are one package.
 func same[T identified](a, b T) bool {
-	return a.ident().File == b.ident().File && a.ident().Digest == b.ident().Digest
+	return a.ident().File == b.ident().File && a.ident().SHA256 == b.ident().SHA256
 }
 
 func compare[T identified](a, b T) int {
-	if c := strings.Compare(a.ident().File, b.ident().File); c != 0 {
+	x, y := a.ident(), b.ident()
+	if c := strings.Compare(x.File, y.File); c != 0 {
 		return c
 	}
-	return strings.Compare(a.ident().Digest.Hex(), b.ident().Digest.Hex())
+	if c := bytes.Compare(x.SHA256[:], y.SHA256[:]); c != 0 {
+		return c
+	}
+	switch { // of one package, the file that is at hand
+	case x.IsRemote() != y.IsRemote() && x.IsRemote():
+		return 1
+	case x.IsRemote() != y.IsRemote():
+		return -1
+	}
+	return cmp.Or(strings.Compare(x.Remote.Repository, y.Remote.Repository), strings.Compare(x.Remote.Href, y.Remote.Href))
 }
 
 // Write stores the set of entries and returns its tree, the same for any order
@@ -209,10 +223,13 @@ func Write(ctx context.Context, trees *cache.Trees, entries []*Entry) (cache.Nod
 func writeShard(ctx context.Context, trees *cache.Trees, entries []*Entry) (cache.Node, error) {
 	meta := []byte{formatVersion}
 	var headers, rpms cache.Directory
+	remote := false
 	for _, e := range entries {
 		meta = e.appendMeta(meta)
 		headers = append(headers, cache.Node{Name: e.File, Kind: cache.FileKind, Digest: e.Header})
-		rpms = append(rpms, e.Node())
+		if remote = remote || e.IsRemote(); !e.IsRemote() {
+			rpms = append(rpms, e.Node())
+		}
 	}
 	metaDigest, err := trees.Store().Put(ctx, meta)
 	if err != nil {
@@ -226,12 +243,33 @@ func writeShard(ctx context.Context, trees *cache.Trees, entries []*Entry) (cach
 	if err != nil {
 		return cache.Node{}, err
 	}
-	d, err := trees.Write(ctx, cache.Directory{
+	shard := cache.Directory{
 		{Name: HeaderDir, Kind: cache.DirKind, Digest: headerDigest},
 		{Name: metaName, Kind: cache.FileKind, Digest: metaDigest},
-		{Name: rpmName, Kind: cache.DirKind, Digest: rpmDigest},
-	})
+	}
+	if remote {
+		shard = append(shard, cache.Node{Name: remoteName, Kind: cache.FileKind, Digest: trees.Empty()})
+	}
+	d, err := trees.Write(ctx, append(shard, cache.Node{Name: rpmName, Kind: cache.DirKind, Digest: rpmDigest}))
 	return cache.Node{Kind: cache.DirKind, Digest: d}, err
+}
+
+// HasRemote reports whether files of a set are in a repository still.
+func HasRemote(ctx context.Context, trees *cache.Trees, root cache.Digest) (bool, error) {
+	shards, err := trees.Read(ctx, root)
+	if err != nil {
+		return false, err
+	}
+	for _, shard := range shards {
+		dir, err := trees.Read(ctx, shard.Digest)
+		if err != nil {
+			return false, err
+		}
+		if _, ok := dir.Find(remoteName); ok {
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 // Node returns the package file as an entry of a tree. Its time is the

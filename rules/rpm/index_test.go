@@ -19,6 +19,8 @@ type damaged struct {
 	at   int
 }
 
+func (d *damaged) TakeNote(context.Context, cache.Digest, cache.Note) error { return nil }
+
 func (d *damaged) Noted(context.Context, cache.Digest) (cache.Note, bool) { return d.note, true }
 
 func (d *damaged) Open(ctx context.Context, digest cache.Digest) (cache.File, error) {

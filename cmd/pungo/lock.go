@@ -1,0 +1,308 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/pungo-build/pungo/executor/remote"
+	"github.com/pungo-build/pungo/internal/rpm"
+	"github.com/pungo-build/pungo/internal/spell"
+	"github.com/pungo-build/pungo/rules"
+	"github.com/pungo-build/pungo/rules/packages"
+)
+
+// lockCmd pins repositories.
+type lockCmd struct {
+	matrixFlags
+	cacheFlags
+
+	Update []string `help:"Pin the newest state of this repository, though it is pinned: a label (:base), its name (base), or * for all." placeholder:"REPO"`
+	Check  bool     `help:"Write nothing; exit with 9 if the lock would change."`
+}
+
+// Help implements kong.HelpProvider.
+func (c *lockCmd) Help() string {
+	return "Writes compose.lock, which pins the state of every repository that the definition names: a build takes what is pinned, " +
+		"whatever the repository has by then. Repositories without pin are pinned, pins of those that are gone are dropped. " +
+		"Then it shows what the change does to each variant and arch, without downloading a package."
+}
+
+func (c *lockCmd) Run(ctx context.Context, p process, g *Globals) (err error) {
+	s, err := openSession(p, g, c.cacheFlags)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	graph, err := evaluateRoot(ctx, p, s.root, c.matrixFlags, identityFlags{})
+	if err != nil {
+		return err
+	}
+	after, err := c.pins(ctx, s, graph)
+	if err != nil {
+		return err
+	}
+	change := &lockChange{Repositories: repositoryChanges(s.lock, after)}
+	if len(change.Repositories) > 0 {
+		if change.Cells, err = s.cellChanges(ctx, graph, s.lock, after); err != nil {
+			return err
+		}
+	}
+	if err := change.print(p, g.JSON); err != nil {
+		return err
+	}
+	if c.Check {
+		if len(change.Repositories) > 0 {
+			return &exit{exitLocked, "compose.lock is out of date\n  hint: `pungo lock` with the same arguments writes it"}
+		}
+		return nil
+	}
+	return after.Write(s.lockFile())
+}
+
+// pins returns the lock as it is to be.
+func (c *lockCmd) pins(ctx context.Context, s *session, graph *rules.Graph) (*remote.Lock, error) {
+	after := s.lock.Clone()
+	r := s.remote(graph, after, false)
+	update, err := c.toUpdate(graph.Repositories)
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, repo := range graph.Repositories {
+		names = append(names, repo.Name)
+		if _, ok := after.Pin(repo.Name); ok && !update[repo.Name] {
+			continue
+		}
+		pin, err := r.Newest(ctx, repo)
+		if err != nil {
+			return nil, networkError(fmt.Errorf("%s: %w", repo.Name, err))
+		}
+		after.Set(repo.Name, pin)
+	}
+	if len(c.Variant)+len(c.Arch) == 0 { // else the graph has not all of them
+		after.Keep(names)
+	}
+	return after, nil
+}
+
+// toUpdate returns the names of the repositories to ask the world for.
+func (c *lockCmd) toUpdate(all []*rules.Repository) (map[string]bool, error) {
+	update := map[string]bool{}
+	for _, wanted := range c.Update {
+		found := false
+		var short []string
+		for _, repo := range all {
+			label, _, _ := strings.Cut(repo.Name, "@")
+			name := label[strings.LastIndexByte(label, ':')+1:]
+			short = append(short, name)
+			if wanted == "*" || slices.Contains([]string{name, ":" + name, label, repo.Name}, wanted) {
+				update[repo.Name], found = true, true
+			}
+		}
+		if !found {
+			return nil, usagef("--update %s: no such repository%s", wanted, spell.DidYouMean(strings.TrimPrefix(wanted, ":"), short))
+		}
+	}
+	return update, nil
+}
+
+// lockChange is what a new lock changes.
+type lockChange struct {
+	Repositories []repositoryChange `json:"repositories"`
+	Cells        []cellChange       `json:"cells"`
+}
+
+type repositoryChange struct {
+	Repository string `json:"repository"`
+	Before     string `json:"before,omitempty"` // revision, "" if it was not pinned
+	After      string `json:"after,omitempty"`  // "" if it is pinned no more
+	text       string
+}
+
+func repositoryChanges(before, after *remote.Lock) []repositoryChange {
+	names := map[string]bool{}
+	for name := range before.All() {
+		names[name] = true
+	}
+	for name := range after.All() {
+		names[name] = true
+	}
+	var changes []repositoryChange
+	for _, name := range slices.Sorted(maps.Keys(names)) {
+		old, was := before.Pin(name)
+		pin, is := after.Pin(name)
+		switch {
+		case was && is && old == pin:
+		case was && is:
+			changes = append(changes, repositoryChange{name, old.Revision, pin.Revision, fmt.Sprintf("revision %q, was %q", pin.Revision, old.Revision)})
+		case is:
+			changes = append(changes, repositoryChange{name, "", pin.Revision, fmt.Sprintf("pinned, revision %q", pin.Revision)})
+		default:
+			changes = append(changes, repositoryChange{name, old.Revision, "", "pinned no more"})
+		}
+	}
+	return changes
+}
+
+// cellChange is what changes in a variant and arch.
+type cellChange struct {
+	Cell    string          `json:"cell"`
+	Added   []string        `json:"added"`
+	Removed []string        `json:"removed"`
+	Up      []packageChange `json:"up"`
+	Down    []packageChange `json:"down"`
+}
+
+type packageChange struct {
+	Before string `json:"before"`
+	After  string `json:"after"`
+}
+
+func (c *lockChange) print(p process, asJSON bool) error {
+	if asJSON {
+		enc := json.NewEncoder(p.stdout)
+		enc.SetIndent("", "  ")
+		return enc.Encode(c)
+	}
+	var b strings.Builder
+	for _, r := range c.Repositories {
+		fmt.Fprintf(&b, "%s: %s\n", r.Repository, r.text)
+	}
+	for _, cell := range c.Cells {
+		fmt.Fprintf(&b, "%s: %d added, %d removed, %d up, %d down\n", cell.Cell, len(cell.Added), len(cell.Removed), len(cell.Up), len(cell.Down))
+		for _, name := range cell.Added {
+			fmt.Fprintf(&b, "  added   %s\n", name)
+		}
+		for _, name := range cell.Removed {
+			fmt.Fprintf(&b, "  removed %s\n", name)
+		}
+		for _, change := range cell.Up {
+			fmt.Fprintf(&b, "  up      %s -> %s\n", change.Before, change.After)
+		}
+		for _, change := range cell.Down {
+			fmt.Fprintf(&b, "  down    %s -> %s\n", change.Before, change.After)
+		}
+	}
+	if len(c.Repositories) == 0 {
+		b.WriteString("nothing to change\n")
+	}
+	_, err := p.stdout.Write([]byte(b.String()))
+	return err
+}
+
+// keptList is the name of the artifact that says what a variant ships on an arch.
+const keptList = "kept.list"
+
+// keptLists are those artifacts, by cell.
+func keptLists(graph *rules.Graph) map[string]*rules.Artifact {
+	lists := map[string]*rules.Artifact{}
+	for _, a := range graph.Actions {
+		for _, f := range a.Outputs {
+			if a.Owner != nil && a.Tool == "trim" && path.Base(f.Name) == keptList {
+				lists[a.Owner.Cell.String()] = f
+			}
+		}
+	}
+	return lists
+}
+
+// cellChanges tells how a new lock changes what is shipped where. Of a lock that does
+// not pin everything nothing can be told, nor of one whose metadata is nowhere any more.
+func (s *session) cellChanges(ctx context.Context, graph *rules.Graph, before, after *remote.Lock) ([]cellChange, error) {
+	for _, repo := range graph.Repositories {
+		if _, ok := before.Pin(repo.Name); !ok {
+			return nil, nil
+		}
+	}
+	old, err := s.shipped(ctx, graph, before)
+	if isNetwork(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	new, err := s.shipped(ctx, graph, after)
+	if err != nil {
+		return nil, networkError(err)
+	}
+	var changes []cellChange
+	for _, cell := range slices.Sorted(maps.Keys(new)) {
+		if c, changed := compareCells(cell, old[cell], new[cell]); changed {
+			changes = append(changes, c)
+		}
+	}
+	return changes, nil
+}
+
+// nameArch is what makes packages of two states one that changed.
+type nameArch struct{ name, arch string }
+
+// shipped returns the packages of each cell under a lock.
+func (s *session) shipped(ctx context.Context, graph *rules.Graph, lock *remote.Lock) (map[string]map[nameArch]rpm.NEVRA, error) {
+	lists := keptLists(graph)
+	want := slices.Collect(maps.Values(lists))
+	b := s.executor(graph, s.remote(graph, lock, true), nil, false)
+	if err := b.Run(ctx, want...); err != nil {
+		return nil, err
+	}
+	cells := map[string]map[nameArch]rpm.NEVRA{}
+	for cell, f := range lists {
+		n, _ := b.Artifact(f)
+		if n.Digest.IsZero() {
+			continue // absent
+		}
+		data, err := s.store.Get(ctx, n.Digest)
+		if err != nil {
+			return nil, err
+		}
+		list, err := packages.DecodeList(data)
+		if err != nil {
+			return nil, err
+		}
+		cells[cell] = map[nameArch]rpm.NEVRA{}
+		for _, l := range list {
+			nevra, err := rpm.ParseNEVRA(l.NEVRA)
+			if err != nil {
+				return nil, err
+			}
+			key := nameArch{nevra.Name, nevra.Arch}
+			if known, ok := cells[cell][key]; !ok || rpm.Compare(known.EVR, nevra.EVR) < 0 {
+				cells[cell][key] = nevra
+			}
+		}
+	}
+	return cells, nil
+}
+
+func compareCells(cell string, old, new map[nameArch]rpm.NEVRA) (c cellChange, changed bool) {
+	c = cellChange{Cell: cell, Added: []string{}, Removed: []string{}, Up: []packageChange{}, Down: []packageChange{}}
+	for key, n := range new {
+		was, ok := old[key]
+		change := packageChange{was.String(), n.String()}
+		switch order := rpm.Compare(was.EVR, n.EVR); {
+		case !ok:
+			c.Added = append(c.Added, n.String())
+		case order < 0:
+			c.Up = append(c.Up, change)
+		case order > 0:
+			c.Down = append(c.Down, change)
+		}
+	}
+	for key, n := range old {
+		if _, ok := new[key]; !ok {
+			c.Removed = append(c.Removed, n.String())
+		}
+	}
+	slices.Sort(c.Added)
+	slices.Sort(c.Removed)
+	byAfter := func(a, b packageChange) int { return strings.Compare(a.After, b.After) }
+	slices.SortFunc(c.Up, byAfter)
+	slices.SortFunc(c.Down, byAfter)
+	return c, len(c.Added)+len(c.Removed)+len(c.Up)+len(c.Down) > 0
+}

@@ -1,0 +1,202 @@
+package remote
+
+import (
+	"bytes"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"iter"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Lock is the pins of a workspace: which state of each repository counts. The zero
+// value has none. As text it
+// is made to be read in a diff:
+//
+//	# Which states of its repositories this compose is made of; pungo lock writes it.
+//	pungo-lock 1
+//
+//	[x86_64]
+//	//:base@x86_64 repomd sha256:4be1…90/3829 revision "1769860000"
+//
+// with a section for each arch, and in it a line for each repository, both sorted. The
+// section of repositories without arch is [noarch].
+type Lock struct {
+	pins map[string]Pin // by name of the repository
+}
+
+// Pin is a state of a repository.
+type Pin struct {
+	Arch string
+	// SHA256 and Size of repomd.xml, which has the checksums of all else.
+	SHA256 [32]byte
+	Size   int64
+	// Revision is what repomd.xml says of itself, for people.
+	Revision string
+}
+
+func (p Pin) String() string {
+	return fmt.Sprintf("repomd sha256:%s/%d revision %s", hex.EncodeToString(p.SHA256[:]), p.Size, strconv.Quote(p.Revision))
+}
+
+const (
+	lockComment = "# Which states of its repositories this compose is made of; pungo lock writes it.\n"
+	lockHead    = "pungo-lock 1\n"
+	noArch      = "noarch"
+	// maxLock is far above what a compose needs: 100,000 repositories.
+	maxLock = 16 << 20
+)
+
+// ReadLock reads a lock from a file; without one there are no pins.
+func ReadLock(name string) (*Lock, error) {
+	data, err := os.ReadFile(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return &Lock{pins: map[string]Pin{}}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	l, err := ParseLock(data)
+	if err != nil {
+		return nil, fmt.Errorf("%s:%w", filepath.Base(name), err)
+	}
+	return l, nil
+}
+
+// ParseLock reads the text of a lock. Errors begin with the number of the line.
+func ParseLock(data []byte) (*Lock, error) {
+	if len(data) > maxLock {
+		return nil, fmt.Errorf("1: %d bytes, want at most %d", len(data), maxLock)
+	}
+	l := &Lock{pins: map[string]Pin{}}
+	arch, head := "", false
+	n := 0
+	for text := range strings.Lines(string(data)) {
+		n++
+		line := strings.TrimRight(text, "\r\n")
+		switch {
+		case line == "" || strings.HasPrefix(line, "#"):
+		case !head:
+			if line+"\n" != lockHead {
+				return nil, fmt.Errorf("%d: found %q, want %q: not a lock, or one of a newer pungo", n, line, strings.TrimSuffix(lockHead, "\n"))
+			}
+			head = true
+		case strings.HasPrefix(line, "["):
+			name, ok := strings.CutSuffix(line[1:], "]")
+			if !ok || name == "" {
+				return nil, fmt.Errorf("%d: found %q, want [ARCH]", n, line)
+			}
+			arch = name
+		default:
+			name, pin, err := parsePin(line)
+			if err != nil {
+				return nil, fmt.Errorf("%d: %w", n, err)
+			}
+			if arch == "" {
+				return nil, fmt.Errorf("%d: a pin outside of a section, want [ARCH] before it", n)
+			}
+			if _, ok := l.pins[name]; ok {
+				return nil, fmt.Errorf("%d: %s is pinned twice", n, name)
+			}
+			if pin.Arch = arch; arch == noArch {
+				pin.Arch = ""
+			}
+			l.pins[name] = pin
+		}
+	}
+	return l, nil
+}
+
+func parsePin(line string) (name string, p Pin, err error) {
+	name, rest, _ := strings.Cut(line, " ")
+	checksum, quoted, ok := strings.Cut(strings.TrimPrefix(rest, "repomd sha256:"), " revision ")
+	hash, size, ok2 := strings.Cut(checksum, "/")
+	sum, err := hex.DecodeString(hash)
+	if !ok || !ok2 || err != nil || len(sum) != len(p.SHA256) || !strings.HasPrefix(rest, "repomd sha256:") {
+		return "", p, fmt.Errorf("found %q, want NAME repomd sha256:HEX/SIZE revision \"TEXT\"", line)
+	}
+	p.SHA256 = [32]byte(sum)
+	if p.Size, err = strconv.ParseInt(size, 10, 64); err != nil || p.Size < 0 || strconv.FormatInt(p.Size, 10) != size {
+		return "", p, fmt.Errorf("size %q is not a number of bytes", size)
+	}
+	if p.Revision, err = strconv.Unquote(quoted); err != nil {
+		return "", p, fmt.Errorf("revision %s is not a quoted text", quoted)
+	}
+	return name, p, nil
+}
+
+// Marshal returns the text of the lock.
+func (l *Lock) Marshal() []byte {
+	byArch := map[string][]string{}
+	for name, pin := range l.pins {
+		arch := pin.Arch
+		if arch == "" {
+			arch = noArch
+		}
+		byArch[arch] = append(byArch[arch], name)
+	}
+	var b bytes.Buffer
+	b.WriteString(lockComment + lockHead)
+	for _, arch := range slices.Sorted(maps.Keys(byArch)) {
+		fmt.Fprintf(&b, "\n[%s]\n", arch)
+		slices.Sort(byArch[arch])
+		for _, name := range byArch[arch] {
+			fmt.Fprintf(&b, "%s %s\n", name, l.pins[name])
+		}
+	}
+	return b.Bytes()
+}
+
+// Write replaces the file of a lock as a whole, if it says something else.
+func (l *Lock) Write(name string) error {
+	data := l.Marshal()
+	if old, err := os.ReadFile(name); err == nil && bytes.Equal(old, data) {
+		return nil
+	}
+	f, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+".*")
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	err = errors.Join(err, f.Chmod(0o644), f.Sync(), f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), name)
+	}
+	if err != nil {
+		os.Remove(f.Name())
+	}
+	return err
+}
+
+// Pin returns the pin of a repository.
+func (l *Lock) Pin(repository string) (Pin, bool) {
+	p, ok := l.pins[repository]
+	return p, ok
+}
+
+// All returns the pins by repository.
+func (l *Lock) All() iter.Seq2[string, Pin] { return maps.All(l.pins) }
+
+// Set pins a repository.
+func (l *Lock) Set(repository string, p Pin) {
+	if l.pins == nil {
+		l.pins = map[string]Pin{}
+	}
+	l.pins[repository] = p
+}
+
+// Keep drops the pins of all repositories but some.
+func (l *Lock) Keep(repositories []string) {
+	maps.DeleteFunc(l.pins, func(name string, _ Pin) bool { return !slices.Contains(repositories, name) })
+}
+
+// Clone returns a copy.
+func (l *Lock) Clone() *Lock {
+	return &Lock{pins: maps.Clone(l.pins)}
+}

@@ -1,0 +1,328 @@
+// Package remote is where repositories come from: it resolves those that a graph
+// names to their metadata, and downloads packages.
+//
+// A repository is what its pin in the lock says, whatever the world has by now. What
+// was downloaded once is known by its checksum, in the action cache, and is not
+// asked for again: with a lock and a warm cache there is no network.
+package remote
+
+import (
+	"bytes"
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"strconv"
+	"sync"
+
+	"github.com/pungo-build/pungo/cache"
+	"github.com/pungo-build/pungo/internal/fetch"
+	"github.com/pungo-build/pungo/internal/repodata"
+	"github.com/pungo-build/pungo/rules"
+)
+
+// Options of Open.
+type Options struct {
+	Store   cache.Store
+	Actions cache.ActionCache
+	Client  *fetch.Client
+	Lock    *Lock
+	// Root is the folder that relative base URLs are below.
+	Root string
+	// Locked: a repository without pin is a *LockedError, and not pinned.
+	Locked bool
+	// Offline: nothing is downloaded; what would have to be is an error.
+	Offline bool
+}
+
+// Remote resolves repositories. It is safe for use by several goroutines.
+type Remote struct {
+	opts   Options
+	trees  *cache.Trees
+	byName map[string]*rules.Repository
+
+	mu     sync.Mutex
+	pinned map[string]Pin             // since Open
+	busy   map[[32]byte]chan struct{} // files that are being downloaded, by checksum
+	known  map[string]*places
+}
+
+// LockedError says that the lock has no pin where there has to be one.
+type LockedError struct{ Repository string }
+
+func (e *LockedError) Error() string {
+	return fmt.Sprintf("%s is not pinned in compose.lock\n  hint: `pungo lock` pins it", e.Repository)
+}
+
+// ErrOffline is the error of a download where none is allowed.
+var ErrOffline = errors.New("not in the cache, and --offline")
+
+// Open returns what resolves the repositories of a graph.
+func Open(repositories []*rules.Repository, opts Options) *Remote {
+	r := &Remote{
+		opts: opts, trees: cache.NewTrees(opts.Store),
+		byName: map[string]*rules.Repository{}, pinned: map[string]Pin{}, busy: map[[32]byte]chan struct{}{},
+		known: map[string]*places{},
+	}
+	for _, repo := range repositories {
+		r.byName[repo.Name] = repo
+	}
+	return r
+}
+
+// Pinned returns the pins that were missing in the lock, by repository.
+func (r *Remote) Pinned() map[string]Pin {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return maps.Clone(r.pinned)
+}
+
+// maxRepomd is the largest repomd.xml that is downloaded, in bytes.
+const maxRepomd = 4 << 20
+
+// metadata are the types of files that a source has besides repomd.xml.
+var metadata = []string{"primary", "filelists"}
+
+// Resolve returns the metadata of a repository: see rules.Source.
+func (r *Remote) Resolve(ctx context.Context, s *rules.Source) (cache.Node, error) {
+	repo, ok := r.byName[s.Repository]
+	if !ok {
+		return cache.Node{}, fmt.Errorf("%s is not known", s)
+	}
+	n, err := r.resolve(ctx, repo)
+	if err != nil {
+		return n, fmt.Errorf("%s: %w", repo.Name, err)
+	}
+	return n, nil
+}
+
+func (r *Remote) resolve(ctx context.Context, repo *rules.Repository) (cache.Node, error) {
+	pin, err := r.pin(ctx, repo)
+	if err != nil {
+		return cache.Node{}, err
+	}
+	index, err := r.blob(ctx, repo, indexPath, pin.SHA256, pin.Size)
+	if err != nil {
+		return cache.Node{}, stale(err)
+	}
+	data, err := r.opts.Store.Get(ctx, index)
+	if err != nil {
+		return cache.Node{}, err
+	}
+	repomd, err := repodata.ParseRepomd(bytes.NewReader(data))
+	if err != nil {
+		return cache.Node{}, err
+	}
+	b := r.trees.Builder()
+	if err := b.Add("repomd.xml", cache.Node{Kind: cache.FileKind, Digest: index}); err != nil {
+		return cache.Node{}, err
+	}
+	for _, kind := range metadata {
+		if err := r.addFile(ctx, b, repo, repomd, kind); err != nil {
+			return cache.Node{}, err
+		}
+	}
+	root, err := b.Build(ctx)
+	return cache.Node{Name: "repodata", Kind: cache.DirKind, Digest: root}, err
+}
+
+// addFile adds a file that repomd.xml lists, under the name of its type.
+func (r *Remote) addFile(ctx context.Context, b *cache.Builder, repo *rules.Repository, repomd *repodata.Repomd, kind string) error {
+	for _, rec := range repomd.Records {
+		if rec.Type != kind {
+			continue
+		}
+		sum, err := hex.DecodeString(rec.Checksum.Hex)
+		if rec.Checksum.Type != repodata.SHA256 || err != nil || len(sum) != 32 {
+			return fmt.Errorf("%s: checksum is of type %q, want sha256", rec.Location, rec.Checksum.Type)
+		}
+		d, err := r.blob(ctx, repo, rec.Location, [32]byte(sum), rec.Size)
+		if err != nil {
+			return stale(err)
+		}
+		return b.Add(repodata.SourceName(rec), cache.Node{Kind: cache.FileKind, Digest: d})
+	}
+	return fmt.Errorf("repomd.xml lists no %s", kind)
+}
+
+// stale adds what can be done where a place does not have what was pinned.
+func stale(err error) error {
+	var mismatch *fetch.MismatchError
+	if errors.As(err, &mismatch) || errors.Is(err, fetch.ErrNotThere) {
+		return fmt.Errorf("%w\n  hint: the repository has moved on, or the mirror is out of sync; `pungo lock --update NAME` takes the newest", err)
+	}
+	return err
+}
+
+// pin returns which state of a repository counts: that of the lock, or the newest.
+func (r *Remote) pin(ctx context.Context, repo *rules.Repository) (Pin, error) {
+	if pin, ok := r.opts.Lock.Pin(repo.Name); ok {
+		return pin, nil
+	}
+	r.mu.Lock()
+	pin, ok := r.pinned[repo.Name]
+	r.mu.Unlock()
+	if ok {
+		return pin, nil
+	}
+	if r.opts.Locked {
+		return Pin{}, &LockedError{repo.Name}
+	}
+	pin, err := r.Newest(ctx, repo)
+	if err != nil {
+		return pin, err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.pinned[repo.Name] = pin
+	return pin, nil
+}
+
+// Newest asks the world for the state of a repository, which is in the store then.
+func (r *Remote) Newest(ctx context.Context, repo *rules.Repository) (Pin, error) {
+	if r.opts.Offline {
+		return Pin{}, ErrOffline
+	}
+	p, err := r.places(ctx, repo)
+	if err != nil {
+		return Pin{}, err
+	}
+	d, err := r.download(ctx, fetch.File{URLs: p.urls(indexPath), SHA256: p.index, Size: -1, Max: maxRepomd})
+	if err != nil {
+		return Pin{}, err
+	}
+	note, err := cache.Noted(ctx, r.opts.Store, d)
+	if err != nil {
+		return Pin{}, err
+	}
+	data, err := r.opts.Store.Get(ctx, d)
+	if err != nil {
+		return Pin{}, err
+	}
+	repomd, err := repodata.ParseRepomd(bytes.NewReader(data))
+	if err != nil {
+		return Pin{}, err
+	}
+	return Pin{Arch: repo.Arch, SHA256: note.SHA256, Size: d.Size(), Revision: repomd.Revision}, nil
+}
+
+func abort(w cache.Writer) {
+	if w != nil {
+		w.Abort()
+	}
+}
+
+// Download implements executor.Downloader.
+func (r *Remote) Download(ctx context.Context, d rules.Download) (cache.Digest, error) {
+	repo, ok := r.byName[d.Repository]
+	if !ok {
+		return cache.Digest{}, fmt.Errorf("repository %s is not known", d.Repository)
+	}
+	return r.blob(ctx, repo, d.Href, d.SHA256, d.Size)
+}
+
+// memo is the key under which the digest of a file with a SHA-256 is recorded.
+func (r *Remote) memo(sum [32]byte) cache.Digest {
+	return r.opts.Store.Function().Sum([]byte("pungo download sha256:" + hex.EncodeToString(sum[:])))
+}
+
+func (r *Remote) record(ctx context.Context, sum [32]byte, d cache.Digest) error {
+	return r.opts.Actions.Record(ctx, r.memo(sum), cache.Result{Outputs: []cache.Node{{Name: "file", Kind: cache.FileKind, Digest: d}}})
+}
+
+// memoized returns the digest of a file that is in the store.
+func (r *Remote) memoized(ctx context.Context, sum [32]byte) (cache.Digest, bool, error) {
+	result, err := r.opts.Actions.Lookup(ctx, r.memo(sum))
+	if errors.Is(err, cache.ErrNotFound) || err == nil && len(result.Outputs) != 1 {
+		return cache.Digest{}, false, nil
+	}
+	if err != nil {
+		return cache.Digest{}, false, err
+	}
+	d := result.Outputs[0].Digest
+	missing, err := r.opts.Store.Missing(ctx, []cache.Digest{d})
+	return d, len(missing) == 0, err
+}
+
+// blob returns a file of a repository, from the store or by a download, each once.
+func (r *Remote) blob(ctx context.Context, repo *rules.Repository, href string, sum [32]byte, size int64) (cache.Digest, error) {
+	if !fs.ValidPath(href) {
+		return cache.Digest{}, fmt.Errorf("location %s leads out of the repository", strconv.Quote(href))
+	}
+	for {
+		done, mine := r.claim(sum)
+		if mine {
+			defer r.release(sum)
+			break
+		}
+		select {
+		case <-done:
+		case <-ctx.Done():
+			return cache.Digest{}, ctx.Err()
+		}
+	}
+	if d, ok, err := r.memoized(ctx, sum); ok || err != nil {
+		return d, err
+	}
+	if r.opts.Offline {
+		return cache.Digest{}, fmt.Errorf("%s: %w", href, ErrOffline)
+	}
+	p, err := r.places(ctx, repo)
+	if err != nil {
+		return cache.Digest{}, err
+	}
+	return r.download(ctx, fetch.File{URLs: p.urls(href), SHA256: sum, Size: size})
+}
+
+// claim makes the caller the one who downloads a file; done is told when another is
+// through with it.
+func (r *Remote) claim(sum [32]byte) (done <-chan struct{}, mine bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if done, ok := r.busy[sum]; ok {
+		return done, false
+	}
+	r.busy[sum] = make(chan struct{})
+	return nil, true
+}
+
+func (r *Remote) release(sum [32]byte) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	close(r.busy[sum])
+	delete(r.busy, sum)
+}
+
+// download stores a file, notes what was learned of it on the way, and records that it
+// is what has its checksum.
+func (r *Remote) download(ctx context.Context, f fetch.File) (cache.Digest, error) {
+	var w cache.Writer
+	defer func() { abort(w) }()
+	var head *cache.NoteWriter
+	got, err := r.opts.Client.Fetch(ctx, f, func() (_ io.Writer, err error) {
+		abort(w)
+		if w, err = r.opts.Store.Create(ctx); err != nil {
+			return nil, err
+		}
+		head = cache.NewNoteWriter(cache.SHA256) // the client has computed it
+		return io.MultiWriter(w, head), nil
+	})
+	if err != nil {
+		return cache.Digest{}, err
+	}
+	d, err := w.Commit()
+	if err != nil {
+		return cache.Digest{}, err
+	}
+	note := head.Note(d)
+	note.SHA256 = got.SHA256
+	if noter, ok := r.opts.Store.(cache.Noter); ok {
+		if err := noter.TakeNote(ctx, d, note); err != nil {
+			return cache.Digest{}, err
+		}
+	}
+	return d, r.record(ctx, got.SHA256, d)
+}

@@ -1,0 +1,209 @@
+package repodata
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/klauspost/compress/zstd"
+	"github.com/ulikunitz/xz"
+
+	"github.com/pungo-build/pungo/internal/rpm"
+)
+
+// full is a package with something in every field that repodata has.
+func full() (*rpm.Package, Location) {
+	evr := rpm.EVR{Epoch: 1, Version: "5.2~rc1", Release: "3"}
+	return &rpm.Package{
+			NEVRA: rpm.NEVRA{Name: "bash", EVR: evr, Arch: "x86_64"}, SourceRPM: "bash-5.2~rc1-3.src.rpm",
+			Provides:  []rpm.Dependency{{Name: "bash", Sense: rpm.Equal, EVR: evr}},
+			Requires:  []rpm.Dependency{{Name: "(a or b)"}, {Name: "/bin/sh", Pre: true}, {Name: "libc.so.6()(64bit)", Sense: rpm.Greater | rpm.Equal, EVR: rpm.EVR{Version: "2"}}},
+			Conflicts: []rpm.Dependency{{Name: "csh", Sense: rpm.Less, EVR: evr}}, Obsoletes: []rpm.Dependency{{Name: "sh", Sense: rpm.Less | rpm.Equal, EVR: evr}},
+			Recommends: []rpm.Dependency{{Name: "r"}}, Suggests: []rpm.Dependency{{Name: "s"}}, Supplements: []rpm.Dependency{{Name: "u"}}, Enhances: []rpm.Dependency{{Name: "e"}},
+			BuildTime: 1769860000, InstalledSize: 7, ArchiveSize: 8,
+			Files: []rpm.File{{Path: "/etc/<a> & \"b\""}, {Path: "/usr/bin", Dir: true}, {Path: "/usr/bin/bash", Ghost: true}, {Path: "/usr/share/doc"}},
+			Text:  rpm.Text{Summary: "A \"shell\" & more"},
+		},
+		Location{Href: "Packages/b/bash.rpm", Checksum: SHA256.Sum([]byte("bash")), PackageSize: 12, FileTime: 13}
+}
+
+func shortDocuments() (primary, filelists []byte) {
+	p, at := full()
+	primary = append(AppendPrimary(PrimaryOpen(1), p, at), PrimaryClose()...)
+	return primary, append(AppendFilelists(FilelistsOpen(1), p, at), FilelistsClose()...)
+}
+
+// TestReadBack: what is written is read as it was.
+func TestReadBack(t *testing.T) {
+	want, wantAt := full()
+	primary, filelists := shortDocuments()
+	var got *rpm.Package
+	err := ReadPrimary(bytes.NewReader(primary), func(p *rpm.Package, at Location) error {
+		if at != wantAt {
+			t.Errorf("location %+v, want %+v", at, wantAt)
+		}
+		got = p
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(got.Files) != 2 {
+		t.Errorf("primary lists %v", got.Files)
+	}
+	err = ReadFilelists(bytes.NewReader(filelists), func(id string, files []rpm.File) error {
+		if id != wantAt.Checksum.Hex {
+			t.Errorf("pkgid %s, want %s", id, wantAt.Checksum.Hex)
+		}
+		got.Files = files
+		return nil
+	})
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, %v\nwant %+v", got, err, want)
+	}
+}
+
+func TestReadErrors(t *testing.T) {
+	primary, _ := shortDocuments()
+	for _, test := range []struct{ old, new, want string }{
+		{"</metadata>", "", "XML syntax error on line 53: unexpected EOF"},
+		{"<metadata ", "<metadaten ", "found <metadaten>, want one <metadata>"},
+		{"<metadata ", "<!DOCTYPE metadata [<!ENTITY a \"aaaa\">]><metadata ", "a document type, want none"},
+		{"<name>bash", "<name>&a;", "XML syntax error on line 4: invalid character entity &a;"},
+		{"<name>bash", "<name>ba\nsh", `package "ba\nsh": name "ba\nsh", want a line of text`},
+		{"<name>bash", "<name>", `package "": name "", want a line of text`},
+		{`ver="5.2~rc1" rel="3"/>` + "\n  <checksum", `ver="" rel="3"/>` + "\n  <checksum", `package "bash": version "", want a line of text`},
+		{`href="Packages/b/bash.rpm"`, `href="../bash.rpm"`, `package "bash": location "../bash.rpm", want a path in the repository`},
+		{`href="Packages/b/bash.rpm"`, `href="/bash.rpm"`, `package "bash": location "/bash.rpm", want a path in the repository`},
+		{`href="Packages/b/bash.rpm"`, `href="http://x/bash.rpm"`, `package "bash": location "http://x/bash.rpm", want a path in the repository`},
+		{`epoch="1"`, `epoch="-1"`, `package "bash": epoch "-1" is not a number`},
+		{`flags="LT"`, `flags="NE"`, `package "bash": entry "csh": flags "NE" are not known`},
+		{`package="12"`, `package="-12"`, `package "bash": size -12`},
+		{`type="sha256"`, `type="md5"`, `package "bash": checksum type "md5", want sha1, sha224, sha256, sha384 or sha512`},
+	} {
+		text := strings.Replace(string(primary), test.old, test.new, 1)
+		err := ReadPrimary(strings.NewReader(text), func(*rpm.Package, Location) error { return nil })
+		if fmt.Sprint(err) != test.want {
+			t.Errorf("%s for %s: got %v, want %s", test.new, test.old, err, test.want)
+		}
+	}
+}
+
+// TestManyProvides: a package may have very many.
+func TestManyProvides(t *testing.T) {
+	p, at := full()
+	for i := range 100_000 {
+		p.Provides = append(p.Provides, rpm.Dependency{Name: fmt.Sprintf("ksym(symbol%06d)", i)})
+	}
+	text := append(AppendPrimary(PrimaryOpen(1), p, at), PrimaryClose()...)
+	err := ReadPrimary(bytes.NewReader(text), func(got *rpm.Package, _ Location) error {
+		if len(got.Provides) != len(p.Provides) {
+			t.Errorf("%d provides, want %d", len(got.Provides), len(p.Provides))
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+func TestUnpack(t *testing.T) {
+	text := bytes.Repeat([]byte("text "), 10_000)
+	var xzed bytes.Buffer
+	w, err := xz.NewWriter(&xzed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Write(text)
+	w.Close()
+	enc, err := zstd.NewWriter(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, packed := range map[string][]byte{
+		"plain": text, "gzip": Gzip.AppendFrame(Gzip.AppendFrame(nil, text[:100]), text[100:]), "zstd": enc.EncodeAll(text, nil), "xz": xzed.Bytes(),
+	} {
+		r, err := Unpack(bytes.NewReader(packed), int64(len(text)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := io.ReadAll(r); err != nil || !bytes.Equal(got, text) {
+			t.Errorf("%s: %d bytes, %v", name, len(got), err)
+		}
+		r, err = Unpack(bytes.NewReader(packed), 49_999)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.ReadAll(r); fmt.Sprint(err) != "unpacks to more than 49999 bytes" {
+			t.Errorf("%s: got %v", name, err)
+		}
+		if name == "plain" {
+			continue
+		}
+		if r, err = Unpack(bytes.NewReader(packed[:len(packed)/2]), 1<<20); err == nil {
+			_, err = io.ReadAll(r)
+		}
+		if err == nil {
+			t.Errorf("%s: half of it, and no error", name)
+		}
+	}
+}
+
+// FuzzReadPrimary: what is read is written as a document that is read as the same.
+func FuzzReadPrimary(f *testing.F) {
+	primary, _ := shortDocuments()
+	f.Add(primary)
+	f.Add([]byte(`<metadata><package><name>a</name></package></metadata>`))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		again := PrimaryOpen(0)
+		var all []*rpm.Package
+		err := ReadPrimary(bytes.NewReader(text), func(p *rpm.Package, at Location) error {
+			all = append(all, p)
+			if strings.Contains(at.Href, "..") && checkHref(at.Href) != nil {
+				t.Errorf("location %q", at.Href)
+			}
+			again = AppendPrimary(again, p, at)
+			return nil
+		})
+		if err != nil {
+			return
+		}
+		n := 0
+		err = ReadPrimary(bytes.NewReader(append(again, PrimaryClose()...)), func(p *rpm.Package, _ Location) error {
+			if p.NEVRA != all[n].NEVRA {
+				t.Errorf("%v is read as %v", all[n].NEVRA, p.NEVRA)
+			}
+			n++
+			return nil
+		})
+		if err != nil || n != len(all) {
+			t.Errorf("%d packages of %d, %v", n, len(all), err)
+		}
+	})
+}
+
+func FuzzReadFilelists(f *testing.F) {
+	_, filelists := shortDocuments()
+	f.Add(filelists)
+	f.Fuzz(func(_ *testing.T, text []byte) {
+		ReadFilelists(bytes.NewReader(text), func(string, []rpm.File) error { return nil })
+	})
+}
+
+func FuzzUnpack(f *testing.F) {
+	f.Add(Gzip.AppendFrame(nil, []byte("text")))
+	f.Add(Zstd.AppendFrame(nil, []byte("text")))
+	f.Add([]byte{0xfd, '7', 'z', 'X', 'Z', 0})
+	f.Fuzz(func(t *testing.T, packed []byte) {
+		r, err := Unpack(bytes.NewReader(packed), 1<<20)
+		if err != nil {
+			return
+		}
+		if n, _ := io.Copy(io.Discard, r); n > 1<<20 {
+			t.Errorf("%d bytes", n)
+		}
+	})
+}
