@@ -1,6 +1,7 @@
 package repodata
 
 import (
+	"bytes"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -161,5 +162,22 @@ func BenchmarkAppendFrame(b *testing.B) {
 			}
 			b.ReportMetric(float64(len(out))/float64(len(doc)), "ratio")
 		})
+	}
+}
+
+// BenchmarkReadPrimary reads a document of 2,000 packages.
+func BenchmarkReadPrimary(b *testing.B) {
+	p, at := full()
+	text := PrimaryOpen(2000)
+	for range 2000 {
+		text = AppendPrimary(text, p, at)
+	}
+	text = append(text, PrimaryClose()...)
+	b.SetBytes(int64(len(text)))
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := ReadPrimary(bytes.NewReader(text), func(*rpm.Package, Location) error { return nil }); err != nil {
+			b.Fatal(err)
+		}
 	}
 }

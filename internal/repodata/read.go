@@ -3,7 +3,6 @@ package repodata
 import (
 	"bufio"
 	"bytes"
-	"encoding/xml"
 	"errors"
 	"fmt"
 	"io"
@@ -79,10 +78,14 @@ const (
 // or is cut off, and if a package lacks its name, version, arch, checksum or location, has
 // a line break or NUL in them, or a location that leads out of the repository.
 func ReadPrimary(r io.Reader, fn func(*rpm.Package, Location) error) error {
-	return eachPackage(r, "metadata", func(x *xmlPackage) error {
-		p, at, err := x.primary()
+	return eachPackage(r, "metadata", func(x *packageReader) error {
+		open, err := x.next()
 		if err != nil {
-			return fmt.Errorf("package %q: %w", x.Name, err)
+			return x.errorf("%w", err)
+		}
+		p, at, err := x.primary(open)
+		if err != nil {
+			return x.errorf("%w", err)
 		}
 		return fn(p, at)
 	})
@@ -91,176 +94,204 @@ func ReadPrimary(r io.Reader, fn func(*rpm.Package, Location) error) error {
 // ReadFilelists calls fn for each package of a filelists document, plain: with the
 // checksum of its file, and all its paths.
 func ReadFilelists(r io.Reader, fn func(pkgid string, files []rpm.File) error) error {
-	return eachPackage(r, "filelists", func(x *xmlPackage) error {
-		if x.PkgID == "" {
-			return errors.New("a package has no pkgid")
+	return eachPackage(r, "filelists", func(x *packageReader) error {
+		open, err := x.next()
+		if err != nil {
+			return x.errorf("%w", err)
 		}
-		return fn(x.PkgID, filesOf(x.Files))
+		x.about = open.attr("name")
+		id := open.attr("pkgid")
+		var files []rpm.File
+		err = x.children(open, func(t token) error {
+			if t.name == "file" {
+				return x.file(t, &files)
+			}
+			return x.skip(t)
+		})
+		if err == nil && id == "" {
+			err = errors.New("no pkgid")
+		}
+		if err != nil {
+			return x.errorf("%w", err)
+		}
+		return fn(id, files)
 	})
 }
 
-// xmlPackage is a package element of primary or filelists. Names have no namespace here,
-// since not every tool writes the right one.
-type xmlPackage struct {
-	PkgID    string      `xml:"pkgid,attr"`
-	Name     string      `xml:"name"`
-	Arch     string      `xml:"arch"`
-	Version  xmlVersion  `xml:"version"`
-	Checksum xmlChecksum `xml:"checksum"`
-	Summary  string      `xml:"summary"`
-	Time     struct {
-		File  int64 `xml:"file,attr"`
-		Build int64 `xml:"build,attr"`
-	} `xml:"time"`
-	Size struct {
-		Package   int64 `xml:"package,attr"`
-		Installed int64 `xml:"installed,attr"`
-		Archive   int64 `xml:"archive,attr"`
-	} `xml:"size"`
-	Location struct {
-		Href string `xml:"href,attr"`
-	} `xml:"location"`
-	Format struct {
-		SourceRPM   string     `xml:"sourcerpm"`
-		Provides    []xmlEntry `xml:"provides>entry"`
-		Requires    []xmlEntry `xml:"requires>entry"`
-		Conflicts   []xmlEntry `xml:"conflicts>entry"`
-		Obsoletes   []xmlEntry `xml:"obsoletes>entry"`
-		Recommends  []xmlEntry `xml:"recommends>entry"`
-		Suggests    []xmlEntry `xml:"suggests>entry"`
-		Supplements []xmlEntry `xml:"supplements>entry"`
-		Enhances    []xmlEntry `xml:"enhances>entry"`
-		Files       []xmlFile  `xml:"file"`
-	} `xml:"format"`
-	Files []xmlFile `xml:"file"`
+// eachPackage reads the package elements of a document, one at a time.
+func eachPackage(r io.Reader, root string, read func(*packageReader) error) error {
+	e := &elements{r: r, root: root}
+	_, err := e.next(true)
+	for err == nil {
+		var text string
+		if text, err = e.next(false); err == nil {
+			x := &packageReader{cursor: cursor{s: text, attrs: e.attrs}, at: e.at + int64(e.from-len(text))}
+			err = read(x)
+			e.attrs = x.attrs
+		}
+	}
+	if err == io.EOF {
+		return nil
+	}
+	return err
 }
 
-type xmlVersion struct {
-	Epoch string `xml:"epoch,attr"`
-	Ver   string `xml:"ver,attr"`
-	Rel   string `xml:"rel,attr"`
+// packageReader goes through a package element.
+type packageReader struct {
+	cursor
+	at    int64  // in the document
+	about string // the name of the package, as soon as it is known
 }
 
-type xmlEntry struct {
-	Name  string `xml:"name,attr"`
-	Flags string `xml:"flags,attr"`
-	xmlVersion
-	Pre string `xml:"pre,attr"`
+func (x *packageReader) errorf(format string, args ...any) error {
+	return fmt.Errorf("byte %d: package %.80q: %w", x.at, x.about, fmt.Errorf(format, args...))
 }
 
-type xmlFile struct {
-	Type string `xml:"type,attr"`
-	Path string `xml:",chardata"`
-}
-
-// eachPackage decodes the package elements of a document, one at a time.
-func eachPackage(r io.Reader, root string, fn func(*xmlPackage) error) error {
-	limit := &elementLimit{r: r}
-	d := xml.NewDecoder(limit)
-	depth, begun := 0, false
+// children calls fn for each element in the one that begins with t, which reads it to its
+// end. Text between is passed over.
+func (x *packageReader) children(t token, fn func(token) error) error {
+	if t.kind == emptyTag {
+		return nil
+	}
 	for {
-		limit.left = maxElement
-		token, err := d.Token()
+		in, err := x.next()
 		switch {
-		case err == io.EOF && begun && depth == 0:
-			return nil
-		case err == io.EOF:
-			return fmt.Errorf("no <%s>", root)
 		case err != nil:
 			return err
+		case in.kind == endTag && in.name == t.name:
+			return nil
+		case in.kind == endTag:
+			return fmt.Errorf("found </%.40s>, want </%s>", in.name, t.name)
+		case in.kind == text:
+			continue
 		}
-		switch t := token.(type) {
-		case xml.Directive:
-			return errors.New("a document type, want none")
-		case xml.EndElement:
-			depth--
-		case xml.StartElement:
-			if depth == 0 && (begun || t.Name.Local != root) {
-				return fmt.Errorf("found <%s>, want one <%s>", t.Name.Local, root)
-			}
-			begun = true
-			if depth != 1 || t.Name.Local != "package" {
-				depth++
-				continue
-			}
-			var x xmlPackage
-			if err := d.DecodeElement(&x, &t); err != nil {
-				return err
-			}
-			if err := fn(&x); err != nil {
-				return err
-			}
+		if err := fn(in); err != nil {
+			return err
 		}
 	}
 }
 
-// elementLimit bounds how much is read for one token or element. The decoder reads ahead
-// a little.
-type elementLimit struct {
-	r    io.Reader
-	left int
+// skip reads an element to its end. None is as deep as maxDepth.
+func (x *packageReader) skip(t token) error { return x.skipAt(t, 0) }
+
+const maxDepth = 100
+
+func (x *packageReader) skipAt(t token, depth int) error {
+	if depth > maxDepth {
+		return fmt.Errorf("elements of more than %d levels", maxDepth)
+	}
+	return x.children(t, func(in token) error { return x.skipAt(in, depth+1) })
 }
 
-func (l *elementLimit) Read(p []byte) (int, error) {
-	if l.left <= 0 {
-		return 0, fmt.Errorf("an element of more than %d bytes", maxElement)
+// content reads the text in an element, to its end.
+func (x *packageReader) content(t token) (string, error) {
+	var all string
+	for t.kind != emptyTag {
+		in, err := x.next()
+		if err != nil {
+			return "", err
+		}
+		switch {
+		case in.kind == text && all == "":
+			all = in.text
+		case in.kind == text:
+			all += in.text
+		case in.kind == endTag && in.name == t.name:
+			return all, nil
+		case in.kind == endTag:
+			return "", fmt.Errorf("found </%.40s>, want </%s>", in.name, t.name)
+		default:
+			return "", fmt.Errorf("found <%.40s> in <%s>, want text", in.name, t.name)
+		}
 	}
-	n, err := l.r.Read(p)
-	l.left -= n
-	return n, err
+	return all, nil
 }
 
-func (x *xmlPackage) primary() (*rpm.Package, Location, error) {
-	at := Location{Href: x.Location.Href, PackageSize: x.Size.Package, FileTime: x.Time.File}
-	evr, err := x.Version.evr()
-	if err != nil {
-		return nil, at, err
+// primary reads the rest of a package of primary.
+func (x *packageReader) primary(open token) (p *rpm.Package, at Location, err error) {
+	p = new(rpm.Package)
+	var version, checksum bool
+	err = x.children(open, func(t token) (err error) {
+		switch t.name {
+		case "name":
+			p.Name, err = x.content(t)
+			x.about = p.Name
+			return err
+		case "arch":
+			p.Arch, err = x.content(t)
+			return err
+		case "summary":
+			p.Text.Summary, err = x.content(t)
+			return err
+		case "version":
+			version = true
+			if p.EVR, err = evr(&t); err != nil {
+				return err
+			}
+		case "checksum":
+			checksum = true
+			c := xmlChecksum{Type: t.attr("type")}
+			if c.Hex, err = x.content(t); err == nil {
+				at.Checksum, err = c.parse()
+			}
+			return err
+		case "time":
+			err = numbers(&t, map[string]*int64{"file": &at.FileTime, "build": &p.BuildTime})
+		case "size":
+			err = numbers(&t, map[string]*int64{"package": &at.PackageSize, "installed": &p.InstalledSize, "archive": &p.ArchiveSize})
+		case "location":
+			at.Href = t.attr("href")
+		case "format":
+			return x.format(t, p)
+		}
+		if err != nil {
+			return err
+		}
+		return x.skip(t)
+	})
+	switch {
+	case err != nil:
+	case !version || !checksum:
+		err = errors.New("want a version and a checksum")
+	default:
+		err = checkPackage(p, &at)
 	}
+	return p, at, err
+}
+
+func checkPackage(p *rpm.Package, at *Location) error {
 	for _, part := range []struct{ what, text string }{
-		{"name", x.Name}, {"arch", x.Arch}, {"version", evr.Version}, {"release", evr.Release}, {"location", at.Href},
+		{"name", p.Name}, {"arch", p.Arch}, {"version", p.Version}, {"release", p.Release}, {"location", at.Href},
 	} {
 		if part.text == "" || len(part.text) > maxText || strings.ContainsAny(part.text, "\x00\n\r") {
-			return nil, at, fmt.Errorf("%s %.80q, want a line of text", part.what, part.text)
+			return fmt.Errorf("%s %.80q, want a line of text", part.what, part.text)
 		}
-	}
-	if err := checkHref(at.Href); err != nil {
-		return nil, at, err
 	}
 	if at.PackageSize < 0 {
-		return nil, at, fmt.Errorf("size %d", at.PackageSize)
+		return fmt.Errorf("size %d", at.PackageSize)
 	}
-	if at.Checksum, err = x.Checksum.parse(); err != nil {
-		return nil, at, err
-	}
-	p := &rpm.Package{
-		NEVRA:     rpm.NEVRA{Name: x.Name, EVR: evr, Arch: x.Arch},
-		SourceRPM: x.Format.SourceRPM, BuildTime: x.Time.Build,
-		InstalledSize: x.Size.Installed, ArchiveSize: x.Size.Archive,
-		Files: filesOf(x.Format.Files),
-		Text:  rpm.Text{Summary: x.Summary},
-	}
-	return p, at, x.dependencies(p)
+	return checkHref(at.Href)
 }
 
-// dependencies sets the lists of dependencies.
-func (x *xmlPackage) dependencies(p *rpm.Package) error {
-	f := &x.Format
-	for _, list := range []struct {
-		to   *[]rpm.Dependency
-		from []xmlEntry
-	}{
-		{&p.Provides, f.Provides}, {&p.Requires, f.Requires}, {&p.Conflicts, f.Conflicts}, {&p.Obsoletes, f.Obsoletes},
-		{&p.Recommends, f.Recommends}, {&p.Suggests, f.Suggests}, {&p.Supplements, f.Supplements}, {&p.Enhances, f.Enhances},
-	} {
-		for i := range list.from {
-			d, err := list.from[i].dependency()
-			if err != nil {
-				return err
-			}
-			*list.to = append(*list.to, d)
-		}
+// format reads what is particular to RPM.
+func (x *packageReader) format(open token, p *rpm.Package) error {
+	lists := map[string]*[]rpm.Dependency{
+		"provides": &p.Provides, "requires": &p.Requires, "conflicts": &p.Conflicts, "obsoletes": &p.Obsoletes,
+		"recommends": &p.Recommends, "suggests": &p.Suggests, "supplements": &p.Supplements, "enhances": &p.Enhances,
 	}
-	return nil
+	return x.children(open, func(t token) (err error) {
+		if list := lists[t.name]; list != nil {
+			return x.dependencies(t, list)
+		}
+		switch t.name {
+		case "sourcerpm":
+			p.SourceRPM, err = x.content(t)
+			return err
+		case "file":
+			return x.file(t, &p.Files)
+		}
+		return x.skip(t)
+	})
 }
 
 // senses are the names of comparisons, see flagName.
@@ -268,40 +299,64 @@ var senses = map[string]rpm.Sense{
 	"": 0, "LT": rpm.Less, "LE": rpm.Less | rpm.Equal, "EQ": rpm.Equal, "GE": rpm.Greater | rpm.Equal, "GT": rpm.Greater,
 }
 
-func (e *xmlEntry) dependency() (d rpm.Dependency, err error) {
-	sense, ok := senses[e.Flags]
-	if !ok {
-		return d, fmt.Errorf("entry %.80q: flags %.20q are not known", e.Name, e.Flags)
-	}
-	if e.Name == "" || strings.ContainsAny(e.Name, "\x00\n\r") {
-		return d, fmt.Errorf("entry %.80q, want a line of text", e.Name)
-	}
-	d = rpm.Dependency{Name: e.Name, Sense: sense, Pre: e.Pre == "1"}
-	if sense != 0 {
-		d.EVR, err = e.evr()
-	}
-	return d, err
+func (x *packageReader) dependencies(open token, list *[]rpm.Dependency) error {
+	return x.children(open, func(t token) (err error) {
+		d := rpm.Dependency{Name: t.attr("name"), Pre: t.attr("pre") == "1"}
+		flags := t.attr("flags")
+		sense, ok := senses[flags]
+		switch d.Sense = sense; {
+		case t.name != "entry":
+			return x.skip(t)
+		case !ok:
+			return fmt.Errorf("entry %.80q: flags %.20q are not known", d.Name, flags)
+		case d.Name == "" || strings.ContainsAny(d.Name, "\x00\n\r"):
+			return fmt.Errorf("entry %.80q, want a line of text", d.Name)
+		case sense != 0:
+			if d.EVR, err = evr(&t); err != nil {
+				return fmt.Errorf("entry %.80q: %w", d.Name, err)
+			}
+		}
+		*list = append(*list, d)
+		return x.skip(t)
+	})
 }
 
-func (v *xmlVersion) evr() (rpm.EVR, error) {
-	e := rpm.EVR{Version: v.Ver, Release: v.Rel}
-	if v.Epoch == "" {
+func (x *packageReader) file(t token, list *[]rpm.File) error {
+	f := rpm.File{Dir: t.attr("type") == "dir", Ghost: t.attr("type") == "ghost"}
+	var err error
+	if f.Path, err = x.content(t); err == nil {
+		*list = append(*list, f)
+	}
+	return err
+}
+
+// evr is the version that a tag has.
+func evr(t *token) (rpm.EVR, error) {
+	e := rpm.EVR{Version: t.attr("ver"), Release: t.attr("rel")}
+	text := t.attr("epoch")
+	if text == "" || text == "0" {
 		return e, nil
 	}
-	epoch, err := strconv.ParseUint(v.Epoch, 10, 32)
+	epoch, err := strconv.ParseUint(text, 10, 32)
 	if err != nil {
-		return e, fmt.Errorf("epoch %.20q is not a number", v.Epoch)
+		return e, fmt.Errorf("epoch %.20q is not a number", text)
 	}
 	e.Epoch = uint32(epoch)
 	return e, nil
 }
 
-func filesOf(list []xmlFile) []rpm.File {
-	files := make([]rpm.File, len(list))
-	for i, f := range list {
-		files[i] = rpm.File{Path: f.Path, Dir: f.Type == "dir", Ghost: f.Type == "ghost"}
+// numbers reads attributes that are numbers, as far as they are there.
+func numbers(t *token, places map[string]*int64) error {
+	for i := range t.attrs {
+		place, err := places[t.attrs[i].name], error(nil)
+		if place == nil {
+			continue
+		}
+		if *place, err = strconv.ParseInt(t.attrs[i].value, 10, 64); err != nil {
+			return fmt.Errorf("%s %.20q is not a number", t.attrs[i].name, t.attrs[i].value)
+		}
 	}
-	return files
+	return nil
 }
 
 // checkHref checks that a location is a path that stays in its repository.

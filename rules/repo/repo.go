@@ -63,7 +63,7 @@ func index(ctx context.Context, j *rules.Job) error {
 	entries := make([]*packages.Entry, len(r.all))
 	err := j.Each(ctx, len(r.all), func(ctx context.Context, i int) (err error) {
 		if entries[i], err = r.entry(ctx, r.all[i]); err != nil {
-			err = fmt.Errorf("%s: %s: %w", p.Repository, r.all[i].pkg.NEVRA, err)
+			err = fmt.Errorf("%s: %s: %w", p.Repository, r.all[i].at.Href, err)
 		}
 		return err
 	})
@@ -87,10 +87,20 @@ type reader struct {
 	byID   map[string]*listed // by checksum, which the documents call pkgid
 }
 
-// listed is a package as the metadata describes it.
+// listed is a package as the metadata describes it: decoded, until it is known whole.
 type listed struct {
-	pkg *format.Package
-	at  repodata.Location
+	pkg    *format.Package
+	record []byte
+	at     repodata.Location
+}
+
+func (l *listed) encode() error {
+	sum, err := hex.DecodeString(l.at.Checksum.Hex)
+	if err != nil || len(sum) != 32 {
+		return errors.New("sha256 is not 64 hex digits")
+	}
+	l.record, l.pkg = packages.EncodeHeader(l.pkg, [32]byte(sum)), nil
+	return nil
 }
 
 func (r *reader) read(ctx context.Context) error {
@@ -106,12 +116,7 @@ func (r *reader) read(ctx context.Context) error {
 		return err
 	}
 	return r.document(ctx, "filelists", func(in io.Reader) error {
-		return repodata.ReadFilelists(in, func(id string, files []format.File) error {
-			if l, ok := r.byID[id]; ok {
-				l.pkg.Files = files
-			}
-			return nil
-		})
+		return repodata.ReadFilelists(in, r.addFiles)
 	})
 }
 
@@ -165,10 +170,25 @@ func (r *reader) add(pkg *format.Package, at repodata.Location) error {
 	if _, ok := r.byID[at.Checksum.Hex]; ok {
 		return nil // one file under two names
 	}
-	l := &listed{pkg, at}
+	l := &listed{pkg: new(format.Package), at: at}
+	// What was read refers to all of the text, of which little is wanted.
+	if err := format.DecodeMeta(pkg.AppendMeta(nil), l.pkg); err != nil {
+		return err
+	}
 	r.all = append(r.all, l)
 	r.byID[at.Checksum.Hex] = l
 	return nil
+}
+
+// addFiles encodes a package, which is known whole now: encoded it takes a part of the
+// room.
+func (r *reader) addFiles(id string, files []format.File) error {
+	l, ok := r.byID[id]
+	if !ok || l.record != nil {
+		return nil // not wanted, or told already
+	}
+	l.pkg.Files = files
+	return l.encode()
 }
 
 // wanted reports whether includes and excludes leave a package in.
@@ -188,19 +208,20 @@ func (r *reader) wanted(pkg *format.Package) bool {
 
 // entry makes the entry of a package, whose header record is of what the metadata says.
 func (r *reader) entry(ctx context.Context, l *listed) (*packages.Entry, error) {
-	sum, err := hex.DecodeString(l.at.Checksum.Hex)
-	if err != nil || len(sum) != 32 {
-		return nil, errors.New("sha256 is not 64 hex digits")
+	if l.record == nil { // filelists does not have it
+		if err := l.encode(); err != nil {
+			return nil, err
+		}
 	}
-	record := packages.EncodeHeader(l.pkg, [32]byte(sum))
-	header, err := r.Trees.Store().Put(ctx, record)
+	header, err := r.Trees.Store().Put(ctx, l.record)
 	if err != nil {
 		return nil, err
 	}
-	e, err := packages.NewEntry(record, cache.Digest{}, header)
+	e, err := packages.NewEntry(l.record, cache.Digest{}, header)
 	if err != nil {
 		return nil, err
 	}
 	e.Remote = packages.Remote{Repository: r.Repository, Href: l.at.Href, Size: l.at.PackageSize}
+	l.record = nil
 	return e, nil
 }
