@@ -100,7 +100,7 @@ func (r *building) stop(err error) {
 	r.console.Close()
 	for _, e := range report.Actions {
 		if e.Status == rules.Failed && e.Err != nil || e.Status == rules.TestFailed {
-			fmt.Fprintln(r.stderr, failureCard(e, r.keepLog(e)))
+			fmt.Fprintln(r.stderr, failureCard(e, r.keepLog(e), r.cmd.matrixFlags.again()))
 		}
 	}
 	fmt.Fprintln(r.stderr, summary(report, time.Since(r.started)))

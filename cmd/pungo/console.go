@@ -332,8 +332,9 @@ func (c *console) draw(rows []string) {
 const lastLines = 20
 
 // failureCard tells of an action that failed, or of a test whose verdict is bad, and
-// of where all that it printed is; log is "" if it printed nothing.
-func failureCard(e executor.Entry, log string) string {
+// of where all that it printed is; log is "" if it printed nothing. flags are those
+// without which the definition would be another.
+func failureCard(e executor.Entry, log string, flags []string) string {
 	var b strings.Builder
 	a := e.Action
 	verb := "failed"
@@ -355,7 +356,7 @@ func failureCard(e executor.Entry, log string) string {
 	if hint != "" {
 		fmt.Fprintf(&b, "  hint: %s\n", hint)
 	}
-	b.WriteString("  again: pungo build")
+	b.WriteString("  again: " + strings.Join(append([]string{"pungo build"}, flags...), " "))
 	if a.Owner != nil {
 		fmt.Fprintf(&b, " '%s'", a)
 	}

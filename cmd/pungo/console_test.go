@@ -259,14 +259,14 @@ func TestFailureCard(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if got, want := failureCard(executor.Entry{Action: tt.action, Status: rules.Failed, Err: tt.err}, ""), strings.Join(tt.want, "\n"); got != want {
+			if got, want := failureCard(executor.Entry{Action: tt.action, Status: rules.Failed, Err: tt.err}, "", nil), strings.Join(tt.want, "\n"); got != want {
 				t.Errorf("got\n%s\nwant\n%s", got, want)
 			}
 		})
 	}
 	t.Run("log", func(t *testing.T) {
-		got := strings.Split(failureCard(executor.Entry{Action: repo, Status: rules.Failed, Err: errors.New("exit code 1"), Log: log}, "/out/log"), "\n")
-		if len(got) != 3+lastLines+2 || got[3+lastLines] != "  log: /out/log" || got[3] != "  | line 10 [31mred" || got[2+lastLines] != "  | line 29 [31mred" {
+		got := strings.Split(failureCard(executor.Entry{Action: repo, Status: rules.Failed, Err: errors.New("exit code 1"), Log: log}, "/out/log", []string{"--define", "'a=b'"}), "\n")
+		if len(got) != 3+lastLines+2 || got[4+lastLines] != "  again: pungo build --define 'a=b' '//:repo@Server'" || got[3+lastLines] != "  log: /out/log" || got[3] != "  | line 10 [31mred" || got[2+lastLines] != "  | line 29 [31mred" {
 			t.Errorf("got\n%s", strings.Join(got, "\n"))
 		}
 	})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -54,6 +55,15 @@ func evaluateRoot(ctx context.Context, p process, root string, m matrixFlags, id
 		Defines: m.Define, Variants: m.Variant, Arches: m.Arch, Type: id.composeType(), Label: id.Label, Phases: phases,
 		Print: func(at rules.Position, text string) { p.stderr.Write([]byte(at.String() + ": " + text + "\n")) },
 	})
+}
+
+// again are the flags that give the same definition again, as a shell takes them.
+func (m *matrixFlags) again() []string {
+	var flags []string
+	for _, name := range slices.Sorted(maps.Keys(m.Define)) {
+		flags = append(flags, "--define", "'"+strings.ReplaceAll(name+"="+m.Define[name], "'", `'\''`)+"'")
+	}
+	return flags
 }
 
 // outputDir is the name of the output folder in a workspace, unless told otherwise.
