@@ -24,6 +24,7 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -71,13 +72,12 @@ func New(opts Options) *Client {
 		opts.Connections = 8
 	}
 	transport := &http.Transport{
-		Proxy:                 http.ProxyFromEnvironment,
-		DialContext:           (&net.Dialer{Timeout: opts.Stall}).DialContext,
-		TLSHandshakeTimeout:   opts.Stall,
-		ResponseHeaderTimeout: opts.Stall,
-		MaxIdleConnsPerHost:   opts.Connections,
-		IdleConnTimeout:       time.Minute,
-		ForceAttemptHTTP2:     true,
+		Proxy:               http.ProxyFromEnvironment,
+		DialContext:         (&net.Dialer{Timeout: opts.Stall}).DialContext,
+		TLSHandshakeTimeout: opts.Stall,
+		MaxIdleConnsPerHost: opts.Connections,
+		IdleConnTimeout:     time.Minute,
+		ForceAttemptHTTP2:   true,
 		// What is fetched has a checksum: it is to come as it is.
 		DisableCompression: true,
 	}
@@ -256,9 +256,15 @@ func (t *transfer) attempt(ctx context.Context) error {
 	return t.check()
 }
 
+const bufferSize = 256 << 10
+
+var buffers = sync.Pool{New: func() any { return new([bufferSize]byte) }}
+
 // copy writes what comes until the end.
 func (t *transfer) copy(body io.Reader) error {
-	buffer := make([]byte, 256<<10)
+	space := buffers.Get().(*[bufferSize]byte)
+	defer buffers.Put(space)
+	buffer := space[:]
 	for {
 		n, err := body.Read(buffer)
 		if limit := t.limit(); limit >= 0 && t.n+int64(n) > limit {
