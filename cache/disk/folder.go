@@ -67,7 +67,7 @@ func (c *Cache) makeRoot() error {
 	}
 	c.mode = info.Mode() & (fs.ModePerm | fs.ModeSetgid)
 	c.sticky = info.Mode()&fs.ModeSticky != 0
-	return c.makeDirs(c.path("tmp"), c.path("blobs"), c.blobDir(), c.path("packs"), c.packDir())
+	return c.makeDirs(c.path("tmp"), c.path("running"), c.path("blobs"), c.blobDir(), c.path("packs"), c.packDir())
 }
 
 // makeDirs makes directories of the cache, durably: later a sync of such a

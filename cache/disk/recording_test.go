@@ -255,6 +255,13 @@ func (r *recording) Writable(string) error { return nil }
 // Chtimes does nothing: no test reads times.
 func (r *recording) Chtimes(string, int64) error { return nil }
 
+func (r *recording) Touch(name string) error {
+	_, err := r.Stat(name)
+	return err
+}
+
+func (r *recording) Free(string) (int64, error) { return 1 << 40, nil }
+
 func (r *recording) SyncDir(name string) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
