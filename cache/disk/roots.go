@@ -45,15 +45,11 @@ func (c *Cache) rootsPath(folder string) string {
 	return filepath.Join(c.rootsDir(), sum.Hex()[:32])
 }
 
-// SetRoots says which composes an output folder has, newest first.
+// SetRoots says which composes an output folder has, newest first. It writes nothing if
+// they are the same as before.
 func (c *Cache) SetRoots(ctx context.Context, folder string, roots []Root) error {
 	if err := c.writable(ctx); err != nil {
 		return err
-	}
-	for _, dir := range []string{c.path("roots"), c.rootsDir()} {
-		if _, err := c.mkdir(dir); err != nil {
-			return c.explain(err)
-		}
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "%sfolder %q\n", rootsMagic, folder)
@@ -62,21 +58,28 @@ func (c *Cache) SetRoots(ctx context.Context, folder string, roots []Root) error
 			fmt.Fprintf(&b, "root %s %q\n", r.Tree, r.ID)
 		}
 	}
-	t, err := c.createTemp()
-	if err != nil {
-		return c.explain(err)
+	path := c.rootsPath(folder)
+	if old, err := c.readFile(path); err == nil && string(old) == b.String() && c.fs.Touch(path) == nil {
+		return nil
 	}
-	defer t.remove()
-	if _, err := io.WriteString(t, b.String()); err != nil {
-		return c.explain(err)
-	}
-	return c.explain(t.install(c.rootsPath(folder), volatile))
+	return c.explain(c.writeRoots(path, b.String()))
 }
 
-// TouchRoots says that somebody built in an output folder whose composes are the
-// same as before. It reports false if nothing is known of the folder.
-func (c *Cache) TouchRoots(folder string) bool {
-	return !c.opts.ReadOnly && c.fs.Touch(c.rootsPath(folder)) == nil
+func (c *Cache) writeRoots(path, text string) error {
+	for _, dir := range []string{c.path("roots"), c.rootsDir()} {
+		if _, err := c.mkdir(dir); err != nil {
+			return err
+		}
+	}
+	t, err := c.createTemp()
+	if err != nil {
+		return err
+	}
+	defer t.remove()
+	if _, err := io.WriteString(t, text); err != nil {
+		return err
+	}
+	return t.install(path, volatile)
 }
 
 // AllRoots returns the roots of all output folders, sorted by their paths. A file

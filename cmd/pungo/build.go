@@ -25,11 +25,12 @@ type buildCmd struct {
 	identityFlags
 	targetArgs
 
-	KeepGoing   bool   `help:"After a failure, go on with what does not depend on it." short:"k"`
-	New         bool   `help:"Make a new compose even if nothing has changed."`
-	CheckOutput bool   `help:"Compare the files of an unchanged compose with what they should be."`
-	ShowOutput  bool   `help:"With targets: print the path of each artifact."`
-	Events      string `help:"Write what happens to this file, as JSON lines." placeholder:"FILE"`
+	KeepGoing     bool   `help:"After a failure, go on with what does not depend on it." short:"k"`
+	New           bool   `help:"Make a new compose even if nothing has changed."`
+	CheckOutput   bool   `help:"Compare the files of an unchanged compose with what they should be."`
+	ShowOutput    bool   `help:"With targets: print the path of each artifact."`
+	RequireCached bool   `help:"Run nothing: stop if an action is not in the cache, and say what changed for it."`
+	Events        string `help:"Write what happens to this file, as JSON lines." placeholder:"FILE"`
 }
 
 func (c *buildCmd) Run(ctx context.Context, p process, g *Globals) (err error) {
@@ -82,7 +83,7 @@ func (r *building) start(ctx context.Context, want []*rules.Artifact) (err error
 		all = append(all, jsonLines(r.events))
 	}
 	r.started = time.Now()
-	r.build = r.executor(r.graph, sinks(all...), r.cmd.KeepGoing)
+	r.build = r.executor(r.graph, sinks(all...), r.cmd.KeepGoing, r.cmd.RequireCached)
 	if err := r.build.Check(ctx, want...); err != nil {
 		r.console.Close()
 		return errors.Join(err, r.endEvents(err))
@@ -94,6 +95,13 @@ func (r *building) start(ctx context.Context, want []*rules.Artifact) (err error
 func (r *building) stop(err error) {
 	report := r.build.Report()
 	r.console.Close()
+	if errors.As(err, new(*executor.NotCachedError)) {
+		// What is known of builds before stays: this one ran nothing.
+		if err := r.endEvents(err); err != nil {
+			fmt.Fprintf(r.stderr, "warning: %v\n", err)
+		}
+		return
+	}
 	for _, e := range report.Actions {
 		if e.Status == rules.Failed && e.Err != nil || e.Status == rules.TestFailed {
 			fmt.Fprintln(r.stderr, failureCard(e, r.keepLog(e)))
@@ -254,7 +262,7 @@ func (r *building) targets(ctx context.Context) (err error) {
 	}
 	r.stop(err)
 	if err != nil {
-		return failed(err)
+		return r.ended(err)
 	}
 	for _, a := range chosen {
 		if err := r.show(a); err != nil {

@@ -155,7 +155,7 @@ func (s *session) Close() error {
 }
 
 // executor returns a build of the graph with everything that this machine has.
-func (s *session) executor(graph *rules.Graph, sink rules.Sink, keepGoing bool) *executor.Build {
+func (s *session) executor(graph *rules.Graph, sink rules.Sink, keepGoing, onlyCached bool) *executor.Build {
 	s.warn = func(text string) {
 		if sink != nil {
 			sink.Event(rules.Event{Time: time.Now(), Kind: rules.Warned, Text: text})
@@ -170,6 +170,7 @@ func (s *session) executor(graph *rules.Graph, sink rules.Sink, keepGoing bool) 
 		Sink:       sink,
 		Jobs:       s.flags.Jobs,
 		KeepGoing:  keepGoing,
+		OnlyCached: onlyCached,
 	})
 }
 
