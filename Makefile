@@ -52,7 +52,7 @@ test-root:
 	$(SUDO) apt-get update -qq
 	DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get install -y -qq --no-install-recommends btrfs-progs mount >/dev/null
 	rm -f $(ROOT_TMP).img && mkdir -p $(ROOT_TMP) && truncate -s 256M $(ROOT_TMP).img
-	mkfs.btrfs -q $(ROOT_TMP).img >/dev/null
+	$(SUDO) mkfs.btrfs -q $(ROOT_TMP).img >/dev/null
 	$(GO) vet -tags reflink ./cache/materialize
 	trap '$(SUDO) umount $(ROOT_TMP) && rmdir $(ROOT_TMP) && rm -f $(ROOT_TMP).img' EXIT; \
 	$(SUDO) mount -o loop $(ROOT_TMP).img $(ROOT_TMP) && $(SUDO) chmod 1777 $(ROOT_TMP) && \

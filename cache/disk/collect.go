@@ -368,19 +368,31 @@ type mover struct {
 }
 
 func (m *mover) move(from, to string) error {
-	if !m.moved {
-		for _, dir := range []string{m.c.path("removed"), m.c.removedDir(), m.to.dir, filepath.Join(m.to.dir, "blobs"), filepath.Join(m.to.dir, "packs")} {
-			if _, err := m.c.mkdir(dir); err != nil {
-				return err
-			}
-		}
-		m.moved = true
+	err := m.makeBatch()
+	if errors.Is(err, fs.ErrNotExist) {
+		// Somebody who finished found the folder of batches empty, and removed it.
+		err = m.makeBatch()
 	}
-	err := m.c.fs.Rename(from, to)
+	if err == nil {
+		err = m.c.fs.Rename(from, to)
+	}
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil // somebody else was faster
 	}
 	return err
+}
+
+func (m *mover) makeBatch() error {
+	if m.moved {
+		return nil
+	}
+	for _, dir := range []string{m.c.path("removed"), m.c.removedDir(), m.to.dir, filepath.Join(m.to.dir, "blobs"), filepath.Join(m.to.dir, "packs")} {
+		if _, err := m.c.mkdir(dir); err != nil {
+			return err
+		}
+	}
+	m.moved = true
+	return nil
 }
 
 // left tells of a file that stays.

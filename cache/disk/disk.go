@@ -238,11 +238,11 @@ func (c *Cache) Missing(ctx context.Context, digests []cache.Digest) ([]cache.Di
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		if !c.isEmpty(d) && !c.holds(d) && !c.again(d, new(int)) {
+		if !c.isEmpty(d) && !c.holds(d) {
 			missing = append(missing, d)
 		}
 	}
-	return missing, nil
+	return c.stillMissing(missing), nil
 }
 
 func (c *Cache) holds(d cache.Digest) bool {

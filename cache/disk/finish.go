@@ -49,6 +49,8 @@ func (c *Cache) finish(ctx context.Context, limits Limits, now time.Time, done *
 	for _, a := range ready {
 		c.removeBatch(a, done)
 	}
+	// Where it is not there, builds need not look into it.
+	c.fs.Remove(c.removedDir())
 	return nil
 }
 

@@ -43,8 +43,9 @@ import (
 // at any moment leaves a batch that the next one finishes; one without waits it treats
 // as complete as of then, unless its owner, after whom it is named, runs and may go on.
 //
-// A process that is wrongly taken for dead may miss a blob. That is the case for
-// which builds can heal, and the only one.
+// What is left to those who can make a lost blob again, as builds can: a process that
+// is wrongly taken for dead, and one that takes a blob to be there without asking, as a
+// workspace does of a file that has not changed, when those it asks for are there.
 
 const waitsMagic = "pungo waits 1\n"
 
@@ -109,29 +110,46 @@ const maxAgain = 4
 
 // again looks once more for a blob that was not found: it may have been set aside, or
 // put back, just now. Then it is in the folder again, where the caller looks, and calls
-// again if it is gone by then. Where nobody has ever collected, that costs one system
-// call.
+// again if it is gone by then.
 func (c *Cache) again(d cache.Digest, try *int) bool {
-	if c.opts.ReadOnly || d.Function() != c.opts.Function || c.isDiscarded(d) {
+	if c.opts.ReadOnly {
 		return false
 	}
-	if _, err := c.fs.Stat(c.removedDir()); err != nil {
-		return false
-	}
-	c.asideMu.Lock()
-	defer c.asideMu.Unlock()
-	for ; *try < maxAgain; *try++ {
-		if c.takeBack(d) {
-			*try++
-			return true
-		}
-		c.rescanNow()
-		if c.holds(d) {
-			*try++
+	for *try < maxAgain {
+		*try++
+		if len(c.takeBack([]cache.Digest{d})) == 0 {
 			return true
 		}
 	}
 	return false
+}
+
+// stillMissing returns those of digests that are not even among what was set aside; what
+// is, it takes back. Where nothing is set aside that costs one system call.
+func (c *Cache) stillMissing(digests []cache.Digest) []cache.Digest {
+	if len(digests) == 0 || c.opts.ReadOnly {
+		return digests
+	}
+	if _, err := c.fs.Stat(c.removedDir()); err != nil {
+		return digests
+	}
+	return c.takeBack(digests)
+}
+
+// takeBack puts blobs that the folder lacks back from where they were set aside. It
+// returns those that are neither here nor there.
+func (c *Cache) takeBack(digests []cache.Digest) []cache.Digest {
+	c.asideMu.Lock()
+	defer c.asideMu.Unlock()
+	batches := c.openAside()
+	c.rescanNow()
+	var lacking []cache.Digest
+	for _, d := range digests {
+		if !c.takeFrom(batches, d) && !c.holds(d) {
+			lacking = append(lacking, d)
+		}
+	}
+	return lacking
 }
 
 func (c *Cache) rescanNow() {
@@ -142,18 +160,27 @@ func (c *Cache) rescanNow() {
 	}
 }
 
-// takeBack puts a blob that the folder lacks back from where it was set aside, and
-// reports whether it was there. The caller holds asideMu.
-func (c *Cache) takeBack(d cache.Digest) bool {
-	for _, a := range c.listAside() {
+// openAside lists the batches. Packs that were opened stay open. The caller holds
+// asideMu.
+func (c *Cache) openAside() []*aside {
+	batches := c.listAside()
+	for _, a := range batches {
 		for i, p := range a.packs {
-			// Those that were opened stay open.
 			if known := c.aside[p.path]; known != nil {
 				a.packs[i] = known
 			} else {
 				c.aside[p.path] = p
 			}
 		}
+	}
+	return batches
+}
+
+func (c *Cache) takeFrom(batches []*aside, d cache.Digest) bool {
+	if d.Function() != c.opts.Function || c.isDiscarded(d) {
+		return false
+	}
+	for _, a := range batches {
 		if c.takeFile(a, d) || c.takeRecord(a, d) {
 			return true
 		}

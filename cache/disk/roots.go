@@ -23,15 +23,16 @@ type Root struct {
 
 // Roots are the composes of one output folder, newest first.
 type Roots struct {
-	Folder string // its path on the machine that composed
+	Folder string // its machine and path
 	Roots  []Root
 	Time   time.Time // when somebody last built there
 }
 
-// The roots of an output folder are a file, named after its path:
+// The roots of an output folder are a file, named after its machine and path, so that
+// it takes the place of what was told before the folder was removed:
 //
 //	pungo roots 1
-//	folder "/home/me/tiny/pungo-out"
+//	folder "laptop:/home/me/tiny/pungo-out"
 //	root blake3:…/283 "Tiny-1.0-20261122.n.0"
 //
 // Its time is that of the last build. Somebody who removes it takes the composes

@@ -274,7 +274,12 @@ func (r *building) register(ctx context.Context) {
 	for _, rec := range r.folder.Records() {
 		roots = append(roots, disk.Root{ID: rec.ID(), Tree: rec.Tree})
 	}
-	if err := r.disk.SetRoots(ctx, r.output, roots); err != nil {
+	// Another machine may have the same path.
+	host, err := os.Hostname()
+	if err == nil {
+		err = r.disk.SetRoots(ctx, host+":"+r.output, roots)
+	}
+	if err != nil {
 		fmt.Fprintf(r.stderr, "warning: the cache does not know of the composes here: %v\n", err)
 	}
 }
