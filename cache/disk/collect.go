@@ -340,12 +340,8 @@ func (c *Cache) setAside(keep *marks, done *Collected) error {
 			}
 		}
 	}
-	if m.moved {
-		// Before anything goes for good its old name has to, or a crash would bring back
-		// results without their blobs.
-		if err := c.fs.SyncDir(c.packDir()); err != nil && failed == nil {
-			failed = c.explain(err)
-		}
+	if err := m.sync(); err != nil && failed == nil {
+		failed = c.explain(err)
 	}
 	return failed
 }
@@ -392,6 +388,20 @@ func (m *mover) makeBatch() error {
 		}
 	}
 	m.moved = true
+	return nil
+}
+
+// sync makes durable that packs have moved. Before anything goes for good its old name
+// has to, or a crash would bring back results without their blobs.
+func (m *mover) sync() error {
+	if !m.moved {
+		return nil
+	}
+	for _, dir := range []string{filepath.Join(m.to.dir, "blobs"), filepath.Join(m.to.dir, "packs"), m.c.packDir()} {
+		if err := m.c.fs.SyncDir(dir); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/pungo-build/pungo/cache"
 )
 
 // finish lets those batches go that nobody can know of any more, see removed.go.
@@ -104,7 +106,14 @@ func (c *Cache) putBack(ctx context.Context, ready []*aside, limits Limits, now 
 			return err
 		}
 	}
+	return c.explain(c.moveBack(s, need, done))
+}
+
+// moveBack moves back what is needed and was set aside. It is durable before the batch
+// it was in goes: who stored a file may have found it gone when it was to be synced.
+func (c *Cache) moveBack(s *survey, need *marks, done *Collected) error {
 	var records []record
+	var files []cache.Digest
 	for _, hash := range sortedHashes(need.blobs) {
 		b := s.blobs[hash]
 		if !b.aside {
@@ -115,12 +124,20 @@ func (c *Cache) putBack(ctx context.Context, ready []*aside, limits Limits, now 
 			records = append(records, b.found)
 			continue
 		}
-		err := c.fs.Rename(b.file, filepath.Join(c.blobDir(), hexOf(hash)[:2], hexOf(hash)))
-		if err != nil && !errors.Is(err, fs.ErrNotExist) { // else somebody took it back
-			return c.explain(err)
+		d, err := cache.NewDigest(c.opts.Function, hash[:], b.size)
+		if err != nil {
+			return err
 		}
+		err = c.fs.Rename(b.file, c.loosePath(d))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) { // else somebody took it back
+			return err
+		}
+		files = append(files, d)
 	}
-	return c.explain(c.putRecordsBack(records))
+	if err := c.syncBlobs(files); err != nil {
+		return err
+	}
+	return c.putRecordsBack(records)
 }
 
 // putRecordsBack writes a pack of records of several. It is as old as the newest of

@@ -20,7 +20,8 @@ import (
 const readme = `This folder is a cache of pungo, which composes RPM distributions.
 
 It can be deleted at any time when no pungo is running; what is needed again is
-then made again. Do not change the files in it: they are named by their content.
+then made again. "pungo cache gc" makes it smaller, also while others run. Do not
+change the files in it: they are named by their content.
 The file FORMAT says how the folder is laid out.
 `
 

@@ -3,7 +3,6 @@ package disk
 import (
 	"bytes"
 	"encoding/binary"
-	"encoding/hex"
 	"errors"
 	"hash/crc32"
 	"io"
@@ -165,6 +164,3 @@ func (c *Cache) readFile(name string) ([]byte, error) {
 // run cheap. So they count as used when it is.
 
 func callsKey(d cache.Digest) recordKey { return recordKey{d.Hash(), callsRecord} }
-
-// hexOf writes a hash as digests do.
-func hexOf(hash [32]byte) string { return hex.EncodeToString(hash[:]) }

@@ -3,6 +3,7 @@ package disk
 import (
 	"context"
 	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -136,9 +137,9 @@ func (p *surveyedPack) unsound() string {
 func (v *verifier) digest(e entry, kind string) string {
 	fn := v.c.opts.Function.String()
 	if kind == "blob" {
-		return fmt.Sprintf("%s:%s/%d", fn, hexOf(e.key.hash), e.length)
+		return fmt.Sprintf("%s:%s/%d", fn, hex.EncodeToString(e.key.hash[:]), e.length)
 	}
-	return fn + ":" + hexOf(e.key.hash)
+	return fn + ":" + hex.EncodeToString(e.key.hash[:])
 }
 
 // record checks a record, and returns what kind it is and what is wrong.
