@@ -127,8 +127,10 @@ func (s *survey) choose(ctx context.Context, limits Limits, now time.Time, done 
 	if err != nil {
 		return nil, err
 	}
+	var full time.Time // of what did not fit
 	for _, u := range units {
-		if limits.Age != nil && now.Sub(u.time) > *limits.Age {
+		tooOld := limits.Age != nil && now.Sub(u.time) > *limits.Age
+		if tooOld || u.time.Before(full) {
 			break
 		}
 		before := keep.bytes
@@ -142,7 +144,7 @@ func (s *survey) choose(ctx context.Context, limits Limits, now time.Time, done 
 		}
 		if size != nil && keep.bytes > *size {
 			keep.undo(before)
-			break
+			full = u.time // what was used at the same time may be smaller
 		}
 	}
 	s.count(keep, done)
@@ -382,13 +384,9 @@ func (m *mover) makeBatch() error {
 	if m.moved {
 		return nil
 	}
-	for _, dir := range []string{m.c.path("removed"), m.c.removedDir(), m.to.dir, filepath.Join(m.to.dir, "blobs"), filepath.Join(m.to.dir, "packs")} {
-		if _, err := m.c.mkdir(dir); err != nil {
-			return err
-		}
-	}
-	m.moved = true
-	return nil
+	err := m.c.makeDirs(m.c.path("removed"), m.c.removedDir(), m.to.dir, filepath.Join(m.to.dir, "blobs"), filepath.Join(m.to.dir, "packs"))
+	m.moved = err == nil
+	return err
 }
 
 // sync makes durable that packs have moved. Before anything goes for good its old name

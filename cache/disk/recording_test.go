@@ -216,8 +216,12 @@ func (r *recording) Rename(from, to string) error {
 func (r *recording) Remove(name string) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if _, err := r.lookup(name); err != nil {
+	id, err := r.lookup(name)
+	if err != nil {
 		return err
+	}
+	if len(r.nodes[id].entries) > 0 {
+		return &fs.PathError{Op: "remove", Path: name, Err: syscall.ENOTEMPTY}
 	}
 	r.do(func(r *recording) {
 		dir, base, _ := r.parent(name)
