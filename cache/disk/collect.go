@@ -44,7 +44,7 @@ type Collected struct {
 	Processes int   `json:"processes"`
 	// Left are files that could not be removed, with the reason.
 	Left []string `json:"left,omitempty"`
-	// Missed is set if what is kept for composes is above the limit.
+	// Missed is set if what cannot be removed is above the limit.
 	Missed bool `json:"missed,omitempty"`
 }
 

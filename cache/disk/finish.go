@@ -78,7 +78,7 @@ func (c *Cache) waits(a *aside, others map[string]bool) ([]string, error) {
 	return slices.DeleteFunc(names, func(name string) bool { return !others[name] }), nil
 }
 
-// putBack moves back what is needed still of all that was set aside: by the results in
+// putBack moves back what is needed still of batches that are to go: by the results in
 // the folder, and by those in batches that stay.
 func (c *Cache) putBack(ctx context.Context, ready []*aside, limits Limits, now time.Time, done *Collected) error {
 	s, err := c.survey(ctx)
@@ -98,25 +98,27 @@ func (c *Cache) putBack(ctx context.Context, ready []*aside, limits Limits, now 
 			return err
 		}
 	}
+	goes := map[string]bool{}
 	for _, a := range ready {
 		delete(s.asideResults, a.dir)
+		goes[a.dir] = true
 	}
 	for _, r := range s.asideResults {
 		if err := need.closure(ctx, r.names(c.opts.Function)); err != nil {
 			return err
 		}
 	}
-	return c.explain(c.moveBack(s, need, done))
+	return c.explain(c.moveBack(s, need, goes, done))
 }
 
-// moveBack moves back what is needed and was set aside. It is durable before the batch
-// it was in goes: who stored a file may have found it gone when it was to be synced.
-func (c *Cache) moveBack(s *survey, need *marks, done *Collected) error {
+// moveBack moves back what is needed and is in a batch that goes, by its folder. It is
+// durable before that: who stored a file may have found it gone when it was to be synced.
+func (c *Cache) moveBack(s *survey, need *marks, goes map[string]bool, done *Collected) error {
 	var records []record
 	var files []cache.Digest
 	for _, hash := range sortedHashes(need.blobs) {
 		b := s.blobs[hash]
-		if !b.aside {
+		if !b.aside || !goes[b.batch()] {
 			continue
 		}
 		done.After += b.bytes

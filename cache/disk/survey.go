@@ -48,6 +48,15 @@ type held struct {
 	aside bool      // it is in a batch of what was set aside, and nowhere else
 }
 
+// batch is the folder of the batch that a blob is in.
+func (b *held) batch() string {
+	path := b.file
+	if b.found.p != nil {
+		path = b.found.p.path
+	}
+	return filepath.Dir(filepath.Dir(path))
+}
+
 // record is where in a pack a record is.
 type record struct {
 	p *surveyedPack

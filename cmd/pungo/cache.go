@@ -167,7 +167,10 @@ func (c *cacheGCCmd) print(p process, done *disk.Collected) {
 		fmt.Fprintf(p.stdout, "%s go with a later gc, since %s that may know of them\n", size(done.Waiting), running(done.Processes))
 	}
 	if done.Missed {
-		fmt.Fprintf(p.stderr, "warning: the limits do not hold: what is kept for %s takes more\n  hint: keep fewer with --keep-composes\n", count(done.Kept.Composes, "compose"))
+		fmt.Fprintln(p.stderr, "warning: the limits do not hold, and there is nothing more to remove")
+		if done.Kept.Composes > 0 {
+			fmt.Fprintf(p.stderr, "  hint: %s kept in any case; --keep-composes says how many\n", are(done.Kept.Composes, "compose"))
+		}
 	}
 	leftOver(p, done.Left)
 }
@@ -178,6 +181,13 @@ func count(n int, what string) string {
 		return "1 " + what
 	}
 	return fmt.Sprintf("%d %ss", n, what)
+}
+
+func are(n int, what string) string {
+	if n == 1 {
+		return "1 " + what + " is"
+	}
+	return fmt.Sprintf("%d %ss are", n, what)
 }
 
 func running(processes int) string {
