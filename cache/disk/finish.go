@@ -122,6 +122,7 @@ func (c *Cache) moveBack(s *survey, need *marks, goes map[string]bool, done *Col
 			continue
 		}
 		done.After += b.bytes
+		done.Kept.Blobs++
 		if b.found.p != nil {
 			records = append(records, b.found)
 			continue
