@@ -1,5 +1,6 @@
 # make demo    builds pungo and composes examples/tiny
 # make test    installs what the tests need (Debian's packages) and runs them all
+# make test-root  tests on a btrfs of their own, which to mount needs root
 # make check   the quick part: format, vet, tests that need no other program
 # make bench   ratios against peer programs; SCALE=20 for a twentieth of the size
 # make golden  rewrites expected outputs; make fuzz fuzzes every parser briefly
@@ -11,7 +12,7 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 # What the tests run besides pungo: the programs that read what it writes.
 TEST_PACKAGES = bubblewrap createrepo-c curl dnf dnf-plugins-core ninja-build procps python3 python3-rpm rpm zstd
 
-.PHONY: build demo test check bench golden fuzz docs deps debs
+.PHONY: build demo test test-root check bench golden fuzz docs deps debs
 
 build:
 	$(GO) build -o bin/pungo ./cmd/pungo
@@ -43,6 +44,19 @@ $(DEBS):
 test: deps build debs
 	$(GO) vet ./...
 	$(GO) test ./...
+
+# What is shared on file systems with reflinks: an image in a file, mounted for as long
+# as the test takes. Without loop devices it fails; a test that is asked for is run.
+ROOT_TMP = .testdata/btrfs
+test-root:
+	$(SUDO) apt-get update -qq
+	DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get install -y -qq --no-install-recommends btrfs-progs mount >/dev/null
+	rm -f $(ROOT_TMP).img && mkdir -p $(ROOT_TMP) && truncate -s 256M $(ROOT_TMP).img
+	$(SUDO) mkfs.btrfs -q $(ROOT_TMP).img >/dev/null
+	$(GO) vet -tags reflink ./cache/materialize
+	trap '$(SUDO) umount $(ROOT_TMP) && rmdir $(ROOT_TMP) && rm -f $(ROOT_TMP).img' EXIT; \
+	$(SUDO) mount -o loop $(ROOT_TMP).img $(ROOT_TMP) && $(SUDO) chmod 1777 $(ROOT_TMP) && \
+	PUNGO_REFLINK_DIR=$(CURDIR)/$(ROOT_TMP) $(GO) test -count=1 -tags reflink -run '^TestReflink$$' -v ./cache/materialize
 
 # The packages whose tests run no program but the compiler's.
 QUICK = . ./cache/... ./executor/... ./starlark ./rules ./rules/packages ./internal/comps ./internal/solve ./internal/docgen

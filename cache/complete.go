@@ -36,3 +36,11 @@ func (c *complete) Lookup(ctx context.Context, key Digest) (Result, error) {
 	}
 	return r, nil
 }
+
+// Called implements Caller: as the cache below does.
+func (c *complete) Called(ctx context.Context, key Digest, called []Digest) error {
+	if below, ok := c.ActionCache.(Caller); ok {
+		return below.Called(ctx, key, called)
+	}
+	return nil
+}

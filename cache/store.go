@@ -196,6 +196,13 @@ type ActionCache interface {
 	Record(ctx context.Context, key Digest, r Result) error
 }
 
+// Caller is an ActionCache that wants to know of what a result was made: who finds
+// it later does not look that up, and still it is in use.
+type Caller interface {
+	// Called says that the action of a key looked up, or ran, those of other keys.
+	Called(ctx context.Context, key Digest, called []Digest) error
+}
+
 // ErrNotFound says that a store does not hold a blob or a record.
 var ErrNotFound = errors.New("not in the cache")
 

@@ -31,6 +31,16 @@ type ActionError struct {
 func (e *ActionError) Error() string { return e.Action.String() + ": " + e.Err.Error() }
 func (e *ActionError) Unwrap() error { return e.Err }
 
+// NotCachedError says that the result of an action is not recorded, where nothing is to
+// be run.
+type NotCachedError struct {
+	Action *rules.Action
+}
+
+func (e *NotCachedError) Error() string {
+	return e.Action.String() + ": its result is not in the cache"
+}
+
 // EnvironmentError says that this machine cannot run an action: a program is
 // missing, or the cache is full or read-only.
 type EnvironmentError struct {

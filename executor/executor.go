@@ -47,6 +47,9 @@ type Options struct {
 	Memory int
 	// KeepGoing goes on after a failure with what does not depend on it.
 	KeepGoing bool
+	// OnlyCached runs nothing: an action whose result is not recorded is a
+	// NotCachedError.
+	OnlyCached bool
 	// Decoded bounds what Job.Decoded keeps, in bytes of memory; 0 means a quarter of
 	// Memory, and 256 MiB at least.
 	Decoded int64

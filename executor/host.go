@@ -27,7 +27,18 @@ type host struct {
 }
 
 // parts counts the nested actions of an action.
-type parts struct{ hits, runs atomic.Int64 }
+type parts struct {
+	hits, runs atomic.Int64
+
+	mu     sync.Mutex
+	called []cache.Digest // keys of those, in any order
+}
+
+func (p *parts) add(key cache.Digest) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.called = append(p.called, key)
+}
 
 func (p *parts) counts() (hits, runs int) { return int(p.hits.Load()), int(p.runs.Load()) }
 
@@ -72,6 +83,9 @@ func (h *host) Call(ctx context.Context, c rules.Call) (cache.Result, error) {
 		h.parts.runs.Add(1)
 	} else if err == nil {
 		h.parts.hits.Add(1)
+	}
+	if err == nil {
+		h.parts.add(key)
 	}
 	h.warn(r.Warnings)
 	return r, err

@@ -184,7 +184,11 @@ func (b *Build) perform(ctx context.Context, s *slots, p *prepared) (o outcome) 
 		if p.action.Program != nil {
 			return b.runProgram(ctx, p)
 		}
-		return b.runTool(ctx, p, &host{b: b, share: newShare(s, p.action.Resources), parts: parts, action: p.action})
+		r, err := b.runTool(ctx, p, &host{b: b, share: newShare(s, p.action.Resources), parts: parts, action: p.action})
+		if caller, ok := b.opts.Actions.(cache.Caller); ok && err == nil {
+			err = caller.Called(context.WithoutCancel(ctx), p.key, parts.called)
+		}
+		return r, err
 	})
 	o.hits, o.runs = parts.counts()
 	if o.err == nil && o.result.ExitCode != 0 {

@@ -176,9 +176,20 @@ func (r *run) takeLooked(i int, l *looked) {
 		r.done(i, l.result, rules.Hit, l.printed)
 	case r.stopping:
 		r.plan.set(i, interrupted)
+	case r.opts.OnlyCached:
+		r.notCached(i)
 	default:
 		r.plan.set(i, missed)
 	}
+}
+
+// notCached ends a step that would have to run, and must not. What does not depend on
+// it is still looked up, so that the first in the graph can be told, whatever was
+// looked up first; nobody is told of it before.
+func (r *run) notCached(i int) {
+	s := r.steps[i]
+	s.entry.Status, s.entry.Err = rules.Blocked, &NotCachedError{Action: s.action}
+	r.plan.set(i, failed)
 }
 
 // done ends a step that has its outputs.

@@ -17,6 +17,8 @@ const (
 	resultRecord recordKind = 2
 	// noteRecord is the note of a blob that stands alone.
 	noteRecord recordKind = 3
+	// callsRecord is which results an action called for, see used.go.
+	callsRecord recordKind = 4
 )
 
 // recordKey names a record: a blob by its hash, a result by that of its action.

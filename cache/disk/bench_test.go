@@ -187,3 +187,38 @@ func copyTo(w io.Writer, path string) error {
 	_, err = io.CopyBuffer(struct{ io.Writer }{w}, struct{ io.Reader }{f}, buffer[:])
 	return err
 }
+
+// BenchmarkCollect collects half of a folder with 60,000 results, as a repository of as
+// many packages has them.
+func BenchmarkCollect(b *testing.B) {
+	for b.Loop() {
+		b.StopTimer()
+		dir := b.TempDir()
+		c, err := Open(dir, Options{})
+		if err != nil {
+			b.Fatal(err)
+		}
+		const results = 60000
+		for i := range results {
+			d, err := c.Put(b.Context(), noiseOf(i, 1000))
+			if err != nil {
+				b.Fatal(err)
+			}
+			key := c.Function().Sum([]byte(fmt.Sprint("action", i)))
+			r := cache.Result{Outputs: []cache.Node{{Name: "out", Kind: cache.FileKind, Digest: d}}}
+			if err := c.Record(b.Context(), key, r); err != nil {
+				b.Fatal(err)
+			}
+		}
+		b.StartTimer()
+		half := int64(results * 1300 / 2)
+		if _, err := c.Collect(b.Context(), Limits{Size: &half}); err != nil {
+			b.Fatal(err)
+		}
+		b.StopTimer()
+		if err := c.Close(); err != nil {
+			b.Fatal(err)
+		}
+		b.StartTimer()
+	}
+}

@@ -242,3 +242,41 @@ func TestCrash(t *testing.T) {
 		})
 	}
 }
+
+// Nor does a record outlive its blobs where somebody collects, whatever of it a crash
+// undoes: not one that was recorded meanwhile of what was set aside, either.
+func TestCrashWhileCollecting(t *testing.T) {
+	for _, fs := range []lossy{{}, {allAtOnce: true}} {
+		rec := newRecording()
+		fs.fileSystem = rec
+		w := &worker{t: t, fs: fs}
+		first := w.open()
+		var small, alone []cache.Digest
+		for round := range 4 {
+			small = append(small, w.put(first, noiseOf(round, 100)))
+			alone = append(alone, w.create(first, noiseOf(round, 150)))
+			w.record(first, small[round], alone[round])
+			w.flush(first, func() int { return 0 })
+		}
+		w.close(first)
+
+		second, collector := w.open(), w.open()
+		w.record(second, small[0], w.create(second, noiseOf(1, 150)))
+		w.collect(collector, 0)
+		w.record(second, w.put(second, noiseOf(2, 100)), w.create(second, noiseOf(3, 150)))
+		w.record(second, w.put(second, noiseOf(3, 100)), w.create(second, noiseOf(200, 150)))
+		w.close(second)
+		w.collect(collector, 1<<40)
+		w.collect(collector, 0)
+		w.close(collector)
+		for complaint := range broken(t, rec, w.promises) {
+			t.Error(complaint)
+		}
+	}
+}
+
+func (w *worker) collect(c *Cache, size int64) {
+	w.t.Helper()
+	_, err := c.Collect(w.t.Context(), Limits{Size: &size})
+	w.must(err)
+}

@@ -6,7 +6,11 @@
 //	blobs/FN/ab/HEX    a blob a file: what went through Create or Import, or is large
 //	packs/FN/GEN-*.pack  thousands of small blobs and of results a file
 //	tmp/PID-*.tmp      files in the making
-//	corrupt/HEX        blobs that were set aside
+//	corrupt/HEX        blobs that were set aside since they are damaged
+//	running/*          a file for each process that has the folder open
+//	used/FN/*          which results were used when
+//	roots/FN/*         the composes of an output folder
+//	removed/FN/ID/     what Collect set aside, until nobody can know of it
 //	…                  what others keep beside it, see Folder
 //
 // FN is the digest function. Every file is written under a temporary name,
@@ -62,6 +66,8 @@ type Cache struct {
 	mode   fs.FileMode // of directories, as that of dir
 	sticky bool        // in dir nobody can remove what others wrote
 
+	marker string // the file of this process in running
+
 	scanned atomic.Int64 // when the folder was last read for packs, in Unix nanoseconds
 
 	mu        sync.Mutex // held for a look into maps, and while the folder is read for packs
@@ -73,6 +79,10 @@ type Cache struct {
 	unsynced  []cache.Digest    // blobs in files that may not survive a crash yet
 	discarded map[[32]byte]bool // blobs set aside and not made again
 	failed    error             // why the last flush left its records pending
+	used      []uint64          // results that were found or made, as prefixOf has it
+
+	asideMu sync.Mutex       // held by the one goroutine that looks at what was set aside
+	aside   map[string]*pack // packs of that, by path
 
 	flushMu sync.Mutex // held by the one goroutine that flushes
 	wake    chan struct{}
@@ -86,6 +96,7 @@ var _ interface {
 	cache.Discarder
 	cache.Recaller
 	cache.Noter
+	cache.Caller
 } = (*Cache)(nil)
 
 // Open opens the cache in the folder dir, and makes it if it is not there. The
@@ -113,11 +124,19 @@ func open(fsys fileSystem, dir string, opts Options) (*Cache, error) {
 		fs: fsys, dir: dir, opts: opts,
 		pending:   newBatch(),
 		discarded: map[[32]byte]bool{},
+		aside:     map[string]*pack{},
 		wake:      make(chan struct{}, 1),
 		stop:      make(chan struct{}),
 	}
 	if err := c.prepare(); err != nil {
 		return nil, c.explain(err)
+	}
+	if !opts.ReadOnly {
+		// Before anything is looked at: see running.go.
+		if err := c.enter(); err != nil {
+			return nil, c.explain(err)
+		}
+		c.flusher.Go(c.beat)
 	}
 	c.rescan()
 	c.flusher.Go(c.flushRegularly)
@@ -144,6 +163,14 @@ func (c *Cache) Get(ctx context.Context, d cache.Digest) ([]byte, error) {
 	if c.isEmpty(d) {
 		return nil, nil
 	}
+	data, err := c.get(d)
+	for try := 0; errors.Is(err, cache.ErrNotFound) && c.again(d, &try); {
+		data, err = c.get(d)
+	}
+	return data, err
+}
+
+func (c *Cache) get(d cache.Digest) ([]byte, error) {
 	data, err := c.getPacked(d)
 	if err == nil {
 		return data, nil
@@ -215,7 +242,7 @@ func (c *Cache) Missing(ctx context.Context, digests []cache.Digest) ([]cache.Di
 			missing = append(missing, d)
 		}
 	}
-	return missing, nil
+	return c.stillMissing(missing), nil
 }
 
 func (c *Cache) holds(d cache.Digest) bool {
@@ -234,6 +261,14 @@ func (c *Cache) Open(ctx context.Context, d cache.Digest) (cache.File, error) {
 	if c.isEmpty(d) {
 		return cache.FileOf(nil), nil
 	}
+	f, err := c.openBlob(d)
+	for try := 0; errors.Is(err, cache.ErrNotFound) && c.again(d, &try); {
+		f, err = c.openBlob(d)
+	}
+	return f, err
+}
+
+func (c *Cache) openBlob(d cache.Digest) (cache.File, error) {
 	f, err := c.openLoose(d)
 	if err == nil {
 		return f, nil
@@ -272,6 +307,7 @@ func (c *Cache) Lookup(ctx context.Context, key cache.Digest) (cache.Result, err
 	if err != nil {
 		return cache.Result{}, fmt.Errorf("result of %s: %w: %w", key.Short(), err, cache.ErrNotFound)
 	}
+	c.use(key)
 	return r, nil
 }
 
@@ -285,7 +321,20 @@ func (c *Cache) Record(ctx context.Context, key cache.Digest, r cache.Result) er
 	if err != nil {
 		return err
 	}
+	c.use(key)
 	return c.add(resultKey(key), b)
+}
+
+// Called implements cache.Caller.
+func (c *Cache) Called(ctx context.Context, key cache.Digest, called []cache.Digest) error {
+	if err := ctx.Err(); err != nil || len(called) == 0 {
+		return err
+	}
+	prefixes := make([]uint64, len(called))
+	for i, d := range called {
+		prefixes[i] = prefixOf(d.Hash())
+	}
+	return c.add(callsKey(key), appendPrefixes(nil, prefixes))
 }
 
 // Close writes what is pending and lets go of the folder. The cache is not to be
@@ -300,7 +349,13 @@ func (c *Cache) Close() error {
 	}
 	close(c.stop)
 	c.flusher.Wait()
-	err := c.flush()
+	err := errors.Join(c.flush(), c.writeUsed())
+	if !c.opts.ReadOnly {
+		c.leave() // the last thing of all: nothing is written from here on
+	}
+	for _, p := range c.aside {
+		p.close()
+	}
 
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -187,7 +187,11 @@ func TestLayout(t *testing.T) {
 		"dgrwxrwxr-x packs",
 		"dgrwxrwxr-x packs/blake3",
 		"-r--r--r-- packs/blake3/0000000000000001-*.pack",
+		"dgrwxrwxr-x running",
 		"dgrwxrwxr-x tmp",
+		"dgrwxrwxr-x used",
+		"dgrwxrwxr-x used/blake3",
+		"-r--r--r-- used/blake3/*",
 	}
 	slices.SortFunc(want, func(a, b string) int {
 		return strings.Compare(a[strings.Index(a, " "):], b[strings.Index(b, " "):])

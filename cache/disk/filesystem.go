@@ -24,6 +24,9 @@ type fileSystem interface {
 	Remove(name string) error
 	// Chtimes sets the modification time of a file, in seconds since 1970.
 	Chtimes(name string, seconds int64) error
+	// Touch sets the modification time of a file to what the file system, not this
+	// machine, takes for now.
+	Touch(name string) error
 	ReadDir(name string) ([]fs.DirEntry, error)
 	Stat(name string) (fs.FileInfo, error)
 	// Writable reports why no file can be made in a directory; that it is full
@@ -34,6 +37,8 @@ type fileSystem interface {
 	// SyncAll makes everything durable on the file system that name is on. Where
 	// the system has no such call, the error is errors.ErrUnsupported.
 	SyncAll(name string) error
+	// Free returns how many bytes can still be written where name is.
+	Free(name string) (int64, error)
 }
 
 // file is an open file: *os.File, or what a test puts in its place.
@@ -89,6 +94,8 @@ func (system) Stat(name string) (fs.FileInfo, error)      { return os.Stat(name)
 func (system) MkdirAll(name string) error                 { return os.MkdirAll(name, 0o777) }
 func (system) Writable(name string) error                 { return writable(name) }
 func (system) SyncAll(name string) error                  { return syncAll(name) }
+func (system) Touch(name string) error                    { return touch(name) }
+func (system) Free(name string) (int64, error)            { return free(name) }
 
 func (system) SyncDir(name string) error {
 	dir, err := os.Open(name)

@@ -3,7 +3,10 @@ package disk
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -35,4 +38,29 @@ func startWriteback(f *os.File) {
 // XFS). Otherwise, and between file systems, it reports false.
 func clone(to, from *os.File) bool {
 	return unix.IoctlFileClone(int(to.Fd()), int(from.Fd())) == nil
+}
+
+func touch(name string) error {
+	now := []unix.Timespec{{Nsec: unix.UTIME_NOW}, {Nsec: unix.UTIME_NOW}}
+	if err := unix.UtimesNanoAt(unix.AT_FDCWD, name, now, 0); err != nil {
+		return &fs.PathError{Op: "touch", Path: name, Err: err}
+	}
+	return nil
+}
+
+func free(name string) (int64, error) {
+	var s unix.Statfs_t
+	if err := unix.Statfs(name, &s); err != nil {
+		return 0, &fs.PathError{Op: "statfs", Path: name, Err: err}
+	}
+	return int64(s.Bavail) * s.Bsize, nil
+}
+
+// lastChange is when somebody last wrote a file, or linked to it, which cannot be set
+// at will.
+func lastChange(info fs.FileInfo) time.Time {
+	if s, ok := info.Sys().(*syscall.Stat_t); ok {
+		return time.Unix(s.Ctim.Sec, s.Ctim.Nsec)
+	}
+	return info.ModTime()
 }

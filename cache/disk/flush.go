@@ -61,7 +61,7 @@ func (c *Cache) flush() error {
 	p := c.newPack(packName(generation), generation)
 	err := c.syncBlobs(unsynced)
 	if err == nil {
-		err = c.writePack(p.name, len(b.records), b.writeTo)
+		err = c.writePack(p.name, len(b.records), time.Time{}, b.writeTo)
 	}
 	err = c.explain(err)
 	c.settle(b, unsynced, p, err)
@@ -157,8 +157,8 @@ func (c *Cache) syncFile(path string) error {
 }
 
 // writePack makes a durable pack of what fill adds, about as many records as
-// given.
-func (c *Cache) writePack(name string, records int, fill func(*packWriter) error) error {
+// given. Of records that were in other packs before it has their time.
+func (c *Cache) writePack(name string, records int, modified time.Time, fill func(*packWriter) error) error {
 	t, err := c.createTemp()
 	if err != nil {
 		return err
@@ -173,6 +173,11 @@ func (c *Cache) writePack(name string, records int, fill func(*packWriter) error
 	}
 	if err := w.finish(c.opts.Function); err != nil {
 		return err
+	}
+	if !modified.IsZero() {
+		if err := c.fs.Chtimes(t.name, modified.Unix()); err != nil {
+			return err
+		}
 	}
 	return t.install(filepath.Join(c.packDir(), name), durable)
 }

@@ -20,7 +20,8 @@ import (
 const readme = `This folder is a cache of pungo, which composes RPM distributions.
 
 It can be deleted at any time when no pungo is running; what is needed again is
-then made again. Do not change the files in it: they are named by their content.
+then made again. "pungo cache gc" makes it smaller, also while others run. Do not
+change the files in it: they are named by their content.
 The file FORMAT says how the folder is laid out.
 `
 
@@ -67,7 +68,7 @@ func (c *Cache) makeRoot() error {
 	}
 	c.mode = info.Mode() & (fs.ModePerm | fs.ModeSetgid)
 	c.sticky = info.Mode()&fs.ModeSticky != 0
-	return c.makeDirs(c.path("tmp"), c.path("blobs"), c.blobDir(), c.path("packs"), c.packDir())
+	return c.makeDirs(c.path("tmp"), c.path("running"), c.path("blobs"), c.blobDir(), c.path("packs"), c.packDir())
 }
 
 // makeDirs makes directories of the cache, durably: later a sync of such a

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"io"
 	"slices"
+	"time"
 )
 
 // Every flush adds a pack, and every look-up of what is new searches them all, so
@@ -55,15 +56,18 @@ func (c *Cache) merge() {
 func (c *Cache) toMerge() (old []*pack) {
 	packs := c.mayMerge()
 	var sizes []int64
+	var modified []time.Time
 	for _, p := range packs {
 		info, err := c.fs.Stat(p.path)
 		if err != nil || p.ignored.Load() || p.open() != nil || p.foreign {
 			break
 		}
-		sizes = append(sizes, info.Size())
+		sizes, modified = append(sizes, info.Size()), append(modified, info.ModTime())
 	}
 	for _, p := range packs[:mergeable(sizes)] {
-		old = append(old, c.newPack(p.name, p.generation))
+		p := c.newPack(p.name, p.generation)
+		p.modified = modified[len(old)]
+		old = append(old, p)
 	}
 	return old
 }
@@ -84,15 +88,19 @@ func (c *Cache) mayMerge() []*pack {
 func (c *Cache) writeMerged(name string, old []*pack) error {
 	entries := make([][]entry, len(old))
 	total := 0
+	var modified time.Time
 	for i, p := range old {
 		defer p.close()
+		if p.modified.After(modified) {
+			modified = p.modified
+		}
 		var err error
 		if entries[i], err = p.entries(); err != nil {
 			return err
 		}
 		total += len(entries[i])
 	}
-	return c.writePack(name, total, func(w *packWriter) error {
+	return c.writePack(name, total, modified, func(w *packWriter) error {
 		taken := make(map[recordKey]bool, total)
 		for i, p := range old {
 			if err := copyRecords(w, p, entries[i], taken); err != nil {

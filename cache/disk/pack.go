@@ -12,6 +12,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/pungo-build/pungo/cache"
 )
@@ -162,6 +163,7 @@ type pack struct {
 	path       string
 	name       string
 	generation uint64
+	modified   time.Time // of one that is being merged
 
 	opening sync.Once
 	// broken is set when the file could not be read: it was merged away by

@@ -216,8 +216,12 @@ func (r *recording) Rename(from, to string) error {
 func (r *recording) Remove(name string) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if _, err := r.lookup(name); err != nil {
+	id, err := r.lookup(name)
+	if err != nil {
 		return err
+	}
+	if len(r.nodes[id].entries) > 0 {
+		return &fs.PathError{Op: "remove", Path: name, Err: syscall.ENOTEMPTY}
 	}
 	r.do(func(r *recording) {
 		dir, base, _ := r.parent(name)
@@ -254,6 +258,13 @@ func (r *recording) Writable(string) error { return nil }
 
 // Chtimes does nothing: no test reads times.
 func (r *recording) Chtimes(string, int64) error { return nil }
+
+func (r *recording) Touch(name string) error {
+	_, err := r.Stat(name)
+	return err
+}
+
+func (r *recording) Free(string) (int64, error) { return 1 << 40, nil }
 
 func (r *recording) SyncDir(name string) error {
 	r.mu.Lock()

@@ -26,12 +26,13 @@ type buildCmd struct {
 	identityFlags
 	targetArgs
 
-	Locked      bool   `help:"Pin nothing: a repository that compose.lock does not pin is an error."`
-	KeepGoing   bool   `help:"After a failure, go on with what does not depend on it." short:"k"`
-	New         bool   `help:"Make a new compose even if nothing has changed."`
-	CheckOutput bool   `help:"Compare the files of an unchanged compose with what they should be."`
-	ShowOutput  bool   `help:"With targets: print the path of each artifact."`
-	Events      string `help:"Write what happens to this file, as JSON lines." placeholder:"FILE"`
+	Locked        bool   `help:"Pin nothing: a repository that compose.lock does not pin is an error."`
+	KeepGoing     bool   `help:"After a failure, go on with what does not depend on it." short:"k"`
+	New           bool   `help:"Make a new compose even if nothing has changed."`
+	CheckOutput   bool   `help:"Compare the files of an unchanged compose with what they should be."`
+	ShowOutput    bool   `help:"With targets: print the path of each artifact."`
+	RequireCached bool   `help:"Run nothing: stop if an action is not in the cache, and say what changed for it."`
+	Events        string `help:"Write what happens to this file, as JSON lines." placeholder:"FILE"`
 }
 
 func (c *buildCmd) Run(ctx context.Context, p process, g *Globals) (err error) {
@@ -85,8 +86,9 @@ func (r *building) start(ctx context.Context, want []*rules.Artifact) (err error
 		all = append(all, jsonLines(r.events))
 	}
 	r.started = time.Now()
+	r.flags.Offline = r.flags.Offline || r.cmd.RequireCached
 	r.repositories = r.remote(r.graph, r.lock, r.cmd.Locked)
-	r.build = r.executor(r.graph, r.repositories, sinks(all...), r.cmd.KeepGoing)
+	r.build = r.executor(r.graph, r.repositories, sinks(all...), manner{keepGoing: r.cmd.KeepGoing, onlyCached: r.cmd.RequireCached})
 	if err := r.build.Check(ctx, want...); err != nil {
 		r.console.Close()
 		return errors.Join(err, r.endEvents(err), r.savePins(r.repositories))
@@ -98,6 +100,13 @@ func (r *building) start(ctx context.Context, want []*rules.Artifact) (err error
 func (r *building) stop(err error) {
 	report := r.build.Report()
 	r.console.Close()
+	if errors.As(err, new(*executor.NotCachedError)) {
+		// What is known of builds before stays: this one ran nothing.
+		if err := r.endEvents(err); err != nil {
+			fmt.Fprintf(r.stderr, "warning: %v\n", err)
+		}
+		return
+	}
 	for _, e := range report.Actions {
 		if e.Status == rules.Failed && e.Err != nil || e.Status == rules.TestFailed {
 			fmt.Fprintln(r.stderr, failureCard(e, r.keepLog(e), r.cmd.matrixFlags.again()))
@@ -265,7 +274,7 @@ func (r *building) targets(ctx context.Context) (err error) {
 	}
 	r.stop(err)
 	if err != nil {
-		return failed(err)
+		return r.ended(err)
 	}
 	for _, a := range chosen {
 		if err := r.show(a); err != nil {

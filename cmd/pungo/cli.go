@@ -14,7 +14,7 @@ counts more.
 Exit codes:
 
 	 0  done
-	 1  an action failed, or lint or fmt --check found something
+	 1  an action failed, or lint, fmt --check or cache verify found something
 	 2  usage or definition error
 	 3  built, but a test failed
 	 4  finished without something optional
@@ -43,6 +43,7 @@ type cli struct {
 	Fmt        fmtCmd        "cmd:\"\" help:\"Format definitions.\""
 	Lint       lintCmd       "cmd:\"\" help:\"Report what is questionable in definitions.\""
 	Clean      cleanCmd      "cmd:\"\" help:\"Remove what builds left in the output folder.\""
+	Cache      cacheCmd      "cmd:\"\" help:\"Show, shrink or verify the cache.\""
 	Completion completionCmd "cmd:\"\" help:\"Write a completion script for a shell.\""
 }
 

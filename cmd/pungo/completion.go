@@ -4,6 +4,7 @@ import (
 	_ "embed"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -43,27 +44,42 @@ type completedFlag struct {
 }
 
 // modelOf walks the model of the command line. Flags of every command come with
-// each of them.
+// each of them; those of the commands below a command with that one, whose first
+// argument is one of their names.
 func modelOf(app *kong.Node) completionModel {
 	var m completionModel
-	for _, n := range app.Leaves(true) {
-		c := completedCommand{name: n.Name, help: n.Help}
-		for _, group := range n.AllFlags(true) {
-			for _, f := range group {
-				c.flags = append(c.flags, completedFlagOf(f))
-			}
+	for _, n := range app.Children {
+		if n.Hidden {
+			continue
 		}
-		for _, arg := range n.Positional {
-			switch {
-			case arg.Enum != "":
-				c.values = arg.EnumSlice()
-			case arg.Name == "targets", arg.Name == "files":
-				c.argument = arg.Name
-			}
+		c := completedCommand{name: n.Name, help: n.Help}
+		c.add(n)
+		for _, below := range n.Leaves(true) {
+			c.add(below)
+			c.values = append(c.values, below.Name)
 		}
 		m = append(m, c)
 	}
 	return m
+}
+
+// add adds the flags of a command, and what its arguments are.
+func (c *completedCommand) add(n *kong.Node) {
+	for _, group := range n.AllFlags(true) {
+		for _, f := range group {
+			if !slices.ContainsFunc(c.flags, func(known completedFlag) bool { return known.name == f.Name }) {
+				c.flags = append(c.flags, completedFlagOf(f))
+			}
+		}
+	}
+	for _, arg := range n.Positional {
+		switch {
+		case arg.Enum != "":
+			c.values = arg.EnumSlice()
+		case arg.Name == "targets", arg.Name == "files":
+			c.argument = arg.Name
+		}
+	}
 }
 
 func completedFlagOf(f *kong.Flag) completedFlag {

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/pungo-build/pungo/cache"
+	"github.com/pungo-build/pungo/cache/disk"
 	"github.com/pungo-build/pungo/cache/materialize"
 	"github.com/pungo-build/pungo/cmd/pungo/output"
 	"github.com/pungo-build/pungo/rules"
@@ -47,7 +48,7 @@ func (r *building) compose(ctx context.Context) error {
 	rec, unchanged, err := r.make(ctx, want, newest, early)
 	r.stop(err)
 	if err != nil {
-		return failed(err)
+		return r.ended(err)
 	}
 	if unchanged {
 		return r.unchanged(rec)
@@ -261,10 +262,30 @@ func (r *building) publish(ctx context.Context, rec *output.Record) error {
 	if err := r.disk.Flush(ctx); err != nil {
 		return err
 	}
-	return placing(r.folder.Publish(rec, func(temporary string) (err error) {
+	err := placing(r.folder.Publish(rec, func(temporary string) (err error) {
 		rec.Tree, err = r.materialize(ctx, r.tree, temporary)
 		return err
 	}))
+	if err == nil {
+		r.register(ctx)
+	}
+	return err
+}
+
+// register tells the cache which composes there are, for "pungo cache gc" to keep.
+func (r *building) register(ctx context.Context) {
+	var roots []disk.Root
+	for _, rec := range r.folder.Records() {
+		roots = append(roots, disk.Root{ID: rec.ID(), Tree: rec.Tree})
+	}
+	// Another machine may have the same path.
+	host, err := os.Hostname()
+	if err == nil {
+		err = r.disk.SetRoots(ctx, host+":"+r.output, roots)
+	}
+	if err != nil {
+		fmt.Fprintf(r.stderr, "warning: the cache does not know of the composes here: %v\n", err)
+	}
 }
 
 // checkOutput compares the files of a compose with its tree, if that was asked
@@ -317,6 +338,7 @@ func (r *building) unchanged(rec *output.Record) error {
 			fmt.Fprintln(r.stderr, note)
 		}
 	}
+	r.register(context.Background())
 	if err := r.tell(context.Background(), rec, true); err != nil {
 		return err
 	}

@@ -247,7 +247,7 @@ type nameArch struct{ name, arch string }
 func (s *session) shipped(ctx context.Context, graph *rules.Graph, lock *remote.Lock) (map[string]map[nameArch]rpm.NEVRA, error) {
 	lists := keptLists(graph)
 	want := slices.Collect(maps.Values(lists))
-	b := s.executor(graph, s.remote(graph, lock, true), nil, false)
+	b := s.executor(graph, s.remote(graph, lock, true), nil, manner{})
 	if err := b.Run(ctx, want...); err != nil {
 		return nil, err
 	}

@@ -3,6 +3,8 @@ package main
 import (
 	"errors"
 	"flag"
+	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
@@ -23,7 +25,8 @@ func TestMain(m *testing.M) {
 //
 //	exits CODE PROGRAM ARGUMENT...
 //
-// which runs a program as exec does, and wants exactly this exit code.
+// which runs a program as exec does, and wants exactly this exit code. The condition
+// [root] holds for who can be another user, too.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 filepath.Join("testdata", "script"),
@@ -31,6 +34,12 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "mkrpm": mkrpm, "cmpcards": cmpcards, "asnobody": asnobody, "incache": incache},
+		Condition: func(name string) (bool, error) {
+			if name != "root" {
+				return false, fmt.Errorf("condition %q is not known", name)
+			}
+			return os.Getuid() == 0, nil
+		},
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("HOME", filepath.Join(env.WorkDir, ".home"))
 			env.Setenv("XDG_CACHE_HOME", filepath.Join(env.WorkDir, ".cache"))

@@ -38,7 +38,7 @@ func (c *planCmd) Run(ctx context.Context, p process, g *Globals) (err error) {
 	if err != nil {
 		return err
 	}
-	build := s.executor(r.graph, s.remote(r.graph, s.lock, false), nil, true)
+	build := s.executor(r.graph, s.remote(r.graph, s.lock, false), nil, manner{keepGoing: true})
 	if err := build.Check(ctx, want...); err != nil {
 		if exitCode(err) != exitEnvironment {
 			return err

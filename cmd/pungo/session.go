@@ -171,8 +171,11 @@ func (s *session) Close() error {
 	return g.Wait()
 }
 
+// manner is how a build goes about it, see executor.Options.
+type manner struct{ keepGoing, onlyCached bool }
+
 // executor returns a build of the graph with everything that this machine has.
-func (s *session) executor(graph *rules.Graph, repositories *remote.Remote, sink rules.Sink, keepGoing bool) *executor.Build {
+func (s *session) executor(graph *rules.Graph, repositories *remote.Remote, sink rules.Sink, how manner) *executor.Build {
 	s.warn = func(text string) {
 		if sink != nil {
 			sink.Event(rules.Event{Time: time.Now(), Kind: rules.Warned, Text: text})
@@ -187,7 +190,8 @@ func (s *session) executor(graph *rules.Graph, repositories *remote.Remote, sink
 		Strategies: []executor.Strategy{s.strategy},
 		Sink:       sink,
 		Jobs:       s.flags.Jobs,
-		KeepGoing:  keepGoing,
+		KeepGoing:  how.keepGoing,
+		OnlyCached: how.onlyCached,
 	})
 }
 

@@ -44,7 +44,8 @@ func withSettings(p process) ([]string, error) {
 	if len(command) == 0 {
 		return args, nil
 	}
-	s := &settings{table: flagsOf(parser.Model.Node), command: command[0]}
+	s := &settings{table: flagsOf(parser.Model.Node), command: command[0], flags: map[string]*kong.Flag{}}
+	collectFlags(trace.Selected(), s.flags)
 	if err := s.read(p, typedDir(p, trace)); err != nil {
 		return nil, err
 	}
@@ -187,6 +188,9 @@ type settings struct {
 	table   flagTable
 	command string // that is to run
 	lines   []settingsLine
+	// flags are those of the very command, which may be one below the command that the
+	// lines of a .pungorc name.
+	flags map[string]*kong.Flag
 }
 
 type settingsLine struct {
@@ -378,7 +382,7 @@ func (s *settings) add(words []string, one setting, within []string) ([]string, 
 		}
 		return words, nil
 	}
-	f := s.table[s.command][one.name]
+	f := s.flags[one.name]
 	if f == nil || one.check(f) != nil {
 		return words, nil
 	}
@@ -408,7 +412,7 @@ func (s *settings) named(at, name string, within []string) ([]string, error) {
 // empty sets nothing, and one that fits no command is a mistake.
 func (s *settings) environment(p process) ([]setting, error) {
 	var set []setting
-	flags := s.table[s.command]
+	flags := s.flags
 	for _, name := range sortedKeys(flags) {
 		f := flags[name]
 		if name != f.Name || f.Hidden || f.Name == "help" {

@@ -232,10 +232,11 @@ func TestHelpOfEveryCommand(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, command := range parser.Model.Leaves(true) {
-		t.Run(command.Name, func(t *testing.T) {
+		path := strings.TrimPrefix(command.Path(), "pungo ")
+		t.Run(path, func(t *testing.T) {
 			var stdout, stderr bytes.Buffer
-			code := run(context.Background(), process{args: []string{command.Name, "--help"}, stdout: &stdout, stderr: &stderr})
-			if code != exitDone || stderr.Len() > 0 || !strings.HasPrefix(stdout.String(), "Usage: pungo "+command.Name) {
+			code := run(context.Background(), process{args: append(strings.Fields(path), "--help"), stdout: &stdout, stderr: &stderr})
+			if code != exitDone || stderr.Len() > 0 || !strings.HasPrefix(stdout.String(), "Usage: pungo "+path) {
 				t.Errorf("exit code %d, stderr %q, stdout\n%s", code, &stderr, &stdout)
 			}
 			values := slices.Clone(command.Positional)

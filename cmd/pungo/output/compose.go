@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/google/renameio/v2"
@@ -76,15 +77,26 @@ func (f *Folder) Record(id string) *Record {
 // Newest returns the record of the compose that was made last of those that match,
 // or nil.
 func (f *Folder) Newest(match func(*Record) bool) *Record {
-	var newest *Record
-	paths, _ := filepath.Glob(f.State("*.json"))
-	for _, path := range paths {
-		r := f.Record(strings.TrimSuffix(filepath.Base(path), ".json"))
-		if r != nil && match(r) && (newest == nil || r.Number > newest.Number) {
-			newest = r
+	for _, r := range f.Records() {
+		if match(r) {
+			return r
 		}
 	}
-	return newest
+	return nil
+}
+
+// Records returns those of all composes that are there as they were left, the newest
+// first.
+func (f *Folder) Records() []*Record {
+	var records []*Record
+	paths, _ := filepath.Glob(f.State("*.json"))
+	for _, path := range paths {
+		if r := f.Record(strings.TrimSuffix(filepath.Base(path), ".json")); r != nil {
+			records = append(records, r)
+		}
+	}
+	slices.SortStableFunc(records, func(a, b *Record) int { return b.Number - a.Number })
+	return records
 }
 
 // FreeRespin returns the first respin whose compose does not exist.
