@@ -21,13 +21,13 @@ import (
 
 // places are where a repository is.
 type places struct {
-	once  sync.Once
-	bases []string // URLs without a slash at the end
-	index [32]byte // SHA-256 of repomd.xml as a metalink tells it; zero if none does
-	err   error
+	mu    sync.Mutex // held while they are looked for
+	bases []string   // URLs without a slash at the end; none before they are known
+	index [32]byte   // SHA-256 of repomd.xml as a metalink tells it; zero if none does
 }
 
-// places returns where a repository is. Lists of mirrors are asked for once.
+// places returns where a repository is. Lists of mirrors are asked for once, unless
+// that fails.
 func (r *Remote) places(ctx context.Context, repo *rules.Repository) (*places, error) {
 	r.mu.Lock()
 	p := r.known[repo.Name]
@@ -36,11 +36,16 @@ func (r *Remote) places(ctx context.Context, repo *rules.Repository) (*places, e
 		r.known[repo.Name] = p
 	}
 	r.mu.Unlock()
-	p.once.Do(func() { p.err = r.find(ctx, repo, p) })
-	if p.err != nil && ctx.Err() == nil {
-		return nil, p.err
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.bases) > 0 {
+		return p, nil
 	}
-	return p, ctx.Err()
+	if err := r.find(ctx, repo, p); err != nil {
+		p.bases = nil
+		return nil, err
+	}
+	return p, nil
 }
 
 func (r *Remote) find(ctx context.Context, repo *rules.Repository, p *places) error {

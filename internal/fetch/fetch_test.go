@@ -88,6 +88,16 @@ func TestFetch(t *testing.T) {
 			}
 			return whole
 		}, 3, 2, ""},
+		{"breaks off, and is another file then", func(n int64) http.HandlerFunc {
+			if n == 1 {
+				return func(w http.ResponseWriter, r *http.Request) {
+					w.Header().Set("Content-Length", strconv.Itoa(len(content)))
+					w.Write(bytes.ToUpper(content[:len(content)/2]))
+					hangUp(w)
+				}
+			}
+			return whole
+		}, 3, 2, ""},
 		{"busy at first", func(n int64) http.HandlerFunc {
 			if n < 3 {
 				return status(http.StatusServiceUnavailable)
@@ -163,6 +173,10 @@ func status(code int) http.HandlerFunc {
 func broken(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Length", strconv.Itoa(len(content)))
 	w.Write(content[:len(content)/2])
+	hangUp(w)
+}
+
+func hangUp(w http.ResponseWriter) {
 	w.(http.Flusher).Flush()
 	conn, _, _ := w.(http.Hijacker).Hijack()
 	conn.(*net.TCPConn).SetLinger(0)

@@ -67,6 +67,7 @@ func (t *transfer) accept(r *http.Response) error {
 		if !ok || from == "" {
 			return &passing{err: t.anew(fmt.Errorf("range %q is not what was asked for", r.Header.Get("Content-Range")))}
 		}
+		t.resumed = true
 	case r.StatusCode == http.StatusOK:
 		t.w = nil // all of it comes, from the beginning
 		if limit := t.limit(); limit >= 0 && r.ContentLength > limit {
