@@ -118,20 +118,61 @@ func ReadFilelists(r io.Reader, fn func(pkgid string, files []rpm.File) error) e
 	})
 }
 
-// eachPackage reads the package elements of a document, one at a time.
+// eachPackage reads the package elements of a document, one at a time. What unpacks the
+// document and cuts it into elements works ahead.
 func eachPackage(r io.Reader, root string, read func(*packageReader) error) error {
-	e := &elements{r: r, root: root}
-	_, err := e.next(true)
-	for err == nil {
-		var text string
-		if text, err = e.next(false); err == nil {
-			x := &packageReader{cursor: cursor{s: text, attrs: e.attrs}, at: e.at + int64(e.from-len(text))}
-			err = read(x)
-			e.attrs = x.attrs
+	batches, stop := make(chan []cut, 4), make(chan struct{})
+	var failed error // of who cuts; there when batches is closed
+	go func() {
+		defer close(batches)
+		failed = cutUp(&elements{r: r, root: root}, batches, stop)
+	}()
+	x := &packageReader{}
+	var err error
+	for batch := range batches {
+		for _, c := range batch {
+			if err != nil {
+				break
+			}
+			*x = packageReader{cursor: cursor{s: c.text, attrs: x.attrs}, at: c.at}
+			if err = read(x); err != nil {
+				close(stop)
+			}
 		}
 	}
-	if err == io.EOF {
-		return nil
+	if err == nil && failed != io.EOF {
+		err = failed
+	}
+	return err
+}
+
+// cut is an element, and where it is in the document.
+type cut struct {
+	text string
+	at   int64
+}
+
+// batchSize is about how many bytes of elements are handed over at once.
+const batchSize = 256 << 10
+
+// cutUp hands over the elements of a document until that ends, which is io.EOF, or until
+// nobody wants more.
+func cutUp(e *elements, batches chan<- []cut, stop <-chan struct{}) error {
+	_, err := e.next(true)
+	for err == nil {
+		var batch []cut
+		for size := 0; err == nil && size < batchSize; {
+			var text string
+			if text, err = e.next(false); err == nil {
+				batch = append(batch, cut{text, e.at + int64(e.from-len(text))})
+				size += len(text)
+			}
+		}
+		select {
+		case batches <- batch:
+		case <-stop:
+			return nil
+		}
 	}
 	return err
 }

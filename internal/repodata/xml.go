@@ -23,8 +23,6 @@ type elements struct {
 	from int   // in buf: where what was not looked at begins
 	at   int64 // of buf in the document
 	eof  bool
-
-	attrs []attribute // for the next cursor to use
 }
 
 const (
