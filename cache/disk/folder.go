@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -205,12 +204,6 @@ func randomName() string {
 	var b [8]byte
 	rand.Read(b[:]) // never fails
 	return hex.EncodeToString(b[:])
-}
-
-func (t *temp) startWriteback() {
-	if f, ok := t.file.(*os.File); ok {
-		startWriteback(f)
-	}
 }
 
 // persistence says whether an installed file survives a crash of the machine.

@@ -188,7 +188,6 @@ func (w *writer) Commit() (cache.Digest, error) {
 	if w.emit(w.piece[:w.n]); w.err != nil {
 		return cache.Digest{}, w.err
 	}
-	w.temp.startWriteback()
 	d := w.hasher.Digest()
 	return d, w.finish(d, w.cache.explain(w.cache.install(w.temp, d)))
 }
