@@ -249,6 +249,9 @@ func (r *Remote) memoized(ctx context.Context, sum [32]byte) (cache.Digest, bool
 
 // blob returns a file of a repository, from the store or by a download, each once.
 func (r *Remote) blob(ctx context.Context, repo *rules.Repository, href string, sum [32]byte, size int64) (cache.Digest, error) {
+	if sum == ([32]byte{}) {
+		return cache.Digest{}, fmt.Errorf("%s has a checksum of nothing but zeros", href)
+	}
 	if !fs.ValidPath(href) {
 		return cache.Digest{}, fmt.Errorf("location %s leads out of the repository", strconv.Quote(href))
 	}

@@ -177,6 +177,9 @@ func TestDownloadOnce(t *testing.T) {
 	if asked != 1 {
 		t.Errorf("asked %d times", asked)
 	}
+	if _, err := r.Download(t.Context(), rules.Download{Repository: base.Repository, Href: "Packages/a.rpm", Size: 9}); err == nil {
+		t.Error("no checksum, and no error")
+	}
 	want.Href = "../a.rpm"
 	if _, err := r.Download(t.Context(), want); err == nil || err.Error() != `location "../a.rpm" leads out of the repository` {
 		t.Errorf("got %v", err)

@@ -25,6 +25,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -270,7 +271,11 @@ func (t *transfer) copy(body io.Reader) error {
 	for {
 		n, err := body.Read(buffer)
 		if limit := t.limit(); limit >= 0 && t.n+int64(n) > limit {
-			return t.anew(&MismatchError{"size", "larger", fmt.Sprintf("%d bytes", limit)})
+			err := t.anew(&MismatchError{"size", "larger", fmt.Sprintf("%d bytes", limit)})
+			if t.resumed {
+				return &passing{err: err}
+			}
+			return err
 		}
 		if n > 0 {
 			t.sum.Write(buffer[:n])
@@ -343,7 +348,8 @@ func (t *transfer) open(ctx context.Context) (io.ReadCloser, error) {
 }
 
 func (t *transfer) openFile(u *url.URL) (io.ReadCloser, error) {
-	f, err := os.Open(u.Path)
+	// Should it be a named pipe, opening must not wait for its other end.
+	f, err := os.OpenFile(u.Path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, ErrNotThere
 	}

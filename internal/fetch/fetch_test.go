@@ -129,8 +129,17 @@ func TestFetch(t *testing.T) {
 				w.Write(content)
 			}
 		}, 1, 0, "size is 700000 bytes, want 350000"},
+		{"smaller, and says so", func(int64) http.HandlerFunc {
+			return func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Content-Length", "9")
+				w.Write(content[:9])
+			}
+		}, 1, 0, "size is 9 bytes, want 350000"},
 		{"smaller", func(int64) http.HandlerFunc {
-			return func(w http.ResponseWriter, _ *http.Request) { w.Write(content[:9]) }
+			return func(w http.ResponseWriter, _ *http.Request) {
+				w.Write(content[:9])
+				w.(http.Flusher).Flush() // so there is no length
+			}
 		}, 3, 3, "size is 9 bytes, want 350000, after 3 attempts"},
 		{"drop by drop", func(int64) http.HandlerFunc { return drops }, 3, 3, "nothing came for too long, after 3 attempts"},
 		{"says nothing", func(int64) http.HandlerFunc {

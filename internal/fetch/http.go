@@ -27,6 +27,9 @@ func (t *transfer) get(ctx context.Context, u *url.URL) (io.ReadCloser, error) {
 	if login, ok := t.client.netrc.find(u.Hostname()); ok && u.User == nil {
 		r.SetBasicAuth(login.name, login.password)
 	}
+	if t.w != nil && t.n > 0 && t.etag == "" && t.file.SHA256 == ([32]byte{}) {
+		t.w = nil // nothing would tell that the rest is of another file
+	}
 	if t.w != nil && t.n > 0 {
 		r.Header.Set("Range", fmt.Sprintf("bytes=%d-", t.n))
 		if t.etag != "" {
@@ -67,10 +70,13 @@ func (t *transfer) accept(r *http.Response) error {
 		if !ok || from == "" {
 			return &passing{err: t.anew(fmt.Errorf("range %q is not what was asked for", r.Header.Get("Content-Range")))}
 		}
+		if etag := r.Header.Get("ETag"); t.etag != "" && etag != "" && etag != t.etag {
+			return &passing{err: t.anew(errors.New("another file than before"))}
+		}
 		t.resumed = true
 	case r.StatusCode == http.StatusOK:
 		t.w = nil // all of it comes, from the beginning
-		if limit := t.limit(); limit >= 0 && r.ContentLength > limit {
+		if limit := t.limit(); limit >= 0 && (r.ContentLength > limit || r.ContentLength >= 0 && t.file.Size >= 0 && r.ContentLength != limit) {
 			return &MismatchError{"size", fmt.Sprintf("%d bytes", r.ContentLength), fmt.Sprint(limit)}
 		}
 	case r.StatusCode == http.StatusRequestedRangeNotSatisfiable:
@@ -116,9 +122,9 @@ func retryAfter(r *http.Response) time.Duration {
 
 var errStalled = errors.New("nothing came for too long")
 
-// leastSpeed is what has to come in each period without a word of excuse, in bytes:
-// less, byte by byte, holds connections for no use.
-const leastSpeed = 1 << 10
+// leastSpeed is what has to come in each period, in bytes a second, as dnf wants it by
+// default: less, byte by byte, holds connections for no use.
+const leastSpeed = 1000
 
 // watched is a body that is cancelled when too little comes.
 type watched struct {
@@ -137,7 +143,7 @@ func watch(ctx context.Context, cancel context.CancelCauseFunc, period time.Dura
 // Read implements io.Reader.
 func (w *watched) Read(p []byte) (int, error) {
 	n, err := w.body.Read(p)
-	if w.came += n; w.came >= leastSpeed {
+	if w.came += n; float64(w.came) >= leastSpeed*w.period.Seconds() {
 		w.came = 0
 		w.timer.Reset(w.period)
 	}
