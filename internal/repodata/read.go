@@ -402,7 +402,7 @@ func numbers(t *token, places map[string]*int64) error {
 
 // checkHref checks that a location is a path that stays in its repository.
 func checkHref(href string) error {
-	if !fs.ValidPath(href) || strings.Contains(href, "://") {
+	if !fs.ValidPath(href) || strings.Contains(href, ":/") {
 		return fmt.Errorf("location %.80q, want a path in the repository", href)
 	}
 	return nil

@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"testing/iotest"
 
 	"github.com/klauspost/compress/zstd"
 	"github.com/ulikunitz/xz"
@@ -86,8 +87,8 @@ func TestReadErrors(t *testing.T) {
 		{"<summary>", "<summary><b>", `byte 156: package "bash": found <b> in <summary>, want text`},
 		{"</summary>", "</name>", `byte 156: package "bash": found </name>, want </summary>`},
 		{"<summary>", "<summary>\xff", `byte 156: package "bash": text is not UTF-8 without U+FFFE and U+FFFF`},
-		{"<summary>", "<!--", `byte 156: no </package>`},
-		{"<summary>", "<!ENTITY>", `byte 156: no </package>`},
+		{"<summary>", "<!--", `byte 156: <!-- without -->`},
+		{"<summary>", "<!ENTITY>", `byte 156: package "bash": a declaration, want none`},
 		{`name="csh"`, `name=csh`, `byte 156: package "bash": attribute name has a value without quotes`},
 		{`name="csh"`, `name="<csh"`, `byte 156: package "bash": attribute name has "<" in its value`},
 		{`name="csh"`, `name="csh`, `byte 156: package "bash": found "LT\" epoch=\"1\" ver=\"5" in <entry>`},
@@ -99,6 +100,31 @@ func TestReadErrors(t *testing.T) {
 		err := ReadPrimary(strings.NewReader(text), func(*rpm.Package, Location) error { return nil })
 		if fmt.Sprint(err) != test.want {
 			t.Errorf("%s for %s: got %v, want %s", test.new, test.old, err, test.want)
+		}
+	}
+}
+
+// TestEndsThatAreNone: what looks like an end tag in CDATA or a comment is none, wherever
+// a read ends, and costs no more than other text.
+func TestEndsThatAreNone(t *testing.T) {
+	primary, _ := shortDocuments()
+	for _, summary := range []string{
+		"<![CDATA[</package>]]>", "a --> b", "<!-- </package> <! -->c", "<![CDATA[<!x]]>", "<?p </package>?>d",
+		"<![CDATA[" + strings.Repeat("</package>", 100_000) + "]]>",
+	} {
+		_, rest, _ := strings.Cut(string(primary), "<summary>")
+		_, rest, _ = strings.Cut(rest, "</summary>")
+		head, _, _ := strings.Cut(string(primary), "<summary>")
+		text := head + "<summary>" + summary + "</summary>" + rest
+		readers := []io.Reader{strings.NewReader(text)}
+		if len(summary) < 1000 {
+			readers = append(readers, iotest.OneByteReader(strings.NewReader(text)))
+		}
+		for _, r := range readers {
+			n := 0
+			if err := ReadPrimary(r, func(*rpm.Package, Location) error { n++; return nil }); err != nil || n != 1 {
+				t.Errorf("%.40q: %d packages, %v", summary, n, err)
+			}
 		}
 	}
 }

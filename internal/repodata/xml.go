@@ -55,15 +55,19 @@ func (e *elements) more() error {
 
 // find returns where text is in what was not looked at, reading on for it; -1 if the
 // document ends before.
-func (e *elements) find(text string) (int, error) {
-	for looked := 0; ; {
+func (e *elements) find(text string) (int, error) { return e.findBehind(0, text) }
+
+// findBehind is find of what is not before the offset looked. Offsets count from e.from,
+// which reading on moves.
+func (e *elements) findBehind(looked int, text string) (int, error) {
+	for {
 		if i := bytes.Index(e.buf[e.from+looked:], []byte(text)); i >= 0 {
 			return looked + i, nil
 		}
 		if e.eof {
 			return -1, nil
 		}
-		looked = max(len(e.buf)-e.from-len(text)+1, 0)
+		looked = max(len(e.buf)-e.from-len(text)+1, looked)
 		if err := e.more(); err != nil {
 			return -1, err
 		}
@@ -176,26 +180,44 @@ func (e *elements) end() error {
 	}
 }
 
-// element returns the text of the element that begins here. Its end tag may stand in a
-// comment or CDATA too, so it is the first that ends it.
+// passed are the beginnings of markup in which tags are none, and how it ends.
+var passed = []struct{ begin, end string }{{"<!--", "-->"}, {"<![CDATA[", "]]>"}, {"<?", "?>"}}
+
+// element returns the text of the element that begins here. What looks like its end in a
+// comment, CDATA or an instruction is none.
 func (e *elements) element() (string, error) {
-	for from := 0; ; {
-		e.from += from
-		at, err := e.find(packageClose)
-		e.from -= from
+	for at := 0; ; {
+		next, err := e.findBehind(at, "<")
+		for err == nil && !e.eof && len(e.buf)-e.from-next < len(packageClose) {
+			err = e.more()
+		}
 		if err != nil {
 			return "", err
 		}
-		if at < 0 {
+		if next < 0 {
 			return "", e.locate(errors.New("no </package>"))
 		}
-		end := from + at + len(packageClose)
-		text := string(e.buf[e.from : e.from+end])
-		if strings.Count(text, "<!") == strings.Count(text, "]]>")+strings.Count(text, "-->") {
+		rest := e.buf[e.from+next:]
+		if bytes.HasPrefix(rest, []byte(packageClose)) {
+			end := next + len(packageClose)
+			text := string(e.buf[e.from : e.from+end])
 			e.from += end
 			return text, nil
 		}
-		from = end
+		at = next + 1
+		for _, p := range passed {
+			if !bytes.HasPrefix(rest, []byte(p.begin)) {
+				continue
+			}
+			end, err := e.findBehind(next+len(p.begin), p.end)
+			if err == nil && end < 0 {
+				err = e.locate(fmt.Errorf("%s without %s", p.begin, p.end))
+			}
+			if err != nil {
+				return "", err
+			}
+			at = end + len(p.end)
+		}
 	}
 }
 
