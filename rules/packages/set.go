@@ -272,6 +272,30 @@ func HasRemote(ctx context.Context, trees *cache.Trees, root cache.Digest) (bool
 	return false, nil
 }
 
+// Files returns the file names of the packages of a set, without reading about the
+// packages themselves.
+func Files(ctx context.Context, trees *cache.Trees, root cache.Digest) ([]string, error) {
+	shards, err := trees.Read(ctx, root)
+	if err != nil {
+		return nil, err
+	}
+	var files []string
+	for _, shard := range shards {
+		headers, err := trees.Lookup(ctx, shard.Digest, HeaderDir)
+		if err != nil {
+			return nil, fmt.Errorf("package set %s: %w", shard.Name, err)
+		}
+		dir, err := trees.Read(ctx, headers.Digest)
+		if err != nil {
+			return nil, fmt.Errorf("package set %s: %w", shard.Name, err)
+		}
+		for _, n := range dir {
+			files = append(files, n.Name)
+		}
+	}
+	return files, nil
+}
+
 // Node returns the package file as an entry of a tree. Its time is the
 // package's build time, in whatever tree it stands.
 func (e *Entry) Node() cache.Node { return e.node(e.BuildTime) }

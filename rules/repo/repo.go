@@ -32,7 +32,7 @@ var Star []byte
 // Tools returns the tools of this phase.
 func Tools() []*rules.Tool {
 	return []*rules.Tool{
-		{Name: "repo_index", Version: 1, Params: indexParams{}, Run: index},
+		{Name: "repo_index", Version: 2, Params: indexParams{}, Run: index},
 		{Name: "package_download", Version: 1, Params: downloadParams{}, Run: download},
 	}
 }
@@ -43,6 +43,7 @@ type indexParams struct {
 	Include    []string `arg:"include"`
 	Exclude    []string `arg:"exclude"`
 	Output     string   `arg:"output,required"`
+	Decisions  string   `arg:"decisions,required"`
 }
 
 // index makes a package set of the metadata of a repository.
@@ -75,7 +76,11 @@ func index(ctx context.Context, j *rules.Job) error {
 		return fmt.Errorf("%s: %w", p.Repository, err)
 	}
 	j.Output(p.Output, set)
-	return nil
+	log, err := packages.EncodeDecisions(r.left)
+	if err != nil {
+		return err
+	}
+	return j.Write(ctx, p.Decisions, log)
 }
 
 // reader reads the metadata of a repository.
@@ -85,6 +90,7 @@ type reader struct {
 	repomd *repodata.Repomd
 	all    []*listed
 	byID   map[string]*listed // by checksum, which the documents call pkgid
+	left   []packages.Decision
 }
 
 // listed is a package as the metadata describes it: decoded, until it is known whole.
@@ -193,17 +199,32 @@ func (r *reader) addFiles(id string, files []format.File) error {
 
 // wanted reports whether includes and excludes leave a package in.
 func (r *reader) wanted(pkg *format.Package) bool {
-	matches := func(globs []string) bool {
-		for _, name := range []string{pkg.Name, pkg.Name + "." + pkg.Arch, strings.TrimSuffix(pkg.NEVRA.FileName(), ".rpm")} {
-			for _, glob := range globs {
-				if ok, _ := path.Match(glob, name); ok {
-					return true
-				}
+	d := packages.Decision{Package: pkg.NEVRA.String()}
+	if glob, ok := matching(r.Exclude, pkg); ok {
+		d.Step, d.Dropped = "excludepkgs", fmt.Sprintf("excludepkgs of %s has %q", r.Repository, glob)
+	} else if _, ok := matching(r.Include, pkg); !ok && len(r.Include) > 0 {
+		d.Step, d.Dropped = "includepkgs", "includepkgs of "+r.Repository+" does not have it"
+	} else {
+		return true
+	}
+	r.left = append(r.left, d)
+	return false
+}
+
+// matching returns the first of globs that matches a package.
+func matching(globs []string, pkg *format.Package) (glob string, ok bool) {
+	if len(globs) == 0 {
+		return "", false
+	}
+	names := []string{pkg.Name, pkg.Name + "." + pkg.Arch, strings.TrimSuffix(pkg.NEVRA.FileName(), ".rpm")}
+	for _, glob := range globs {
+		for _, name := range names {
+			if ok, _ := path.Match(glob, name); ok {
+				return glob, true
 			}
 		}
-		return false
 	}
-	return (len(r.Include) == 0 || matches(r.Include)) && !matches(r.Exclude)
+	return "", false
 }
 
 // entry makes the entry of a package, whose header record is of what the metadata says.
