@@ -218,7 +218,7 @@ func (p *trimParams) writeSets(ctx context.Context, j *rules.Job, kept []package
 		sets[l.Tree] = append(sets[l.Tree], e)
 	}
 	for i, path := range []string{p.OS, p.Debug, p.Src} {
-		set, err := packages.Write(ctx, j.Trees, sets[treeOrder[i]])
+		set, err := packages.Write(ctx, j, sets[treeOrder[i]])
 		if err != nil {
 			return err
 		}

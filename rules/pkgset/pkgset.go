@@ -49,7 +49,7 @@ func run(ctx context.Context, j *rules.Job) error {
 	if err != nil {
 		return err
 	}
-	set, err := packages.Write(ctx, j.Trees, chosen)
+	set, err := packages.Write(ctx, j, chosen)
 	if err != nil {
 		return err
 	}

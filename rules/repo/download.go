@@ -65,7 +65,7 @@ func (d *downloader) set(ctx context.Context, in, out string) error {
 	if err != nil {
 		return err
 	}
-	set, err := packages.Write(ctx, d.Trees, entries)
+	set, err := packages.Write(ctx, d.Job, entries)
 	if err != nil {
 		return err
 	}
