@@ -29,6 +29,8 @@ func (host) Download(context.Context, rules.Download) (cache.Digest, error) {
 	return cache.Digest{}, errors.New("nobody downloads here")
 }
 
+func (host) ToDownload(int, int64) {}
+
 func (h host) Decoded(ctx context.Context, d cache.Digest, kind string, decode func(context.Context, []byte) (any, int64, error)) (any, error) {
 	b, err := h.store.Get(ctx, d)
 	if err != nil {

@@ -80,6 +80,7 @@ const maxTold = 20
 // tell. All that is wrong is told at once.
 func (d *downloader) complete(ctx context.Context, entries []*packages.Entry) ([]*packages.Entry, error) {
 	entries = slices.Clone(entries)
+	d.announce(entries)
 	faults := make([]error, len(entries))
 	err := d.Each(ctx, len(entries), func(ctx context.Context, i int) error {
 		if !entries[i].IsRemote() {
@@ -105,6 +106,20 @@ func (d *downloader) complete(ctx context.Context, entries []*packages.Entry) ([
 		faults = append(faults[:maxTold], fmt.Errorf("and %d more", n-maxTold))
 	}
 	return entries, errors.Join(faults...)
+}
+
+// announce says how much there is to download.
+func (d *downloader) announce(entries []*packages.Entry) {
+	files, bytes := 0, int64(0)
+	for _, e := range entries {
+		if e.IsRemote() {
+			files++
+			bytes += e.Remote.Size
+		}
+	}
+	if files > 0 {
+		d.ToDownload(files, bytes)
+	}
 }
 
 // file downloads a package and returns the entry that its header makes.
