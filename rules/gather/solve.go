@@ -8,11 +8,11 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/pungo-build/pungo/cache"
 	format "github.com/pungo-build/pungo/internal/rpm"
 	"github.com/pungo-build/pungo/internal/solve"
 	"github.com/pungo-build/pungo/rules"
 	"github.com/pungo-build/pungo/rules/packages"
+	"github.com/pungo-build/pungo/rules/universe"
 )
 
 type solveParams struct {
@@ -47,7 +47,7 @@ func runSolve(ctx context.Context, j *rules.Job) error {
 	if err != nil {
 		return err
 	}
-	u, err := loadUniverse(ctx, j, p.Packages)
+	u, err := universe.Load(ctx, j, p.Packages)
 	if err != nil {
 		return err
 	}
@@ -55,7 +55,7 @@ func runSolve(ctx context.Context, j *rules.Job) error {
 	if err != nil {
 		return err
 	}
-	result := u.pool.Solve(request)
+	result := u.Pool.Solve(request)
 	for _, m := range result.Unmatched {
 		// What a child inherited its parent has warned about.
 		if m.Reason == reasonAdditional && slices.Contains(p.Additional, m.Pattern) {
@@ -63,9 +63,9 @@ func runSolve(ctx context.Context, j *rules.Job) error {
 		}
 	}
 	if p.CheckDeps && len(result.Unresolved) > 0 {
-		return u.unresolved(&result)
+		return unresolved(u.Entries, &result)
 	}
-	return p.write(ctx, j, u, in, &result)
+	return p.write(ctx, j, u.Entries, in, &result)
 }
 
 // check refuses packages of arches that the tree cannot have. A name that no
@@ -122,16 +122,16 @@ func readList(ctx context.Context, j *rules.Job, path string) ([]packages.Listed
 // write writes the outputs: what children ask for too, the list, and the
 // reasons. The list is apart from the reasons so that whoever reads the list
 // alone runs again only if it differs.
-func (p *solveParams) write(ctx context.Context, j *rules.Job, u *universe, in inputs, r *solve.Result) error {
+func (p *solveParams) write(ctx context.Context, j *rules.Job, entries []*packages.Entry, in inputs, r *solve.Result) error {
 	asked, err := json.MarshalIndent(in, "", "  ")
 	if err != nil {
 		return err
 	}
-	list, err := packages.EncodeList(u.list(r))
+	list, err := packages.EncodeList(listOf(entries, r))
 	if err != nil {
 		return err
 	}
-	decisions, err := u.decisions(r)
+	decisions, err := decisionsOf(entries, r)
 	if err != nil {
 		return err
 	}
@@ -146,57 +146,6 @@ func (p *solveParams) write(ctx context.Context, j *rules.Job, u *universe, in i
 	return nil
 }
 
-// universe is a package set as the solver sees it. All variants of an arch
-// share one.
-type universe struct {
-	entries []*packages.Entry
-	pool    *solve.Pool
-}
-
-// poolShare is what part of the packages' memory the solver's index of them
-// takes beside them: 0.4 was measured for 60,000 generated packages. A universe
-// is charged with both, since it holds the packages even when nobody else does.
-const poolShare = 2
-
-func loadUniverse(ctx context.Context, j *rules.Job, path string) (*universe, error) {
-	n, err := j.Input(ctx, path)
-	if err != nil {
-		return nil, err
-	}
-	v, err := j.Decoded(ctx, n.Digest, "gather.universe", func(ctx context.Context, _ []byte) (any, int64, error) {
-		u, err := newUniverse(ctx, j, n.Digest)
-		if err != nil {
-			return nil, 0, err
-		}
-		cost, err := packages.Memory(ctx, j.Trees, n.Digest)
-		return u, cost + cost/poolShare, err
-	})
-	if err != nil {
-		return nil, err
-	}
-	return v.(*universe), nil
-}
-
-func newUniverse(ctx context.Context, j *rules.Job, set cache.Digest) (*universe, error) {
-	entries, err := packages.LoadTree(ctx, j, set)
-	if err != nil {
-		return nil, err
-	}
-	u := &universe{entries: entries}
-	candidates := make([]solve.Package, len(entries))
-	headers := make([]*format.Package, len(entries))
-	for i, e := range entries {
-		candidates[i].Package = &e.Package
-		headers[i] = &e.Package
-	}
-	owners, err := fileOwners(ctx, j, set, entries, solve.FileRequirements(headers))
-	if err != nil {
-		return nil, err
-	}
-	u.pool = solve.NewPool(candidates, solve.PoolOptions{FileProvides: owners})
-	return u, nil
-}
-
 // trees of a result, in the order of lists.
 func trees(r *solve.Result) []struct {
 	name     string
@@ -208,12 +157,12 @@ func trees(r *solve.Result) []struct {
 	}{{rules.OS, r.Binaries}, {rules.Debug, r.Debug}, {rules.Src, r.Sources}}
 }
 
-func (u *universe) list(r *solve.Result) []packages.Listed {
+func listOf(entries []*packages.Entry, r *solve.Result) []packages.Listed {
 	var list []packages.Listed
 	for _, t := range trees(r) {
 		for _, s := range t.selected {
 			if !s.Flags.Has(solve.FlagLookaside) {
-				list = append(list, u.entries[s.Index].List(t.name, s.Flags.Names()))
+				list = append(list, entries[s.Index].List(t.name, s.Flags.Names()))
 			}
 		}
 	}
@@ -233,21 +182,22 @@ type decision struct {
 	Rejected []string `json:"rejected,omitempty"`
 }
 
-func (u *universe) decisions(r *solve.Result) ([]byte, error) {
+func decisionsOf(entries []*packages.Entry, r *solve.Result) ([]byte, error) {
+	name := func(index int) string { return entries[index].NEVRA.String() }
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
 	for _, t := range trees(r) {
 		for _, s := range t.selected {
 			d := decision{
-				Package: u.name(s.Index), Tree: t.name, Flags: s.Flags.Names(), Step: string(s.Reason.Step),
+				Package: name(s.Index), Tree: t.name, Flags: s.Flags.Names(), Step: string(s.Reason.Step),
 				Wanted: s.Reason.Wanted, For: s.Reason.For, Rule: string(s.Reason.Rule),
 			}
 			if s.Reason.By >= 0 {
-				d.By = u.name(s.Reason.By)
+				d.By = name(s.Reason.By)
 			}
 			for _, i := range s.Reason.Rejected {
-				d.Rejected = append(d.Rejected, u.name(i))
+				d.Rejected = append(d.Rejected, name(i))
 			}
 			if err := enc.Encode(d); err != nil {
 				return nil, err
@@ -260,25 +210,23 @@ func (u *universe) decisions(r *solve.Result) ([]byte, error) {
 		}
 	}
 	for _, m := range r.Unresolved {
-		if err := enc.Encode(decision{Package: u.name(m.Requirer), Wanted: m.Requirement, Step: "unresolved", Rule: m.Why}); err != nil {
+		if err := enc.Encode(decision{Package: name(m.Requirer), Wanted: m.Requirement, Step: "unresolved", Rule: m.Why}); err != nil {
 			return nil, err
 		}
 	}
 	return b.Bytes(), nil
 }
 
-func (u *universe) name(index int) string { return u.entries[index].NEVRA.String() }
-
 // unresolved says what cannot be met, one line a requirement:
 //
 //	nothing provides libfoo.so.2()(64bit), needed by bar-1.4-3.x86_64, wanted by group "core" (mandatory)
-func (u *universe) unresolved(r *solve.Result) error {
+func unresolved(entries []*packages.Entry, r *solve.Result) error {
 	const most = 20
 	var lines []string
 	for _, m := range r.Unresolved {
-		line := fmt.Sprintf("nothing provides %s, needed by %s", m.Requirement, shortName(u.entries[m.Requirer]))
+		line := fmt.Sprintf("nothing provides %s, needed by %s", m.Requirement, shortName(entries[m.Requirer]))
 		for _, i := range m.Chain[1:] {
-			line += ", needed by " + shortName(u.entries[i])
+			line += ", needed by " + shortName(entries[i])
 		}
 		if s, ok := r.Find(m.Chain[len(m.Chain)-1]); ok && s.Reason.For != "" {
 			line += ", wanted by " + s.Reason.For
