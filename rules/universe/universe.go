@@ -12,6 +12,7 @@ import (
 	"slices"
 
 	"github.com/pungo-build/pungo/cache"
+	"github.com/pungo-build/pungo/internal/repodata"
 	format "github.com/pungo-build/pungo/internal/rpm"
 	"github.com/pungo-build/pungo/internal/solve"
 	"github.com/pungo-build/pungo/rules"
@@ -44,7 +45,7 @@ func Load(ctx context.Context, j *rules.Job, path string) (*Universe, error) {
 		return nil, err
 	}
 	v, err := j.Decoded(ctx, n.Digest, "universe", func(ctx context.Context, _ []byte) (any, int64, error) {
-		u, err := join(ctx, j, []cache.Digest{n.Digest}, 1, solve.PoolOptions{})
+		u, err := join(ctx, j, []*part{{set: n.Digest}}, solve.PoolOptions{})
 		if err != nil {
 			return nil, 0, err
 		}
@@ -57,59 +58,91 @@ func Load(ctx context.Context, j *rules.Job, path string) (*Universe, error) {
 	return v.(*Universe), nil
 }
 
-// Trees returns the universe to check the closure of trees in: their package sets,
-// and those that satisfy requirements and are not checked. Only packages of the
-// arches satisfy anything, if there are any.
+// Trees returns the universe to check the closure of trees in, as who reads their
+// repositories sees it: their package sets, and those of lookasides, which satisfy
+// requirements and are not checked. If arches are given, only packages of these
+// satisfy anything.
 //
 // The packages are shared with whoever loads the same sets. The index is made anew:
-// no other action asks for the same trees.
-func Trees(ctx context.Context, j *rules.Job, trees, lookaside, arches []string) (*Universe, error) {
-	var sets []cache.Digest
-	for _, path := range slices.Concat(trees, lookaside) {
+// no other action asks about the same trees.
+func Trees(ctx context.Context, j *rules.Job, trees, lookasides, arches []string) (*Universe, error) {
+	var parts []*part
+	for i, path := range slices.Concat(trees, lookasides) {
 		n, err := j.Input(ctx, path)
 		if err != nil {
 			return nil, err
 		}
-		sets = append(sets, n.Digest)
+		parts = append(parts, &part{set: n.Digest, published: true, lookaside: i >= len(trees)})
 	}
-	return join(ctx, j, sets, len(trees), solve.PoolOptions{Copies: true, Arches: arches})
+	return join(ctx, j, parts, solve.PoolOptions{Copies: true, Arches: arches})
 }
 
-// join makes one universe of several sets; those after the first n are lookasides,
-// and what only their packages require is of no interest.
-func join(ctx context.Context, j *rules.Job, sets []cache.Digest, n int, o solve.PoolOptions) (*Universe, error) {
+// part is a package set of a universe.
+type part struct {
+	set       cache.Digest
+	published bool // packages require what repodata says
+	lookaside bool
+
+	first   int // index in the universe of the first package
+	entries []*packages.Entry
+}
+
+// join makes one universe of several sets.
+func join(ctx context.Context, j *rules.Job, parts []*part, o solve.PoolOptions) (*Universe, error) {
 	u := &Universe{}
-	loaded := make([][]*packages.Entry, len(sets))
-	var candidates []solve.Package
-	var headers []*format.Package // of those that count
-	for i, set := range sets {
+	var all []solve.Package
+	var requiring []*format.Package // what others only require is of no interest
+	for i, part := range parts {
 		var err error
-		if loaded[i], err = packages.LoadTree(ctx, j, set); err != nil {
+		if part.entries, err = packages.LoadTree(ctx, j, part.set); err != nil {
 			return nil, err
 		}
-		for _, e := range loaded[i] {
-			candidates = append(candidates, solve.Package{Package: &e.Package, Repo: i, Lookaside: i >= n})
-			if i < n {
-				headers = append(headers, &e.Package)
+		part.first = len(all)
+		for _, e := range part.entries {
+			p := part.view(&e.Package)
+			all = append(all, solve.Package{Package: p, Repo: i, Lookaside: part.lookaside})
+			if !part.lookaside {
+				requiring = append(requiring, p)
 			}
 		}
-		u.Entries = append(u.Entries, loaded[i]...)
+		u.Entries = append(u.Entries, part.entries...)
 	}
-	wanted := solve.FileRequirements(headers)
-	o.FileProvides = map[string][]int{}
-	first := 0 // index of the set's first package
-	for i, set := range sets {
-		owners, err := fileOwners(ctx, j, set, loaded[i], wanted)
+	var err error
+	if o.FileProvides, err = owners(ctx, j, parts, solve.FileRequirements(requiring)); err != nil {
+		return nil, err
+	}
+	u.Pool = solve.NewPool(all, o)
+	return u, nil
+}
+
+// view is the package as a universe has it. What repodata leaves out of requirements
+// matters where glibc is missing: of its many versions the highest is named.
+func (s *part) view(p *format.Package) *format.Package {
+	if !s.published || s.lookaside {
+		return p
+	}
+	requires := repodata.Requires(p)
+	if len(requires) == len(p.Requires) {
+		return p
+	}
+	seen := *p
+	seen.Requires = requires
+	return &seen
+}
+
+// owners finds which packages of all parts own paths.
+func owners(ctx context.Context, j *rules.Job, parts []*part, paths []string) (map[string][]int, error) {
+	all := map[string][]int{}
+	for _, part := range parts {
+		found, err := fileOwners(ctx, j, part.set, part.entries, paths)
 		if err != nil {
 			return nil, err
 		}
-		for path, indexes := range owners {
-			for _, index := range indexes {
-				o.FileProvides[path] = append(o.FileProvides[path], first+index)
+		for path, indexes := range found {
+			for _, i := range indexes {
+				all[path] = append(all[path], part.first+i)
 			}
 		}
-		first += len(loaded[i])
 	}
-	u.Pool = solve.NewPool(candidates, o)
-	return u, nil
+	return all, nil
 }
