@@ -6,7 +6,8 @@ import "slices"
 type Finding struct {
 	Index int // of the package, in the list given to NewPool
 	// Requirements are those in question, sorted, each once. Rich ones are written
-	// with single spaces and without needless parentheses.
+	// as dnf writes them, without needless parentheses. But those of a "without" in a
+	// "without" are needed: dnf leaves them out, and so shows two requirements as one.
 	Requirements []string
 }
 
