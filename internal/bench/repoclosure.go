@@ -93,7 +93,7 @@ func (l *lab) closureAgainstDNF(ctx context.Context, name string, all []*rpm.Pac
 	slices.Sort(checks)
 	fmt.Fprintf(os.Stderr, "  %s: %d packages, the same %d findings; without the start of the process %s\n",
 		name, len(list), len(found), seconds(checks[len(checks)/2]))
-	l.table.faster(fmt.Sprintf("repoclosure: %d packages (%s) against dnf", len(list), name), 3, a, b)
+	l.table.faster(fmt.Sprintf("repoclosure: %d packages (%s) against dnf", len(list), name), 1, a, b)
 	return nil
 }
 

@@ -23,9 +23,15 @@ func appendRequires(b []byte, p *rpm.Package) []byte {
 }
 
 // Requires lists what primary says that a package requires: it is all that who reads
-// the repository learns. Of p.Files it needs those that primary lists.
+// the repository learns. Of p.Files it needs those that primary lists. The list may be
+// that of p.
 func Requires(p *rpm.Package) []rpm.Dependency {
-	list := make([]rpm.Dependency, 0, len(p.Requires))
+	n := 0
+	eachRequire(p, func(*rpm.Dependency) { n++ })
+	if n == len(p.Requires) {
+		return p.Requires
+	}
+	list := make([]rpm.Dependency, 0, n)
 	eachRequire(p, func(d *rpm.Dependency) { list = append(list, *d) })
 	return list
 }
