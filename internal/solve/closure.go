@@ -1,6 +1,11 @@
 package solve
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/pungo-build/pungo/internal/repodata"
+	"github.com/pungo-build/pungo/internal/rpm"
+)
 
 // Finding is a package that requires what no package provides.
 type Finding struct {
@@ -22,7 +27,8 @@ type Finding struct {
 //	A if B else C            a package for A or for C is enough
 //	A with B, A without B    one package must satisfy it, as everywhere
 //
-// Every version of a package is checked, and every one satisfies requirements;
+// Of what a header requires only that counts which repodata has: of the versions of a
+// missing glibc that is one. Every version of a package is checked, and every one satisfies requirements;
 // what a package obsoletes or conflicts with means nothing. A rich requirement
 // that cannot be read is left out: dnf drops it too, and rpmbuild writes none.
 func (p *Pool) Closure() []Finding {
@@ -61,18 +67,36 @@ const (
 
 // missing lists what a package requires and nothing satisfies.
 func (p *Pool) missing(id int32, verdicts []verdict) []string {
-	var missing []string
+	var missing []*requirement
 	for _, i := range p.requires.at(id) {
 		r := &p.requirements[i]
 		if verdicts[i] == unknown {
 			verdicts[i] = p.judge(r)
 		}
 		if verdicts[i] == open {
-			missing = append(missing, r.expr.String())
+			missing = append(missing, r)
 		}
 	}
-	slices.Sort(missing)
-	return slices.Compact(missing)
+	if len(missing) == 0 {
+		return nil // as of most packages: what repodata has of them does not matter
+	}
+	return published(p.packages[id].Package, missing)
+}
+
+// published lists those of some requirements of a package that repodata has.
+func published(pkg *rpm.Package, requirements []*requirement) []string {
+	has := map[string]bool{}
+	for _, d := range repodata.Requires(pkg) {
+		has[textOf(&d)] = true
+	}
+	var texts []string
+	for _, r := range requirements {
+		if has[r.text] {
+			texts = append(texts, r.expr.String())
+		}
+	}
+	slices.Sort(texts)
+	return slices.Compact(texts)
 }
 
 func (p *Pool) judge(r *requirement) verdict {

@@ -59,14 +59,14 @@ func TestClosure(t *testing.T) {
 		},
 		{
 			name: "one copy for all",
-			universe: `a-1-1.noarch; requires x, here, there; provides here
+			universe: `a-1-1.noarch; requires x, here, there; provides here = 1
 				lookaside
 				a-1-1.noarch; provides there`,
 			want: []string{"a-0:1-1.noarch: here", "a-0:1-1.noarch: x"}, checked: 1,
 		},
 		{
 			name: "copies",
-			universe: `a-1-1.noarch; requires x, here, there, /here, /there; provides here; files /here
+			universe: `a-1-1.noarch; requires x, here, there, /here, /there; provides here = 1; files /here
 				lookaside
 				a-1-1.noarch; provides there; files /there`,
 			options: PoolOptions{Copies: true},

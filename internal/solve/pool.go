@@ -336,17 +336,25 @@ func (in *interner) intern(d *rpm.Dependency) int32 {
 		in.versioned[versionKey(d)] = i
 	}
 	in.requirements = append(in.requirements, requirement{})
-	r := requirement{text: d.Name}
+	r := requirement{text: textOf(d)}
 	if d.IsRich() {
 		r.expr, r.err = parseRich(d.Name)
 	} else {
-		r.text, r.expr = d.String(), &expr{dep: *d}
+		r.expr = &expr{dep: *d}
 	}
 	if r.expr != nil {
 		in.number(r.expr, i)
 	}
 	in.requirements[i] = r
 	return i
+}
+
+// textOf is a requirement as its header has it.
+func textOf(d *rpm.Dependency) string {
+	if d.IsRich() {
+		return d.Name
+	}
+	return d.String()
 }
 
 func (in *interner) find(d *rpm.Dependency) (int32, bool) {

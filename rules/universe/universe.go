@@ -12,7 +12,6 @@ import (
 	"slices"
 
 	"github.com/pungo-build/pungo/cache"
-	"github.com/pungo-build/pungo/internal/repodata"
 	format "github.com/pungo-build/pungo/internal/rpm"
 	"github.com/pungo-build/pungo/internal/solve"
 	"github.com/pungo-build/pungo/rules"
@@ -58,10 +57,9 @@ func Load(ctx context.Context, j *rules.Job, path string) (*Universe, error) {
 	return v.(*Universe), nil
 }
 
-// Trees returns the universe to check the closure of trees in, as who reads their
-// repositories sees it: their package sets, and those of lookasides, which satisfy
-// requirements and are not checked. If arches are given, only packages of these
-// satisfy anything.
+// Trees returns the universe to check the closure of trees in: their package sets, and
+// those of lookasides, which satisfy requirements and are not checked. If arches are
+// given, only packages of these satisfy anything.
 //
 // The packages are shared with whoever loads the same sets. The index is made anew:
 // no other action asks about the same trees.
@@ -72,7 +70,7 @@ func Trees(ctx context.Context, j *rules.Job, trees, lookasides, arches []string
 		if err != nil {
 			return nil, err
 		}
-		parts = append(parts, &part{set: n.Digest, published: true, lookaside: i >= len(trees)})
+		parts = append(parts, &part{set: n.Digest, lookaside: i >= len(trees)})
 	}
 	return join(ctx, j, parts, solve.PoolOptions{Copies: true, Arches: arches})
 }
@@ -80,7 +78,6 @@ func Trees(ctx context.Context, j *rules.Job, trees, lookasides, arches []string
 // part is a package set of a universe.
 type part struct {
 	set       cache.Digest
-	published bool // packages require what repodata says
 	lookaside bool
 
 	first   int // index in the universe of the first package
@@ -99,10 +96,9 @@ func join(ctx context.Context, j *rules.Job, parts []*part, o solve.PoolOptions)
 		}
 		part.first = len(all)
 		for _, e := range part.entries {
-			p := part.view(&e.Package)
-			all = append(all, solve.Package{Package: p, Repo: i, Lookaside: part.lookaside})
+			all = append(all, solve.Package{Package: &e.Package, Repo: i, Lookaside: part.lookaside})
 			if !part.lookaside {
-				requiring = append(requiring, p)
+				requiring = append(requiring, &e.Package)
 			}
 		}
 		u.Entries = append(u.Entries, part.entries...)
@@ -113,21 +109,6 @@ func join(ctx context.Context, j *rules.Job, parts []*part, o solve.PoolOptions)
 	}
 	u.Pool = solve.NewPool(all, o)
 	return u, nil
-}
-
-// view is the package as a universe has it. What repodata leaves out of requirements
-// matters where glibc is missing: of its many versions the highest is named.
-func (s *part) view(p *format.Package) *format.Package {
-	if !s.published || s.lookaside {
-		return p
-	}
-	requires := repodata.Requires(p)
-	if len(requires) == len(p.Requires) {
-		return p
-	}
-	seen := *p
-	seen.Requires = requires
-	return &seen
 }
 
 // owners finds which packages of all parts own paths.
