@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/pungo-build/pungo/internal/debrpm"
+	peer "github.com/pungo-build/pungo/internal/dnf"
 	"github.com/pungo-build/pungo/internal/rpm"
 )
 
@@ -81,6 +82,29 @@ func TestRealRPMs(t *testing.T) {
 			if got := d.run(t, "repoclosure"); got != "" {
 				t.Errorf("repoclosure finds\n%s", got)
 			}
+		})
+	}
+
+	for variant, found := range map[string]bool{"Base": false, "Python": false, "Broken": true} {
+		t.Run("repoclosure_test/"+variant, func(t *testing.T) {
+			logs := filepath.Join(filepath.Dir(trees), "logs", "x86_64")
+			log, err := os.ReadFile(filepath.Join(logs, "repoclosure-"+variant+".x86_64.log"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := peer.Findings(string(log))
+			if err != nil {
+				t.Fatal(err)
+			}
+			question := peer.Closure{Arch: "x86_64", Repository: filepath.Join(trees, variant, "x86_64", "os")}
+			want, err := question.Ask(t.Context(), t.TempDir())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !slices.Equal(got, want) || len(got) > 0 != found {
+				t.Errorf("found\n  %s\ndnf finds\n  %s", strings.Join(got, "\n  "), strings.Join(want, "\n  "))
+			}
+			t.Logf("%d findings", len(got))
 		})
 	}
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/pungo-build/pungo/cache"
 	"github.com/pungo-build/pungo/executor"
+	"github.com/pungo-build/pungo/internal/rpm"
 	"github.com/pungo-build/pungo/rules"
 	"github.com/pungo-build/pungo/rules/catalogue"
 	"github.com/pungo-build/pungo/rules/packages"
@@ -142,17 +143,25 @@ func (g given) Resolve(_ context.Context, s *rules.Source) (cache.Node, error) {
 	return n, nil
 }
 
-// generateSet stores the package set of a distribution, a shard at a time, so
-// that the packages are never all in memory. There are no package files: their
-// digests are invented, and chosen so that each is in its shard.
+// generateSet stores the package set of a distribution.
 func generateSet(ctx context.Context, store cache.Store, d distribution) (cache.Node, error) {
+	return storeSet(ctx, store, d.packages, func(i int) *rpm.Package {
+		p := d.pkg(i, 1)
+		return &p
+	})
+}
+
+// storeSet stores a package set of n packages, a shard at a time, so that they are
+// never all in memory. There are no package files: their digests are invented, and
+// chosen so that each is in its shard.
+func storeSet(ctx context.Context, store cache.Store, n int, pkg func(i int) *rpm.Package) (cache.Node, error) {
 	const shards = 256
 	j := &rules.Job{Host: alone{}, Trees: cache.NewTrees(store)}
 	roots := make([]cache.Digest, shards)
 	for shard := range shards {
 		var entries []*packages.Entry
-		for i := shard; i < d.packages; i += shards {
-			e, err := d.entry(i, byte(shard))
+		for i := shard; i < n; i += shards {
+			e, err := inventEntry(pkg(i), i, byte(shard))
 			if err != nil {
 				return cache.Node{}, err
 			}
@@ -180,7 +189,9 @@ func (alone) Each(ctx context.Context, n int, fn func(ctx context.Context, i int
 	return nil
 }
 
-func (d distribution) entry(i int, shard byte) (*packages.Entry, error) {
+// inventEntry makes an entry of package i. Its header record is not stored: nobody
+// asks for files that primary does not list.
+func inventEntry(p *rpm.Package, i int, shard byte) (*packages.Entry, error) {
 	hash := make([]byte, 32)
 	hash[0] = shard
 	binary.BigEndian.PutUint32(hash[1:], uint32(i))
@@ -188,7 +199,6 @@ func (d distribution) entry(i int, shard byte) (*packages.Entry, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := d.pkg(i, 1)
-	record := packages.EncodeHeader(&p, [32]byte(hash))
+	record := packages.EncodeHeader(p, [32]byte(hash))
 	return packages.NewEntry(record, digest, cache.BLAKE3.Sum(record))
 }

@@ -24,12 +24,20 @@ func composeHead(arches []string) string {
 `, strings.Join(arches, `", "`))
 }
 
-// repositoryDefinition is createrepo alone: a repository of whatever is in the
-// folder rpms, as createrepo_c makes it, without package set and solver.
-const repositoryDefinition = `
+const composeOfOne = `
 compose(name = "Bench", short = "Bench", version = "1", type = "test", arches = ["x86_64"])
 variant(name = "Everything")
+`
 
+// repositoryDefinition is createrepo alone: a repository of whatever is in the
+// folder rpms, as createrepo_c makes it, without package set and solver.
+const repositoryDefinition = composeOfOne + everythingRule + `
+rpm_dir(name = "rpms", path = "rpms")
+everything(name = "all", source = ":rpms")
+createrepo(name = "repo", packages = ":all", trees = ["os"])
+`
+
+const everythingRule = `
 def _everything_impl(ctx):
     packages = ctx.attr.source[PackageSource].packages
     return [Packages(os = packages, debug = packages, src = packages, list = None)]
@@ -41,10 +49,6 @@ everything = rule(
     provides = [Packages],
     attrs = {"source": attr.label(mandatory = True, providers = [PackageSource], doc = "The source.")},
 )
-
-rpm_dir(name = "rpms", path = "rpms")
-everything(name = "all", source = ":rpms")
-createrepo(name = "repo", packages = ":all", trees = ["os"])
 `
 
 // slicedDefinition is a whole compose: one variant with all packages of the
@@ -92,10 +96,20 @@ const emptyComps = `<?xml version="1.0" encoding="UTF-8"?>
 
 // closureDefinition is the package set of a folder that is one already, and the
 // closure of everything in it.
-const closureDefinition = `
-compose(name = "Bench", short = "Bench", version = "1", type = "test", arches = ["x86_64"])
-variant(name = "Everything")
+const closureDefinition = composeOfOne + givenRule + `
+pkgset(name = "packages", sources = [":given"])
+gather(name = "gather", packages = ":packages", additional_packages = ["*"], greedy = "all", fulltree = True)
+`
 
+// repoclosureDefinition is the test of a tree that has all packages of a set that is
+// there.
+const repoclosureDefinition = composeOfOne + givenRule + everythingRule + `
+everything(name = "all", source = ":given")
+createrepo(name = "repo", packages = ":all", trees = ["os"])
+repoclosure_test(name = "closure", repo = ":repo")
+`
+
+const givenRule = `
 def _given_impl(ctx):
     return [PackageSource(packages = ctx.attr.path)]
 
@@ -108,6 +122,4 @@ given = rule(
 )
 
 given(name = "given", path = "packages")
-pkgset(name = "packages", sources = [":given"])
-gather(name = "gather", packages = ":packages", additional_packages = ["*"], greedy = "all", fulltree = True)
 `

@@ -34,6 +34,7 @@ var benchmarks = []struct {
 	{"noop", noop},
 	{"createrepo", createrepo},
 	{"closure", closure},
+	{"repoclosure", repoclosure},
 	{"ingest", ingest},
 	{"materialize", materializing},
 	{"fetch", fetching},

@@ -7,14 +7,7 @@ import (
 	"github.com/pungo-build/pungo/internal/rpm"
 )
 
-// appendRequires appends what the package needs of others. Left out is what
-// a solver need not look at, by the rules of createrepo_c:
-//
-//   - features of rpm itself, rpmlib(...)
-//   - files the package brings, where primary lists them
-//   - capabilities that the package provides in the very same words
-//   - repetitions of the last requirement of the same name
-//   - all versions of libc.so.6 but the highest, which comes last
+// appendRequires appends what the package needs of others.
 func appendRequires(b []byte, p *rpm.Package) []byte {
 	if len(p.Requires) == 0 {
 		return b
@@ -22,25 +15,54 @@ func appendRequires(b []byte, p *rpm.Package) []byte {
 	start := len(b)
 	b = append(b, "    <rpm:requires>\n"...)
 	empty := len(b)
+	eachRequire(p, func(d *rpm.Dependency) { b = appendDependency(b, d, d.Pre) })
+	if len(b) == empty {
+		return b[:start]
+	}
+	return append(b, "    </rpm:requires>\n"...)
+}
+
+// Requires lists what primary says that a package requires: it is all that who reads
+// the repository learns. Of p.Files it needs those that primary lists. The list may be
+// that of p.
+func Requires(p *rpm.Package) []rpm.Dependency {
+	n := 0
+	eachRequire(p, func(*rpm.Dependency) { n++ })
+	if n == len(p.Requires) {
+		return p.Requires
+	}
+	list := make([]rpm.Dependency, 0, n)
+	eachRequire(p, func(d *rpm.Dependency) { list = append(list, *d) })
+	return list
+}
+
+// eachRequire visits what primary says that a package requires. Left out is what
+// a solver need not look at, by the rules of createrepo_c:
+//
+//   - features of rpm itself, rpmlib(...)
+//   - files the package brings, where primary lists them
+//   - capabilities that the package provides in the very same words
+//   - repetitions of the last requirement of the same name
+//   - all versions of libc.so.6 but the highest, which comes last
+func eachRequire(p *rpm.Package, visit func(*rpm.Dependency)) {
+	if len(p.Requires) == 0 {
+		return
+	}
 	f := newRequireFilter(p)
 	var libc *rpm.Dependency
 	for i := range p.Requires {
 		switch d := &p.Requires[i]; {
 		case !f.keep(d):
 		case !strings.HasPrefix(d.Name, "libc.so.6"):
-			b = appendDependency(b, d, d.Pre)
+			visit(d)
 		case libc == nil || lessLibc(libc.Name, d.Name):
 			libc = d
 		}
 	}
 	f.release()
 	if libc != nil {
-		b = appendDependency(b, libc, libc.Pre)
+		visit(libc)
 	}
-	if len(b) == empty {
-		return b[:start]
-	}
-	return append(b, "    </rpm:requires>\n"...)
 }
 
 // requireFilter decides which requirements of one package are written.

@@ -67,6 +67,11 @@ type PoolOptions struct {
 	// the list of packages. Fill it for FileRequirements from complete file
 	// lists, so that these need not be in memory. Package.Files count as well.
 	FileProvides map[string][]int
+	// Copies makes every copy of a package count with what it provides itself, and
+	// not one for all. So dnf sees repositories: a Pool for Closure has it.
+	Copies bool
+	// Arches, if there are any, are those whose packages satisfy requirements.
+	Arches []string
 }
 
 // A Pool is an index over packages. Its methods are safe for concurrent use.
@@ -79,7 +84,7 @@ type Pool struct {
 	index    []int     // id to place in the caller's list
 	ids      []int32   // and back
 	kind     []Kind
-	hidden   []bool // copies of the same package that another copy stands for
+	hidden   []bool // what satisfies nothing: copies that another copy stands for, foreign arches
 	build    []int32
 	builds   []build
 
@@ -115,7 +120,11 @@ type requirement struct {
 func NewPool(packages []Package, o PoolOptions) *Pool {
 	p := &Pool{}
 	p.sort(packages)
-	p.hideCopies()
+	p.hidden = make([]bool, len(packages))
+	if !o.Copies {
+		p.hideCopies()
+	}
+	p.hideForeign(o.Arches)
 	p.indexBuilds()
 	p.indexProvides()
 	p.indexRequires()
@@ -176,7 +185,6 @@ func compareNEVRA(a, b *rpm.NEVRA) int {
 // is any, since what is there needs no second copy here. Sources stay in all
 // repositories, because a binary takes its source from its own.
 func (p *Pool) hideCopies() {
-	p.hidden = make([]bool, len(p.packages))
 	kept := 0
 	for id := 1; id < len(p.packages); id++ {
 		first, this := &p.packages[kept], &p.packages[id]
@@ -185,6 +193,15 @@ func (p *Pool) hideCopies() {
 			continue
 		}
 		p.hidden[id] = p.kind[id] != Source || first.Lookaside || first.Repo == this.Repo
+	}
+}
+
+// hideForeign hides the packages that are of none of the arches.
+func (p *Pool) hideForeign(arches []string) {
+	for id := range p.packages {
+		if len(arches) > 0 && !slices.Contains(arches, p.packages[id].Arch) {
+			p.hidden[id] = true
+		}
 	}
 }
 
@@ -319,17 +336,25 @@ func (in *interner) intern(d *rpm.Dependency) int32 {
 		in.versioned[versionKey(d)] = i
 	}
 	in.requirements = append(in.requirements, requirement{})
-	r := requirement{text: d.Name}
+	r := requirement{text: textOf(d)}
 	if d.IsRich() {
 		r.expr, r.err = parseRich(d.Name)
 	} else {
-		r.text, r.expr = d.String(), &expr{dep: *d}
+		r.expr = &expr{dep: *d}
 	}
 	if r.expr != nil {
 		in.number(r.expr, i)
 	}
 	in.requirements[i] = r
 	return i
+}
+
+// textOf is a requirement as its header has it.
+func textOf(d *rpm.Dependency) string {
+	if d.IsRich() {
+		return d.Name
+	}
+	return d.String()
 }
 
 func (in *interner) find(d *rpm.Dependency) (int32, bool) {

@@ -154,7 +154,7 @@ func (s *solver) satisfySet(e *expr, d demand) {
 // satisfied tells whether selected packages satisfy the expression.
 func (s *solver) satisfied(e *expr, among Kind) bool {
 	if e.isSet() {
-		return slices.ContainsFunc(s.providersOf(e), func(id int32) bool {
+		return slices.ContainsFunc(s.pool.suppliers(e), func(id int32) bool {
 			return s.selected(id) && (s.pool.kind[id] == Binary || s.pool.kind[id] == among)
 		})
 	}
@@ -186,7 +186,7 @@ func (s *solver) judge(e *expr, among Kind, holds func(*expr, Kind) bool) bool {
 
 // candidatesFor lists what may be chosen to satisfy a set, in order.
 func (s *solver) candidatesFor(e *expr, among Kind) []int32 {
-	all := s.providersOf(e)
+	all := s.pool.suppliers(e)
 	candidates := make([]int32, 0, len(all))
 	for _, id := range all {
 		if s.candidate(id, among) {
@@ -199,24 +199,40 @@ func (s *solver) candidatesFor(e *expr, among Kind) []int32 {
 // provided is the requirement of a capability in any version.
 func provided(name string) *expr { return &expr{dep: rpm.Dependency{Name: name}} }
 
-// providersOf lists all packages that satisfy a set, in order, whether or not
-// the request can see them.
-func (s *solver) providersOf(e *expr) []int32 {
-	if e.op == opLeaf {
-		return s.pool.providersOf(&e.dep)
-	}
-	ids := s.providersOf(e.operands[0])
-	for _, o := range e.operands[1:] {
-		other := s.providersOf(o)
-		in := func(id int32) bool { _, found := slices.BinarySearch(other, id); return found }
-		switch e.op {
-		case opOr:
-			ids = sortedSet(append(ids, other...))
-		case opWith:
-			ids = slices.DeleteFunc(ids, func(id int32) bool { return !in(id) })
-		case opWithout:
-			ids = slices.DeleteFunc(ids, in)
+// suppliers lists all packages that satisfy a set, in order, whether or not a
+// request can see them. Of an expression that is no set it lists those that any
+// side of it names, but for the condition: without one of them nothing can
+// satisfy it.
+func (p *Pool) suppliers(e *expr) []int32 {
+	switch e.op {
+	case opLeaf:
+		return p.providersOf(&e.dep)
+	case opWith, opWithout:
+		return p.onePackage(e)
+	case opIf, opUnless:
+		ids := p.suppliers(e.operands[0])
+		if len(e.operands) == 3 {
+			ids = sortedSet(append(ids, p.suppliers(e.operands[2])...))
 		}
+		return ids
+	}
+	var ids []int32
+	for _, o := range e.operands {
+		ids = append(ids, p.suppliers(o)...)
+	}
+	return sortedSet(ids)
+}
+
+// onePackage lists the packages that provide all operands of a "with", or the
+// first and not the second of a "without".
+func (p *Pool) onePackage(e *expr) []int32 {
+	ids := p.suppliers(e.operands[0])
+	for _, o := range e.operands[1:] {
+		other := p.suppliers(o)
+		ids = slices.DeleteFunc(ids, func(id int32) bool {
+			_, found := slices.BinarySearch(other, id)
+			return found == (e.op == opWithout)
+		})
 	}
 	return ids
 }
@@ -257,7 +273,7 @@ func (s *solver) fail(d demand, why string) {
 
 // whyNone says why a set has no candidate.
 func (s *solver) whyNone(e *expr) string {
-	providers := s.providersOf(e)
+	providers := s.pool.suppliers(e)
 	if len(providers) == 0 {
 		return s.whyUnknown(e)
 	}
@@ -278,7 +294,7 @@ func (s *solver) whyUnknown(e *expr) string {
 	switch {
 	case e.op != opLeaf:
 		return "no package provides " + e.String()
-	case len(s.providersOf(provided(e.dep.Name))) > 0:
+	case len(s.pool.suppliers(provided(e.dep.Name))) > 0:
 		return "no package provides that version"
 	}
 	return "no package provides it"

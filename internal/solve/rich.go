@@ -234,13 +234,21 @@ func (p *richParser) cut(n int) string {
 func isSenseByte(c byte) bool   { return c == '<' || c == '=' || c == '>' }
 func isVersionByte(c byte) bool { return c > ' ' && c != '(' && c != ')' && c != ',' }
 
-// String is the dependency as a spec file has it.
+// String is the dependency as a spec file has it. Needless parentheses are left out,
+// as in "(a or (b or c))".
 func (e *expr) String() string {
 	if e.op == opLeaf {
 		return e.dep.String()
 	}
 	var b strings.Builder
 	b.WriteByte('(')
+	e.write(&b)
+	b.WriteByte(')')
+	return b.String()
+}
+
+// write writes what stands between the parentheses.
+func (e *expr) write(b *strings.Builder) {
 	for i, o := range e.operands {
 		switch {
 		case i == 2 && (e.op == opIf || e.op == opUnless):
@@ -248,10 +256,12 @@ func (e *expr) String() string {
 		case i > 0:
 			b.WriteString(" " + opNames[e.op] + " ")
 		}
-		b.WriteString(o.String())
+		if o.op == e.op && (e.op == opAnd || e.op == opOr || e.op == opWith) {
+			o.write(b)
+		} else {
+			b.WriteString(o.String())
+		}
 	}
-	b.WriteByte(')')
-	return b.String()
 }
 
 // eachPath visits the required files.

@@ -11,8 +11,10 @@ import (
 	"github.com/pungo-build/pungo/rules/metadata"
 	"github.com/pungo-build/pungo/rules/pkgset"
 	"github.com/pungo-build/pungo/rules/repo"
+	"github.com/pungo-build/pungo/rules/repoclosure"
 	"github.com/pungo-build/pungo/rules/rpm"
 	"github.com/pungo-build/pungo/rules/treemetadata"
+	"github.com/pungo-build/pungo/rules/universe"
 )
 
 // Phase is one phase: a file of rules, and the tools that they name.
@@ -33,11 +35,12 @@ func Phases() []Phase {
 		{"createrepo", createrepo.Star, createrepo.Tools()},
 		{"tree_metadata", treemetadata.Star, treemetadata.Tools()},
 		{"metadata", metadata.Star, metadata.Tools()},
+		{"repoclosure", repoclosure.Star, repoclosure.Tools()},
 	}
 }
 
-// Tools returns every tool by name: those of the phases, and those that the
-// language itself calls.
+// Tools returns every tool by name: those of the phases, those that several of them
+// call, and those that the language itself calls.
 func Tools() map[string]*rules.Tool {
 	tools := map[string]*rules.Tool{}
 	add := func(list []*rules.Tool) {
@@ -46,6 +49,7 @@ func Tools() map[string]*rules.Tool {
 		}
 	}
 	add(layout.Tools())
+	add(universe.Tools())
 	for _, p := range Phases() {
 		add(p.Tools)
 	}

@@ -22,7 +22,6 @@ var Star []byte
 func Tools() []*rules.Tool {
 	return []*rules.Tool{
 		{Name: "solve", Version: 4, Params: solveParams{}, Run: runSolve},
-		{Name: "file_owners", Version: 1, Params: ownersParams{}, Run: runOwners},
 		{Name: "trim", Version: 2, Params: trimParams{}, Run: runTrim},
 	}
 }

@@ -7,11 +7,11 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/pungo-build/pungo/cache"
 	format "github.com/pungo-build/pungo/internal/rpm"
 	"github.com/pungo-build/pungo/internal/solve"
 	"github.com/pungo-build/pungo/rules"
 	"github.com/pungo-build/pungo/rules/packages"
+	"github.com/pungo-build/pungo/rules/universe"
 )
 
 type solveParams struct {
@@ -46,7 +46,7 @@ func runSolve(ctx context.Context, j *rules.Job) error {
 	if err != nil {
 		return err
 	}
-	u, err := loadUniverse(ctx, j, p.Packages)
+	u, err := universe.Load(ctx, j, p.Packages)
 	if err != nil {
 		return err
 	}
@@ -54,7 +54,7 @@ func runSolve(ctx context.Context, j *rules.Job) error {
 	if err != nil {
 		return err
 	}
-	result := u.pool.Solve(request)
+	result := u.Pool.Solve(request)
 	for _, m := range result.Unmatched {
 		// What a child inherited its parent has warned about.
 		if m.Reason == reasonAdditional && slices.Contains(p.Additional, m.Pattern) {
@@ -62,9 +62,9 @@ func runSolve(ctx context.Context, j *rules.Job) error {
 		}
 	}
 	if p.CheckDeps && len(result.Unresolved) > 0 {
-		return u.unresolved(&result)
+		return unresolved(u.Entries, &result)
 	}
-	return p.write(ctx, j, u, in, &result)
+	return p.write(ctx, j, u.Entries, in, &result)
 }
 
 // check refuses packages of arches that the tree cannot have. A name that no
@@ -121,16 +121,16 @@ func readList(ctx context.Context, j *rules.Job, path string) ([]packages.Listed
 // write writes the outputs: what children ask for too, the list, and the
 // reasons. The list is apart from the reasons so that whoever reads the list
 // alone runs again only if it differs.
-func (p *solveParams) write(ctx context.Context, j *rules.Job, u *universe, in inputs, r *solve.Result) error {
+func (p *solveParams) write(ctx context.Context, j *rules.Job, entries []*packages.Entry, in inputs, r *solve.Result) error {
 	asked, err := json.MarshalIndent(in, "", "  ")
 	if err != nil {
 		return err
 	}
-	list, err := packages.EncodeList(u.list(r))
+	list, err := packages.EncodeList(listOf(entries, r))
 	if err != nil {
 		return err
 	}
-	decisions, err := packages.EncodeDecisions(u.decisions(r))
+	decisions, err := packages.EncodeDecisions(decisionsOf(entries, r))
 	if err != nil {
 		return err
 	}
@@ -145,57 +145,6 @@ func (p *solveParams) write(ctx context.Context, j *rules.Job, u *universe, in i
 	return nil
 }
 
-// universe is a package set as the solver sees it. All variants of an arch
-// share one.
-type universe struct {
-	entries []*packages.Entry
-	pool    *solve.Pool
-}
-
-// poolShare is what part of the packages' memory the solver's index of them
-// takes beside them: 0.4 was measured for 60,000 generated packages. A universe
-// is charged with both, since it holds the packages even when nobody else does.
-const poolShare = 2
-
-func loadUniverse(ctx context.Context, j *rules.Job, path string) (*universe, error) {
-	n, err := j.Input(ctx, path)
-	if err != nil {
-		return nil, err
-	}
-	v, err := j.Decoded(ctx, n.Digest, "gather.universe", func(ctx context.Context, _ []byte) (any, int64, error) {
-		u, err := newUniverse(ctx, j, n.Digest)
-		if err != nil {
-			return nil, 0, err
-		}
-		cost, err := packages.Memory(ctx, j.Trees, n.Digest)
-		return u, cost + cost/poolShare, err
-	})
-	if err != nil {
-		return nil, err
-	}
-	return v.(*universe), nil
-}
-
-func newUniverse(ctx context.Context, j *rules.Job, set cache.Digest) (*universe, error) {
-	entries, err := packages.LoadTree(ctx, j, set)
-	if err != nil {
-		return nil, err
-	}
-	u := &universe{entries: entries}
-	candidates := make([]solve.Package, len(entries))
-	headers := make([]*format.Package, len(entries))
-	for i, e := range entries {
-		candidates[i].Package = &e.Package
-		headers[i] = &e.Package
-	}
-	owners, err := fileOwners(ctx, j, set, entries, solve.FileRequirements(headers))
-	if err != nil {
-		return nil, err
-	}
-	u.pool = solve.NewPool(candidates, solve.PoolOptions{FileProvides: owners})
-	return u, nil
-}
-
 // trees of a result, in the order of lists.
 func trees(r *solve.Result) []struct {
 	name     string
@@ -207,32 +156,33 @@ func trees(r *solve.Result) []struct {
 	}{{rules.OS, r.Binaries}, {rules.Debug, r.Debug}, {rules.Src, r.Sources}}
 }
 
-func (u *universe) list(r *solve.Result) []packages.Listed {
+func listOf(entries []*packages.Entry, r *solve.Result) []packages.Listed {
 	var list []packages.Listed
 	for _, t := range trees(r) {
 		for _, s := range t.selected {
 			if !s.Flags.Has(solve.FlagLookaside) {
-				list = append(list, u.entries[s.Index].List(t.name, s.Flags.Names()))
+				list = append(list, entries[s.Index].List(t.name, s.Flags.Names()))
 			}
 		}
 	}
 	return list
 }
 
-// decisions say why each package is in the tree, and why others that could be are not.
-func (u *universe) decisions(r *solve.Result) []packages.Decision {
+// decisionsOf says why each package is in the tree, and why others that could be are not.
+func decisionsOf(entries []*packages.Entry, r *solve.Result) []packages.Decision {
+	name := func(index int) string { return entries[index].NEVRA.String() }
 	var all []packages.Decision
 	for _, t := range trees(r) {
 		for _, s := range t.selected {
 			d := packages.Decision{
-				Package: u.name(s.Index), Tree: t.name, Flags: s.Flags.Names(), Step: string(s.Reason.Step),
+				Package: name(s.Index), Tree: t.name, Flags: s.Flags.Names(), Step: string(s.Reason.Step),
 				Wanted: s.Reason.Wanted, For: s.Reason.For, Rule: string(s.Reason.Rule),
 			}
 			if s.Reason.By >= 0 {
-				d.By = u.name(s.Reason.By)
+				d.By = name(s.Reason.By)
 			}
 			for _, i := range s.Reason.Rejected {
-				d.Rejected = append(d.Rejected, u.name(i))
+				d.Rejected = append(d.Rejected, name(i))
 			}
 			all = append(all, d)
 		}
@@ -241,30 +191,28 @@ func (u *universe) decisions(r *solve.Result) []packages.Decision {
 		all = append(all, packages.Decision{Step: "no match", Wanted: m.Pattern, For: m.Reason, Rule: m.Why})
 	}
 	for _, m := range r.Unresolved {
-		all = append(all, packages.Decision{Step: "unresolved", By: u.name(m.Requirer), Wanted: m.Requirement, Rule: m.Why})
+		all = append(all, packages.Decision{Step: "unresolved", By: name(m.Requirer), Wanted: m.Requirement, Rule: m.Why})
 	}
 	for _, m := range r.Dropped {
-		d := packages.Decision{Package: u.name(m.Index), Step: "filter_packages", Dropped: fmt.Sprintf("filter_packages has %q", m.Pattern)}
+		d := packages.Decision{Package: name(m.Index), Step: "filter_packages", Dropped: fmt.Sprintf("filter_packages has %q", m.Pattern)}
 		if m.Newer >= 0 {
-			d.Step, d.Dropped = "older", "older than "+shortName(u.entries[m.Newer])
+			d.Step, d.Dropped = "older", "older than "+shortName(entries[m.Newer])
 		}
 		all = append(all, d)
 	}
 	return all
 }
 
-func (u *universe) name(index int) string { return u.entries[index].NEVRA.String() }
-
 // unresolved says what cannot be met, one line a requirement:
 //
 //	nothing provides libfoo.so.2()(64bit), needed by bar-1.4-3.x86_64, wanted by group "core" (mandatory)
-func (u *universe) unresolved(r *solve.Result) error {
+func unresolved(entries []*packages.Entry, r *solve.Result) error {
 	const most = 20
 	var lines []string
 	for _, m := range r.Unresolved {
-		line := fmt.Sprintf("nothing provides %s, needed by %s", m.Requirement, shortName(u.entries[m.Requirer]))
+		line := fmt.Sprintf("nothing provides %s, needed by %s", m.Requirement, shortName(entries[m.Requirer]))
 		for _, i := range m.Chain[1:] {
-			line += ", needed by " + shortName(u.entries[i])
+			line += ", needed by " + shortName(entries[i])
 		}
 		if s, ok := r.Find(m.Chain[len(m.Chain)-1]); ok && s.Reason.For != "" {
 			line += ", wanted by " + s.Reason.For

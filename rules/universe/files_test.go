@@ -1,4 +1,4 @@
-package gather
+package universe
 
 import (
 	"context"
@@ -14,7 +14,7 @@ import (
 
 // caller is a host that runs file_owners, or says that it made answer.
 type caller struct {
-	host
+	rules.Host
 	trees  *cache.Trees
 	answer string
 	calls  int
@@ -30,6 +30,15 @@ func (c *caller) Call(ctx context.Context, call rules.Call) (cache.Result, error
 		err = runOwners(ctx, j)
 	}
 	return j.Result(), err
+}
+
+func (*caller) Each(ctx context.Context, n int, fn func(ctx context.Context, i int) error) error {
+	for i := range n {
+		if err := fn(ctx, i); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // newSet stores a set of packages, name to paths, and returns its root and its
@@ -53,7 +62,7 @@ func newSet(t *testing.T, trees *cache.Trees, files map[string][]string) (cache.
 		}
 		entries = append(entries, e)
 	}
-	set, err := packages.Write(t.Context(), &rules.Job{Host: host{}, Trees: trees}, entries)
+	set, err := packages.Write(t.Context(), &rules.Job{Host: &caller{}, Trees: trees}, entries)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,210 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing/fstest"
+	"time"
+
+	"github.com/pungo-build/pungo/cache"
+	"github.com/pungo-build/pungo/cache/disk"
+	"github.com/pungo-build/pungo/executor"
+	"github.com/pungo-build/pungo/internal/debrpm"
+	"github.com/pungo-build/pungo/internal/dnf"
+	"github.com/pungo-build/pungo/internal/rpm"
+	"github.com/pungo-build/pungo/rules/catalogue"
+	"github.com/pungo-build/pungo/starlark"
+)
+
+// repoclosure compares the test of a tree's closure with `dnf repoclosure` of the same
+// packages, of which some were left out: what both find has to be the same. dnf has
+// read the repository before and kept what it made of it; we have the package set in a
+// cache. Both sides start with a new process.
+//
+// There are two distributions: an invented one, and the one that the machine's own
+// index of Debian's packages describes.
+func repoclosure(ctx context.Context, l *lab) error {
+	d := distribution{packages: l.size(60_000), sets: 1, files: 4, arches: []string{"x86_64", "noarch"}}
+	var invented []*rpm.Package
+	for i := range d.packages {
+		p := d.pkg(i, 1)
+		invented = append(invented, &p)
+	}
+	if err := l.closureAgainstDNF(ctx, "invented", invented); err != nil {
+		return err
+	}
+	real, err := debianIndex(ctx)
+	if err != nil {
+		return err
+	}
+	return l.closureAgainstDNF(ctx, "Debian", real[:len(real)/l.scale])
+}
+
+// closureAgainstDNF adds the row of a distribution.
+func (l *lab) closureAgainstDNF(ctx context.Context, name string, all []*rpm.Package) error {
+	list := leaveOut(all)
+	repository, cacheDir, scratch := l.path(name), l.path(name+"-cache"), l.path(name+"-dnf")
+	if err := errors.Join(dnf.Write(repository, list), os.MkdirAll(scratch, 0o777)); err != nil {
+		return err
+	}
+	root, err := storeOnDisk(ctx, cacheDir, list)
+	if err != nil {
+		return err
+	}
+	ours, err := l.part(repoclosurePart, cacheDir, root)
+	if err != nil {
+		return err
+	}
+	question := dnf.Closure{Arch: "x86_64", Repository: repository}
+	theirs, err := question.Command(scratch)
+	if err != nil {
+		return err
+	}
+	var found, want []string
+	var checks []time.Duration
+	a, b, err := l.race(ctx,
+		contestant{command: ours, after: func(_ int, stdout []byte) (err error) {
+			var c checked
+			if err := json.Unmarshal(stdout, &c); err != nil {
+				return err
+			}
+			checks = append(checks, c.Took)
+			found, err = dnf.Findings(c.Log)
+			return err
+		}},
+		// That there are findings is an exit code, too; what they are is compared.
+		contestant{command: append([]string{"sh", "-c", `"$@" || [ $? = 1 ]`, "sh"}, theirs...), after: func(_ int, stdout []byte) (err error) {
+			want, err = dnf.Findings(string(stdout))
+			return err
+		}})
+	if err != nil {
+		return err
+	}
+	if len(found) == 0 || !slices.Equal(found, want) {
+		return fmt.Errorf("%s: %d findings, dnf has %d: %s", name, len(found), len(want), firstDifference(found, want))
+	}
+	slices.Sort(checks)
+	fmt.Fprintf(os.Stderr, "  %s: %d packages, the same %d findings; without the start of the process %s\n",
+		name, len(list), len(found), seconds(checks[len(checks)/2]))
+	l.table.faster(fmt.Sprintf("repoclosure: %d packages (%s) against dnf", len(list), name), 1, a, b)
+	return nil
+}
+
+// leaveOut leaves out one package in 500, so that something is found.
+func leaveOut(all []*rpm.Package) []*rpm.Package {
+	var list []*rpm.Package
+	for i, p := range all {
+		if i%500 != 7 {
+			list = append(list, p)
+		}
+	}
+	return list
+}
+
+func firstDifference(a, b []string) string {
+	for i := range min(len(a), len(b)) {
+		if a[i] != b[i] {
+			return fmt.Sprintf("%q, dnf has %q", a[i], b[i])
+		}
+	}
+	return "one has more"
+}
+
+// debianIndex reads the indexes of packages that apt-get update has left, as
+// packages by name and version, each once.
+func debianIndex(ctx context.Context) ([]*rpm.Package, error) {
+	files, err := exec.CommandContext(ctx, "apt-get", "indextargets", "--format", "$(FILENAME)", "Created-By: Packages").Output()
+	if err != nil {
+		return nil, fmt.Errorf("indexes of Debian's packages: %w", err)
+	}
+	var list []*rpm.Package
+	seen := map[rpm.NEVRA]bool{}
+	for _, file := range strings.Fields(string(files)) {
+		text, err := exec.CommandContext(ctx, "/usr/lib/apt/apt-helper", "cat-file", file).Output()
+		if err != nil {
+			return nil, fmt.Errorf("index %s: %w", file, err)
+		}
+		err = debrpm.EachPackage(bytes.NewReader(text), func(p *rpm.Package) error {
+			if !seen[p.NEVRA] {
+				seen[p.NEVRA] = true
+				list = append(list, p)
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, fmt.Errorf("index %s: %w", file, err)
+		}
+	}
+	if len(list) == 0 {
+		return nil, errors.New("there are no indexes of Debian's packages: apt-get update fetches them")
+	}
+	return list, nil
+}
+
+// storeOnDisk stores the package set of a list in a new cache, and returns its root
+// as JSON.
+func storeOnDisk(ctx context.Context, dir string, list []*rpm.Package) (root string, err error) {
+	c, err := disk.Open(dir, disk.Options{})
+	if err != nil {
+		return "", err
+	}
+	n, err := storeSet(ctx, c, len(list), func(i int) *rpm.Package { return list[i] })
+	if err != nil {
+		return "", err
+	}
+	text, err := json.Marshal(n.Digest)
+	return string(text), errors.Join(err, c.Close())
+}
+
+const repoclosurePart = "repoclosure"
+
+// checked is what the part tells.
+type checked struct {
+	Took time.Duration
+	Log  string
+}
+
+// checkClosure tests a tree of all packages of a set. Arguments are the cache and the
+// root of the set, as JSON.
+func checkClosure(ctx context.Context, args []string) error {
+	var root cache.Digest
+	if err := json.Unmarshal([]byte(args[1]), &root); err != nil {
+		return err
+	}
+	c, err := disk.Open(args[0], disk.Options{})
+	if err != nil {
+		return err
+	}
+	definition := fstest.MapFS{"compose.star": {Data: []byte(repoclosureDefinition)}, "packages/meta": {}}
+	graph, err := starlark.Evaluate(ctx, definition, starlark.Options{Phases: phases()})
+	if err != nil {
+		return err
+	}
+	set := given(cache.Node{Kind: cache.DirKind, Digest: root})
+	// Results are kept in memory: each run is the first.
+	b := executor.New(graph, executor.Options{Tools: catalogue.Tools(), Store: cache.Verified(c), Actions: cache.NewMemory(cache.BLAKE3), Sources: set})
+	want := outputsOf(graph, "repoclosure")
+	if err := b.Run(ctx, want...); err != nil {
+		return err
+	}
+	var told checked
+	for _, e := range b.Report().Actions {
+		if e.Mnemonic == "repoclosure" {
+			told.Took = e.Duration
+		}
+	}
+	log, _ := b.Artifact(want[0])
+	text, err := c.Get(ctx, log.Digest)
+	if err != nil {
+		return err
+	}
+	told.Log = string(text)
+	return errors.Join(tell(told), c.Close())
+}
