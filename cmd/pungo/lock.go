@@ -76,10 +76,12 @@ func (c *lockCmd) pins(ctx context.Context, s *session, graph *rules.Graph) (*re
 	var names []string
 	for _, repo := range graph.Repositories {
 		names = append(names, repo.Name)
-		if _, ok := after.Pin(repo.Name); ok && !update[repo.Name] {
-			continue
+		pin, ok := after.Pin(repo.Name)
+		if ok && !update[repo.Name] {
+			pin, err = r.Complete(ctx, repo, pin)
+		} else {
+			pin, err = r.Newest(ctx, repo)
 		}
-		pin, err := r.Newest(ctx, repo)
 		if err != nil {
 			return nil, networkError(fmt.Errorf("%s: %w", repo.Name, err))
 		}
@@ -139,6 +141,8 @@ func repositoryChanges(before, after *remote.Lock) []repositoryChange {
 		pin, is := after.Pin(name)
 		switch {
 		case was && is && old == pin:
+		case was && is && old.SHA256 == pin.SHA256:
+			changes = append(changes, repositoryChange{name, old.Revision, pin.Revision, "another signature"})
 		case was && is:
 			changes = append(changes, repositoryChange{name, old.Revision, pin.Revision, fmt.Sprintf("revision %q, was %q", pin.Revision, old.Revision)})
 		case is:
