@@ -14,8 +14,6 @@ import (
 	"fmt"
 	"hash"
 	"io"
-	"path"
-	"strings"
 
 	"github.com/pungo-build/pungo/cache"
 	"github.com/pungo-build/pungo/internal/repodata"
@@ -42,7 +40,10 @@ type indexParams struct {
 	Repository string   `arg:"repository,required"`
 	Include    []string `arg:"include"`
 	Exclude    []string `arg:"exclude"`
-	Output     string   `arg:"output,required"`
+	// Signed: repomd.xml has to be signed with one of the keys, files and their names.
+	Signed bool        `arg:"signed"`
+	Keys   [][2]string `arg:"gpgkey"`
+	Output string      `arg:"output,required"`
 }
 
 // index makes a package set of the metadata of a repository.
@@ -51,12 +52,10 @@ func index(ctx context.Context, j *rules.Job) error {
 	if err := rules.Parse(j.Args, &p); err != nil {
 		return err
 	}
-	for _, glob := range append(p.Include, p.Exclude...) {
-		if _, err := path.Match(glob, ""); err != nil {
-			return fmt.Errorf("%q is not a glob", glob)
-		}
+	r := &reader{Job: j, indexParams: p, include: p.Include, exclude: p.Exclude, byID: map[string]*listed{}}
+	if err := errors.Join(packages.CheckGlobs(r.include), packages.CheckGlobs(r.exclude)); err != nil {
+		return err
 	}
-	r := &reader{Job: j, indexParams: p, byID: map[string]*listed{}}
 	if err := r.read(ctx); err != nil {
 		return fmt.Errorf("%s: %w", p.Repository, err)
 	}
@@ -82,9 +81,10 @@ func index(ctx context.Context, j *rules.Job) error {
 type reader struct {
 	*rules.Job
 	indexParams
-	repomd *repodata.Repomd
-	all    []*listed
-	byID   map[string]*listed // by checksum, which the documents call pkgid
+	include, exclude packages.Globs
+	repomd           *repodata.Repomd
+	all              []*listed
+	byID             map[string]*listed // by checksum, which the documents call pkgid
 }
 
 // listed is a package as the metadata describes it: decoded, until it is known whole.
@@ -106,6 +106,9 @@ func (l *listed) encode() error {
 func (r *reader) read(ctx context.Context) error {
 	data, err := r.Read(ctx, r.Metadata+"/repomd.xml")
 	if err != nil {
+		return err
+	}
+	if err := r.checkSignature(ctx, data); err != nil {
 		return err
 	}
 	if r.repomd, err = repodata.ParseRepomd(bytes.NewReader(data)); err != nil {
@@ -161,7 +164,7 @@ func (r *reader) document(ctx context.Context, kind string, read func(io.Reader)
 }
 
 func (r *reader) add(pkg *format.Package, at repodata.Location) error {
-	if !r.wanted(pkg) {
+	if len(r.include) > 0 && !r.include.Match(pkg.NEVRA) || r.exclude.Match(pkg.NEVRA) {
 		return nil
 	}
 	if at.Checksum.Type != repodata.SHA256 {
@@ -189,21 +192,6 @@ func (r *reader) addFiles(id string, files []format.File) error {
 	}
 	l.pkg.Files = files
 	return l.encode()
-}
-
-// wanted reports whether includes and excludes leave a package in.
-func (r *reader) wanted(pkg *format.Package) bool {
-	matches := func(globs []string) bool {
-		for _, name := range []string{pkg.Name, pkg.Name + "." + pkg.Arch, strings.TrimSuffix(pkg.NEVRA.FileName(), ".rpm")} {
-			for _, glob := range globs {
-				if ok, _ := path.Match(glob, name); ok {
-					return true
-				}
-			}
-		}
-		return false
-	}
-	return (len(r.Include) == 0 || matches(r.Include)) && !matches(r.Exclude)
 }
 
 // entry makes the entry of a package, whose header record is of what the metadata says.
