@@ -120,7 +120,7 @@ func TestJudge(t *testing.T) {
 			if !strings.HasPrefix(want, "a PGP") {
 				want = names.Replace(want)
 			}
-			if !strings.EqualFold(got, want) {
+			if got != want {
 				t.Errorf("got %q, want %q", got, want)
 			}
 		})
@@ -189,7 +189,7 @@ func TestParseKeys(t *testing.T) {
 			for _, k := range keys {
 				got = append(got, k.ID)
 			}
-			if !slices.EqualFunc(got, test.want, strings.EqualFold) {
+			if !slices.Equal(got, test.want) {
 				t.Errorf("got %q, want %q", got, test.want)
 			}
 		})

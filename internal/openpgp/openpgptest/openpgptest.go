@@ -4,6 +4,7 @@ package openpgptest
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"testing"
@@ -67,8 +68,8 @@ func (k *Key) config(now time.Time) *packet.Config {
 	}
 }
 
-// ID is the id of the primary key.
-func (k *Key) ID() string { return k.PrimaryKey.KeyIdString() }
+// ID is the id of the primary key, 16 lowercase hex digits.
+func (k *Key) ID() string { return fmt.Sprintf("%016x", k.PrimaryKey.KeyId) }
 
 // Public is the public key, not armored.
 func (k *Key) Public() []byte {
