@@ -217,7 +217,8 @@ func keptLists(graph *rules.Graph) map[string]*rules.Artifact {
 }
 
 // cellChanges tells how a new lock changes what is shipped where. Of a lock that does
-// not pin everything nothing can be told, nor of one whose metadata is nowhere any more.
+// not pin everything nothing can be told, nor of one that makes no compose: because its
+// metadata is nowhere any more, or signed by the wrong key. A new lock is the way out.
 func (s *session) cellChanges(ctx context.Context, graph *rules.Graph, before, after *remote.Lock) ([]cellChange, error) {
 	for _, repo := range graph.Repositories {
 		if _, ok := before.Pin(repo.Name); !ok {
@@ -225,11 +226,8 @@ func (s *session) cellChanges(ctx context.Context, graph *rules.Graph, before, a
 		}
 	}
 	old, err := s.shipped(ctx, graph, before)
-	if isNetwork(err) {
-		return nil, nil
-	}
 	if err != nil {
-		return nil, err
+		return nil, ctx.Err()
 	}
 	new, err := s.shipped(ctx, graph, after)
 	if err != nil {
