@@ -2,6 +2,7 @@ package openpgp
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -36,7 +37,7 @@ func unarmored(data []byte, kinds ...string) ([]block, error) {
 		data = data[begin:]
 		end := bytes.Index(data, armorEnd)
 		if end < 0 {
-			return nil, fmt.Errorf("armor without an end")
+			return nil, errors.New("armor without an end")
 		}
 		if i := bytes.IndexByte(data[end:], '\n'); i >= 0 {
 			end += i + 1
@@ -55,7 +56,7 @@ func unarmored(data []byte, kinds ...string) ([]block, error) {
 func unarmor(data []byte, kinds []string) (block, error) {
 	b, err := armor.Decode(bytes.NewReader(data))
 	if err != nil {
-		return block{}, fmt.Errorf("armor that cannot be read")
+		return block{}, errors.New("armor that cannot be read")
 	}
 	if !slices.Contains(kinds, b.Type) {
 		return block{}, fmt.Errorf("a %s, want a %s", strings.TrimSpace(b.Type), kinds[0])

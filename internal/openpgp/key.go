@@ -109,7 +109,7 @@ func primarySigner(e *openpgp.Entity) signer {
 	s := signer{public: e.PrimaryKey, unfit: weakness(e.PrimaryKey)}
 	self, err := e.PrimarySelfSignature(anyTime, policy)
 	if err != nil {
-		s.unfit = "has not signed itself"
+		s.unfit = "has no valid self-signature"
 		return s
 	}
 	if s.unfit == "" && self.FlagsValid && !self.FlagSign {

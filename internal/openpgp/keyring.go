@@ -15,15 +15,10 @@ type Keyring struct {
 }
 
 // Add adds the keys of a file, whose name is for people.
-func (r *Keyring) Add(file string, data []byte) error {
-	keys, err := ParseKeys(data)
-	if err != nil {
-		return fmt.Errorf("%s: %w", file, err)
-	}
+func (r *Keyring) Add(file string, keys []*Key) {
 	for _, k := range keys {
 		r.keys, r.files = append(r.keys, k), append(r.files, file)
 	}
-	return nil
 }
 
 // String lists the keys: "1f2e3d4c5b6a7988 (keys/tiny.asc), …".

@@ -3,7 +3,7 @@ package rpm
 import (
 	"bytes"
 	"encoding/base64"
-	"fmt"
+	"errors"
 	"slices"
 )
 
@@ -61,7 +61,7 @@ func (b *headerBuilder) signatures(list []Signature) {
 		case !s.Whole:
 			texts = append(texts, base64.StdEncoding.EncodeToString(s.Packet))
 		case slices.ContainsFunc(b.facts, func(f fact) bool { return f.tag == sigPGP }):
-			b.err = fmt.Errorf("two signatures over header and payload, want at most one")
+			b.err = errors.New("two signatures over header and payload, want at most one")
 		default:
 			b.binary(sigPGP, s.Packet)
 		}

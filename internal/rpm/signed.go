@@ -3,6 +3,7 @@ package rpm
 import (
 	"bytes"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"io"
 )
@@ -53,7 +54,7 @@ func (s *Signed) addSignatures(sig *header) {
 	for texts := sig.array(sigOpenPGP); texts.left > 0 && len(s.Signatures) <= maxSignatures; {
 		packet, err := base64.StdEncoding.DecodeString(texts.next())
 		if err != nil {
-			err = fmt.Errorf("signature that is not base64")
+			err = errors.New("signature that is not base64")
 		}
 		s.Signatures = append(s.Signatures, Signature{Packet: packet, Err: err})
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/pungo-build/pungo/internal/openpgp"
 	format "github.com/pungo-build/pungo/internal/rpm"
 	"github.com/pungo-build/pungo/rules"
+	"github.com/pungo-build/pungo/rules/packages"
 )
 
 type signatureParams struct {
@@ -25,15 +26,13 @@ func signature(ctx context.Context, j *rules.Job) error {
 	if err := rules.Parse(j.Args, &p); err != nil {
 		return err
 	}
-	var keys openpgp.Keyring
-	for _, path := range p.Keys {
-		data, err := j.Read(ctx, path)
-		if err != nil {
-			return err
-		}
-		if err := keys.Add(path, data); err != nil {
-			return err
-		}
+	files := make([][2]string, len(p.Keys))
+	for i, path := range p.Keys {
+		files[i] = [2]string{path, path}
+	}
+	keys, err := packages.LoadKeys(ctx, j, files)
+	if err != nil {
+		return err
 	}
 	n, err := j.Input(ctx, p.RPM)
 	if err != nil {
@@ -44,7 +43,7 @@ func signature(ctx context.Context, j *rules.Job) error {
 		return err
 	}
 	defer f.Close()
-	v, err := judge(f, &keys)
+	v, err := judge(f, keys)
 	if err != nil {
 		return err
 	}

@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -148,24 +147,21 @@ func TestJudge(t *testing.T) {
 		{"not base64", bytes.Replace(header, text, []byte("!!!!"), 1), "signature that is not base64"},
 		{"too many signatures", withSignatures(t, plain, slices.Repeat(signatureOf(t, header), 65)...), "error: 65 signatures, want at most 64"},
 	}
-	var keys openpgp.Keyring
-	if err := errors.Join(keys.Add("one.asc", one.Armored()), keys.Add("six.asc", six.Armored())); err != nil {
-		t.Fatal(err)
-	}
+	keys := openpgptest.Ring(one, six)
 	ids := strings.NewReplacer("ONE", one.ID(), "TWO", two.ID(), "SIX", six.ID())
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			if got, want := judged(test.file, &keys), ids.Replace(test.want); got != want {
+			if got, want := judged(test.file, keys), ids.Replace(test.want); got != want {
 				t.Errorf("got %q, want %q", got, want)
 			}
 		})
 	}
 	for name, file := range map[string][]byte{"header": header, "whole": whole} {
-		if got := judged(flipped(file, -1), &keys); !strings.HasPrefix(got, "payload: sha256 is ") {
+		if got := judged(flipped(file, -1), keys); !strings.HasPrefix(got, "payload: sha256 is ") {
 			t.Errorf("%s, another payload: %s", name, got)
 		}
 	}
-	if got, want := judged(flipped(signed(t, old, signing{one, true}), -1), &keys), "header and payload: md5 is "; !strings.HasPrefix(got, want) {
+	if got, want := judged(flipped(signed(t, old, signing{one, true}), -1), keys), "header and payload: md5 is "; !strings.HasPrefix(got, want) {
 		t.Errorf("old, another payload: %s, want %s", got, want)
 	}
 }
@@ -184,10 +180,7 @@ func signatureOf(t testing.TB, file []byte) []format.Signature {
 // another than was signed.
 func FuzzSignedPackage(f *testing.F) {
 	one := openpgptest.NewKey(f, "one", openpgptest.Options{})
-	var keys openpgp.Keyring
-	if err := keys.Add("one", one.Public()); err != nil {
-		f.Fatal(err)
-	}
+	keys := openpgptest.Ring(one)
 	plain := written(f)
 	old := unvouched(f, plain)
 	good := [][]byte{signed(f, plain, signing{one, false}), signed(f, old, signing{one, true})}
@@ -201,7 +194,7 @@ func FuzzSignedPackage(f *testing.F) {
 		content = append(content, file[p.HeaderStart:])
 	}
 	f.Fuzz(func(t *testing.T, file []byte) {
-		v, err := judge(memoryFile{bytes.NewReader(file)}, &keys)
+		v, err := judge(memoryFile{bytes.NewReader(file)}, keys)
 		if err != nil || v.Fault != "" {
 			return
 		}

@@ -13,6 +13,8 @@ import (
 	"github.com/ProtonMail/go-crypto/openpgp/armor"
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
 	openpgp "github.com/ProtonMail/go-crypto/openpgp/v2"
+
+	signatures "github.com/pungo-build/pungo/internal/openpgp"
 )
 
 // Made is when keys are made, if nothing else is said.
@@ -32,6 +34,7 @@ type Options struct {
 type Key struct {
 	*openpgp.Entity
 	t      testing.TB
+	name   string
 	random io.Reader
 }
 
@@ -49,7 +52,7 @@ func NewKey(t testing.TB, name string, o Options) *Key {
 	}
 	var seed [32]byte
 	copy(seed[:], name)
-	k := &Key{t: t, random: rand.NewChaCha8(seed)}
+	k := &Key{t: t, name: name, random: rand.NewChaCha8(seed)}
 	config := k.config(o.Made)
 	config.Algorithm, config.V6Keys, config.RSABits = o.Algorithm, o.V6, o.RSABits
 	config.KeyLifetimeSecs = uint32(o.Lifetime / time.Second)
@@ -124,6 +127,20 @@ func (k *Key) Sign(data []byte, at time.Time) []byte {
 		k.t.Fatal(err)
 	}
 	return b.Bytes()
+}
+
+// Ring returns public keys, each from a file of its name.
+func Ring(keys ...*Key) *signatures.Keyring {
+	ring := new(signatures.Keyring)
+	for _, k := range keys {
+		k.t.Helper()
+		parsed, err := signatures.ParseKeys(k.Public())
+		if err != nil {
+			k.t.Fatal(err)
+		}
+		ring.Add(k.name+".asc", parsed)
+	}
+	return ring
 }
 
 // SecretArmored is the secret key as a text, which no key file should have.
