@@ -42,8 +42,12 @@ type Signed struct {
 	Err error
 }
 
-// ErrUnsigned says that there is no signature at all.
-var ErrUnsigned = errors.New("is not signed")
+var (
+	// ErrUnsigned says that there is no signature at all.
+	ErrUnsigned = errors.New("is not signed")
+	// ErrWrong says that a signature is not of these bytes.
+	ErrWrong = errors.New("is wrong")
+)
 
 // UnknownKeyError says that all signatures are of keys that are not accepted.
 type UnknownKeyError struct{ KeyIDs []string }
@@ -51,13 +55,18 @@ type UnknownKeyError struct{ KeyIDs []string }
 func (e *UnknownKeyError) Error() string { return "signed with " + strings.Join(e.KeyIDs, " and ") }
 
 // Judge returns the id of the key, primary or subkey, that has made one of the signatures:
-// of several the one that was added first. If none counts it says why, first of all what
-// is wrong with that of a key that is accepted. The hashes are of no use afterwards.
+// of several the one that was added first. If none counts it says why: what is wrong with
+// that of a key that is accepted, else which keys are not, else what cannot be read. The
+// hashes are of no use afterwards.
 func (r *Keyring) Judge(list []Signed) (keyID string, err error) {
 	best := len(r.keys)
 	var unknown UnknownKeyError
-	var faults []error
+	var faults, unreadable []error
 	for _, s := range list {
+		if s.Signature == nil {
+			unreadable = append(unreadable, s.Err)
+			continue
+		}
 		rank, err := r.judge(s)
 		switch {
 		case err == nil && rank < best:
@@ -78,6 +87,8 @@ func (r *Keyring) Judge(list []Signed) (keyID string, err error) {
 		return "", faults[0]
 	case len(unknown.KeyIDs) > 0:
 		return "", &unknown
+	case len(unreadable) > 0:
+		return "", unreadable[0]
 	}
 	return "", ErrUnsigned
 }
@@ -86,9 +97,6 @@ var errUnknown = errors.New("a key that is not accepted")
 
 // judge returns the rank of the key that made a signature.
 func (r *Keyring) judge(s Signed) (rank int, err error) {
-	if s.Signature == nil {
-		return 0, s.Err
-	}
 	ranks, signers := r.signers(s.Signature)
 	if len(ranks) == 0 {
 		return 0, errUnknown
@@ -100,7 +108,7 @@ func (r *Keyring) judge(s Signed) (rank int, err error) {
 		return 0, err
 	}
 	if signers[0].public.VerifySignature(s.Hash, s.packet) != nil {
-		return 0, fmt.Errorf("signature of %s is wrong", s.KeyID)
+		return 0, fmt.Errorf("signature of %s %w", s.KeyID, ErrWrong)
 	}
 	// A file may have an old and a new state of the key.
 	for i, signer := range signers {

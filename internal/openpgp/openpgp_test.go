@@ -94,6 +94,8 @@ func TestJudge(t *testing.T) {
 		{"retired", []*openpgptest.Key{retired}, retired.Sign(text, late), "RETIRED was revoked on 2026-01-02, and signed on 2027-02-05"},
 		{"before it was retired", []*openpgptest.Key{retired}, retired.Sign(text, openpgptest.Made.Add(time.Hour)), retired.ID()},
 		{"weak", []*openpgptest.Key{small}, small.Sign(text, soon), "SMALL is too weak: RSA of 1024 bits, want 2048"},
+		{"64 signatures", []*openpgptest.Key{one}, bytes.Repeat(one.Sign(text, soon), 64), one.ID()},
+		{"65 signatures", []*openpgptest.Key{one}, bytes.Repeat(one.Sign(text, soon), 65), "more than 64 signatures"},
 		{"not a signature", []*openpgptest.Key{one}, []byte("<html>"), "not a signature"},
 		{"empty", []*openpgptest.Key{one}, nil, "not a signature"},
 		{"a key", []*openpgptest.Key{one}, one.Public(), "not a signature"},

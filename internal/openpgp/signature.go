@@ -30,7 +30,8 @@ const signatureBlock = "PGP SIGNATURE"
 var ErrNoSignature = errors.New("not a signature")
 
 // ParseSignatures reads the signatures of a file. Those of kinds that are not known
-// are left out, as long as there is another.
+// are left out, as long as there is another. More than 64 are an error: each takes a
+// pass over what is signed.
 func ParseSignatures(data []byte) ([]*Signature, error) {
 	blocks, err := unarmored(data, signatureBlock)
 	if err != nil {
@@ -47,9 +48,12 @@ func ParseSignatures(data []byte) ([]*Signature, error) {
 			if err != nil || p.Tag != signatureTag {
 				return nil, ErrNoSignature
 			}
+			if len(all) == maxSignatures {
+				return nil, fmt.Errorf("more than %d signatures", maxSignatures)
+			}
 			s, err := newSignature(p.Contents)
 			if err != nil {
-				unknown = errors.Join(unknown, err)
+				unknown = err
 				continue
 			}
 			all = append(all, s)
@@ -63,6 +67,8 @@ func ParseSignatures(data []byte) ([]*Signature, error) {
 	}
 	return nil, ErrNoSignature
 }
+
+const maxSignatures = 64
 
 // signatureTag is the type of a packet that is a signature.
 const signatureTag = 2

@@ -102,21 +102,21 @@ func newSignedFile(pkg *format.Signed) *signedFile {
 			continue
 		}
 		sigs, err := openpgp.ParseSignatures(raw.Packet)
+		if err == nil && len(sigs) > 1 {
+			err = fmt.Errorf("%d signatures in one place, want one", len(sigs))
+		}
 		if err != nil {
 			s.add(openpgp.NewSigned(nil, fmt.Errorf("signature header: %w", err)), raw.Whole)
 			continue
 		}
-		for _, sig := range sigs {
-			var err error
-			if !raw.Whole && !pkg.Verifier.HeaderVouches() {
-				err = fmt.Errorf("signature of %s is over the header alone, which has no digest of the payload", sig.KeyID)
-			}
-			one := openpgp.NewSigned(sig, err)
-			if !raw.Whole {
-				one.Write(pkg.Header)
-			}
-			s.add(one, raw.Whole)
+		if !raw.Whole && !pkg.Verifier.HeaderVouches() {
+			err = fmt.Errorf("signature of %s is over the header alone, which has no digest of the payload", sigs[0].KeyID)
 		}
+		one := openpgp.NewSigned(sigs[0], err)
+		if !raw.Whole {
+			one.Write(pkg.Header)
+		}
+		s.add(one, raw.Whole)
 	}
 	return s
 }

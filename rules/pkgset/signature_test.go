@@ -144,6 +144,9 @@ func TestJudge(t *testing.T) {
 		{"signature of another package", withSignatures(t, old, signatureOf(t, whole)...), "signature of ONE is wrong"},
 		{"not a signature", withSignatures(t, plain, format.Signature{Packet: []byte("none")}), "signature header: not a signature"},
 		{"not a signature, and one", withSignatures(t, plain, append(signatureOf(t, header), format.Signature{Packet: []byte("none")})...), "ONE"},
+		{"not a signature, and an unknown key", withSignatures(t, plain, append(signatureOf(t, signed(t, plain, signing{two, false})), format.Signature{Packet: []byte("none")})...),
+			"signed with TWO, want one of ONE (one.asc), SIX (six.asc)"},
+		{"two in one place", withSignatures(t, plain, format.Signature{Packet: bytes.Repeat(signatureOf(t, header)[0].Packet, 2)}), "signature header: 2 signatures in one place, want one"},
 		{"not base64", bytes.Replace(header, text, []byte("!!!!"), 1), "signature that is not base64"},
 		{"too many signatures", withSignatures(t, plain, slices.Repeat(signatureOf(t, header), 65)...), "error: 65 signatures, want at most 64"},
 	}

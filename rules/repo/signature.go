@@ -28,6 +28,8 @@ func (r *reader) checkSignature(ctx context.Context, repomd []byte) error {
 	switch {
 	case errors.Is(err, openpgp.ErrNoSignature):
 		return fmt.Errorf("repomd.xml.asc: %w", err)
+	case errors.Is(err, openpgp.ErrWrong):
+		return fmt.Errorf("repomd.xml: %w\n  hint: it may be of another state, where the repository was changed meanwhile; `pungo lock --update NAME` takes the newest", err)
 	case err != nil:
 		return fmt.Errorf("repomd.xml: %w", packages.WantKeys(err, keys))
 	}
