@@ -209,20 +209,28 @@ func (r revocation) or(other revocation) revocation {
 	return revocation{r.always || other.always, earlier(r.from, other.from)}
 }
 
-// check reports why a signature of a time does not count.
+func (s *signer) id() string { return keyID(s.public) }
+
+// checkRevoked reports whether a revocation makes a signature of a time void.
+func (s *signer) checkRevoked(signed time.Time) error {
+	switch {
+	case s.revoked.always:
+		return fmt.Errorf("%s is revoked", s.id())
+	case !s.revoked.from.IsZero() && !signed.Before(s.revoked.from):
+		return fmt.Errorf("%s was revoked on %s, and signed on %s", s.id(), day(s.revoked.from), day(signed))
+	}
+	return nil
+}
+
+// check reports why else a signature of a time does not count.
 func (s *signer) check(signed time.Time) error {
-	id := keyID(s.public)
 	switch {
 	case s.unfit != "":
-		return fmt.Errorf("%s %s", id, s.unfit)
-	case s.revoked.always:
-		return fmt.Errorf("%s is revoked", id)
-	case !s.revoked.from.IsZero() && !signed.Before(s.revoked.from):
-		return fmt.Errorf("%s was revoked on %s, and signed on %s", id, day(s.revoked.from), day(signed))
+		return fmt.Errorf("%s %s", s.id(), s.unfit)
 	case signed.Before(s.public.CreationTime):
-		return fmt.Errorf("%s was made on %s, and signed on %s", id, day(s.public.CreationTime), day(signed))
+		return fmt.Errorf("%s was made on %s, and signed on %s", s.id(), day(s.public.CreationTime), day(signed))
 	case !s.expires.IsZero() && signed.After(s.expires):
-		return fmt.Errorf("%s expired on %s, and signed on %s", id, day(s.expires), day(signed))
+		return fmt.Errorf("%s expired on %s, and signed on %s", s.id(), day(s.expires), day(signed))
 	}
 	return nil
 }

@@ -67,10 +67,10 @@ func (r *Keyring) Judge(list []Signed) (keyID string, err error) {
 			unreadable = append(unreadable, s.Err)
 			continue
 		}
-		rank, err := r.judge(s)
+		rank, id, err := r.judge(s)
 		switch {
 		case err == nil && rank < best:
-			best, keyID = rank, s.KeyID
+			best, keyID = rank, id
 		case err == nil:
 		case errors.Is(err, errUnknown):
 			if !slices.Contains(unknown.KeyIDs, s.KeyID) {
@@ -95,28 +95,35 @@ func (r *Keyring) Judge(list []Signed) (keyID string, err error) {
 
 var errUnknown = errors.New("a key that is not accepted")
 
-// judge returns the rank of the key that made a signature.
-func (r *Keyring) judge(s Signed) (rank int, err error) {
+// judge returns the rank of the key that made a signature, and its id: which key it says
+// itself is not part of what is signed.
+func (r *Keyring) judge(s Signed) (rank int, keyID string, err error) {
 	ranks, signers := r.signers(s.Signature)
 	if len(ranks) == 0 {
-		return 0, errUnknown
+		return 0, "", errUnknown
 	}
 	if s.Err != nil {
-		return 0, s.Err
+		return 0, "", s.Err
 	}
 	if err := s.fault(); err != nil {
-		return 0, err
+		return 0, "", err
 	}
 	if signers[0].public.VerifySignature(s.Hash, s.packet) != nil {
-		return 0, fmt.Errorf("signature of %s %w", s.KeyID, ErrWrong)
+		return 0, "", fmt.Errorf("signature of %s %w", s.KeyID, ErrWrong)
 	}
-	// A file may have an old and a new state of the key.
-	for i, signer := range signers {
-		if err = signer.check(s.Created); err == nil {
-			return ranks[i], nil
+	// There may be an old and a new state of the key: it is good for as long as one of
+	// them says, but once revoked it is revoked.
+	for _, signer := range signers {
+		if err := signer.checkRevoked(s.Created); err != nil {
+			return 0, "", err
 		}
 	}
-	return 0, err
+	for i, signer := range signers {
+		if err = signer.check(s.Created); err == nil {
+			return ranks[i], signer.id(), nil
+		}
+	}
+	return 0, "", err
 }
 
 // signers returns the key that says to have made a signature, in every state that there

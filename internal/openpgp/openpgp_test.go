@@ -143,7 +143,8 @@ func TestNewestStatement(t *testing.T) {
 	}
 }
 
-// TestOldAndNewState: of two states of one key the better counts.
+// TestOldAndNewState: of two states of one key that counts by which it is good, unless
+// it is revoked.
 func TestOldAndNewState(t *testing.T) {
 	old := openpgptest.NewKey(t, "state", openpgptest.Options{Lifetime: year})
 	new := openpgptest.NewKey(t, "state", openpgptest.Options{})
@@ -152,6 +153,11 @@ func TestOldAndNewState(t *testing.T) {
 	}
 	if _, err := openpgptest.Ring(old, new).JudgeBytes(text, old.Sign(text, late)); err != nil {
 		t.Error(err)
+	}
+	revoke(t, old, packet.NoReason, late)
+	_, err := openpgptest.Ring(new, old).JudgeBytes(text, old.Sign(text, soon))
+	if want := new.ID() + " is revoked"; err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
 	}
 }
 
