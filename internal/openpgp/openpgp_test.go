@@ -161,6 +161,64 @@ func TestOldAndNewState(t *testing.T) {
 	}
 }
 
+func TestSubkeys(t *testing.T) {
+	subkey := func(name string, o openpgptest.Options, lifetime time.Duration) *openpgptest.Key {
+		return openpgptest.NewKey(t, name, o).WithSubkey(lifetime)
+	}
+	last := func(k *openpgptest.Key) int { return len(k.Subkeys) - 1 }
+	good := subkey("good", openpgptest.Options{}, 0)
+	short := subkey("short", openpgptest.Options{}, year)
+	ofShort := subkey("of short", openpgptest.Options{Lifetime: year}, 0)
+	ofRevoked := subkey("of revoked", openpgptest.Options{}, 0)
+	revoke(t, ofRevoked, packet.KeyCompromised, late)
+	retired := subkey("retired", openpgptest.Options{}, 0)
+	if err := retired.Subkeys[last(retired)].Revoke(packet.KeySuperseded, "", &packet.Config{Time: func() time.Time { return soon }}); err != nil {
+		t.Fatal(err)
+	}
+	// Whoever adds somebody else's subkey to a key has not got its consent.
+	unbound := subkey("unbound", openpgptest.Options{}, 0)
+	unbound.Subkeys[last(unbound)].Bindings = good.Subkeys[last(good)].Bindings
+	certifies := subkey("certifies", openpgptest.Options{}, 0)
+	for name, id := range certifies.Identities {
+		self := id.SelfCertifications[0].Packet
+		self.FlagSign = false
+		if err := self.SignUserId(name, certifies.PrimaryKey, certifies.PrivateKey, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, test := range []struct {
+		name string
+		key  *openpgptest.Key
+		at   time.Time
+		want string // behind the id
+	}{
+		{"good", good, soon, ""},
+		{"before it expired", short, soon, ""},
+		{"expired", short, late, " expired on 2027-01-01, and signed on 2027-02-05"},
+		{"of a key that expired", ofShort, late, " expired on 2027-01-01, and signed on 2027-02-05"},
+		{"of a key that was stolen", ofRevoked, soon, " is revoked"},
+		{"retired", retired, late, " was revoked on 2026-01-02, and signed on 2027-02-05"},
+		{"before it was retired", retired, openpgptest.Made.Add(time.Hour), ""},
+		{"not bound", unbound, soon, " is not bound to its primary key"},
+		{"of a key that does not sign itself", certifies, soon, ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			got, err := openpgptest.Ring(test.key).JudgeBytes(text, test.key.Sign(text, test.at))
+			if err != nil {
+				got = err.Error()
+			}
+			if want := test.key.SignerID() + test.want; got != want {
+				t.Errorf("got %q, want %q", got, want)
+			}
+		})
+	}
+	primary := openpgptest.NewKey(t, "certifies", openpgptest.Options{})
+	_, err := openpgptest.Ring(certifies).JudgeBytes(text, primary.Sign(text, soon))
+	if want := primary.ID() + " is not for signing"; err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
 func TestParseKeys(t *testing.T) {
 	one, six := openpgptest.NewKey(t, "one", openpgptest.Options{}), openpgptest.NewKey(t, "six", openpgptest.Options{V6: true})
 	both := []string{one.ID(), six.ID()}

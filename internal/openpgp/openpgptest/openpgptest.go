@@ -35,6 +35,7 @@ type Key struct {
 	*openpgp.Entity
 	t      testing.TB
 	name   string
+	signer *packet.PrivateKey // the primary key or a subkey
 	random io.Reader
 }
 
@@ -60,6 +61,7 @@ func NewKey(t testing.TB, name string, o Options) *Key {
 	if k.Entity, err = openpgp.NewEntity(name, "", name+"@example.org", config); err != nil {
 		t.Fatal(err)
 	}
+	k.signer = k.PrivateKey
 	return k
 }
 
@@ -73,6 +75,23 @@ func (k *Key) config(now time.Time) *packet.Config {
 
 // ID is the id of the primary key, 16 lowercase hex digits.
 func (k *Key) ID() string { return fmt.Sprintf("%016x", k.PrimaryKey.KeyId) }
+
+// WithSubkey adds a subkey for signing, and returns the key that signs with it. A
+// lifetime of 0 is forever.
+func (k *Key) WithSubkey(lifetime time.Duration) *Key {
+	k.t.Helper()
+	config := k.config(Made)
+	config.Algorithm, config.KeyLifetimeSecs = packet.PubKeyAlgoEdDSA, uint32(lifetime/time.Second)
+	if err := k.AddSigningSubkey(config); err != nil {
+		k.t.Fatal(err)
+	}
+	sub := *k
+	sub.signer = k.Subkeys[len(k.Subkeys)-1].PrivateKey
+	return &sub
+}
+
+// SignerID is the id of the key that signs, which may be a subkey.
+func (k *Key) SignerID() string { return fmt.Sprintf("%016x", k.signer.KeyId) }
 
 // Public is the public key, not armored.
 func (k *Key) Public() []byte {
@@ -109,11 +128,11 @@ func (k *Key) Sign(data []byte, at time.Time) []byte {
 	k.t.Helper()
 	var b bytes.Buffer
 	// The library makes no signature with a key that has expired.
-	key := k.PrivateKey
+	key := k.signer
 	config := k.config(at)
 	sig := &packet.Signature{
-		Version: k.PrimaryKey.Version, SigType: packet.SigTypeBinary, PubKeyAlgo: key.PubKeyAlgo, Hash: config.Hash(),
-		CreationTime: at, IssuerKeyId: &k.PrimaryKey.KeyId, IssuerFingerprint: k.PrimaryKey.Fingerprint,
+		Version: key.Version, SigType: packet.SigTypeBinary, PubKeyAlgo: key.PubKeyAlgo, Hash: config.Hash(),
+		CreationTime: at, IssuerKeyId: &key.KeyId, IssuerFingerprint: key.Fingerprint,
 	}
 	h, err := sig.PrepareSign(config)
 	if err == nil {
