@@ -52,6 +52,9 @@ type Repository struct {
 	// Mirrorlist is the URL of a list of more base URLs, a line each; Metalink that of
 	// one in XML, which also tells what repomd.xml is; or "".
 	Mirrorlist, Metalink string
+	// Signed: the source has the signature of repomd.xml, too, repomd.xml.asc. Who
+	// signed is for the tool to judge that reads it.
+	Signed bool `json:",omitempty"`
 }
 
 // Compose is the identity of what is composed, from compose().
@@ -141,7 +144,7 @@ type Source struct {
 	Path string // relative to the root, with slashes
 	// Repository is the name of a Repository of the graph, "" for the workspace. The
 	// source is a folder then: repomd.xml, and the files that it lists by their type,
-	// such as primary.xml.gz.
+	// such as primary.xml.gz, and repomd.xml.asc if the Repository is Signed.
 	Repository string `json:",omitempty"`
 	// Suffix selects files of a folder: ".rpm"; "" takes all.
 	Suffix string

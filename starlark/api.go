@@ -157,6 +157,7 @@ var functionDocs = []RuleDoc{
 			{Name: "baseurl", Type: "list of strings", Default: "[]", Doc: "Places of the repository, all with the same content, in the order in which they are asked: URLs of scheme http, https or file, or folders, absolute or below the root."},
 			{Name: "mirrorlist", Type: "string", Default: `""`, Doc: "URL of a list of more places, a line each. It is asked when something has to be downloaded."},
 			{Name: "metalink", Type: "string", Default: `""`, Doc: "URL of a metalink file, which lists more places, and the checksum of repomd.xml by which those that lag behind are known."},
+			{Name: "signed", Type: "bool", Default: "False", Doc: "Whether repomd.xml.asc, the signature of repomd.xml, is to be in the folder, too. Who has signed is not looked at here."},
 		},
 	}, {
 		Name: "ctx.actions.merge", Kind: "function",
@@ -275,6 +276,7 @@ var valueDocs = []RuleDoc{
 		{Name: "basename", Type: "string", Doc: "The last element of the name."},
 		{Name: "is_directory", Type: "bool", Doc: "Whether it is a folder."},
 		{Name: "name", Type: "string", Doc: "The name it was declared with; of the workspace, the base name."},
+		{Name: "title", Type: "string", Doc: "What people know it by: of a file of the workspace its path below the root, else the name."},
 	}},
 	{Name: "json", Kind: "module", Doc: "JSON, as go.starlark.net has it.", Attrs: []AttrDoc{
 		{Name: "decode", Type: "function", Doc: "json.decode(text) returns a value."},

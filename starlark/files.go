@@ -69,12 +69,12 @@ func (a *analysis) workspaceFile(pkg, name string, attr *attribute) (*file, erro
 	return f, nil
 }
 
-// repository is ctx.actions.repository(baseurl, mirrorlist, metalink): the metadata of an
-// RPM repository.
+// repository is ctx.actions.repository(baseurl, mirrorlist, metalink, signed): the metadata
+// of an RPM repository.
 func (a *analysis) repository(i *instance, b *starlark.Builtin, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
 	r := &rules.Repository{Name: i.Instance.String(), Arch: i.Cell.Arch}
 	var urls *starlark.List
-	if err := unpack(b, args, kwargs, &urls, &r.Mirrorlist, &r.Metalink); err != nil {
+	if err := unpack(b, args, kwargs, &urls, &r.Mirrorlist, &r.Metalink, &r.Signed); err != nil {
 		return nil, err
 	}
 	if err := fillPlaces(r, urls); err != nil {

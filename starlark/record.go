@@ -136,7 +136,7 @@ func (f *file) Type() string          { return "file" }
 func (f *file) Freeze()               {}
 func (f *file) Truth() starlark.Bool  { return true }
 func (f *file) Hash() (uint32, error) { return starlark.String(f.Name).Hash() }
-func (f *file) AttrNames() []string   { return []string{"basename", "is_directory", "name"} }
+func (f *file) AttrNames() []string   { return []string{"basename", "is_directory", "name", "title"} }
 
 func (f *file) Attr(name string) (starlark.Value, error) {
 	switch name {
@@ -144,6 +144,11 @@ func (f *file) Attr(name string) (starlark.Value, error) {
 		return starlark.String(f.Name), nil
 	case "basename":
 		return starlark.String(path.Base(f.Name)), nil
+	case "title":
+		if f.Source != nil && f.Source.Path != "" {
+			return starlark.String(f.Source.Path), nil
+		}
+		return starlark.String(f.Name), nil
 	case "is_directory":
 		return starlark.Bool(f.Kind == cache.DirKind), nil
 	}

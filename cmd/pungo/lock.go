@@ -75,10 +75,12 @@ func (c *lockCmd) pins(ctx context.Context, s *session, graph *rules.Graph) (*re
 	var names []string
 	for _, repo := range graph.Repositories {
 		names = append(names, repo.Name)
-		if _, ok := after.Pin(repo.Name); ok && !update[repo.Name] {
-			continue
+		pin, ok := after.Pin(repo.Name)
+		if ok && !update[repo.Name] {
+			pin, err = r.Complete(ctx, repo, pin)
+		} else {
+			pin, err = r.Newest(ctx, repo)
 		}
-		pin, err := r.Newest(ctx, repo)
 		if err != nil {
 			return nil, networkError(fmt.Errorf("%s: %w", repo.Name, err))
 		}
@@ -138,6 +140,8 @@ func repositoryChanges(before, after *remote.Lock) []repositoryChange {
 		pin, is := after.Pin(name)
 		switch {
 		case was && is && old == pin:
+		case was && is && old.SHA256 == pin.SHA256:
+			changes = append(changes, repositoryChange{name, old.Revision, pin.Revision, "another signature"})
 		case was && is:
 			changes = append(changes, repositoryChange{name, old.Revision, pin.Revision, fmt.Sprintf("revision %q, was %q", pin.Revision, old.Revision)})
 		case is:
@@ -207,7 +211,8 @@ func keptLists(graph *rules.Graph) map[string]*rules.Artifact {
 }
 
 // cellChanges tells how a new lock changes what is shipped where. Of a lock that does
-// not pin everything nothing can be told, nor of one whose metadata is nowhere any more.
+// not pin everything nothing can be told, nor of one that makes no compose: because its
+// metadata is nowhere any more, or signed by the wrong key. A new lock is the way out.
 func (s *session) cellChanges(ctx context.Context, graph *rules.Graph, before, after *remote.Lock) ([]cellChange, error) {
 	for _, repo := range graph.Repositories {
 		if _, ok := before.Pin(repo.Name); !ok {
@@ -215,11 +220,8 @@ func (s *session) cellChanges(ctx context.Context, graph *rules.Graph, before, a
 		}
 	}
 	old, err := s.shipped(ctx, graph, before)
-	if isNetwork(err) {
-		return nil, nil
-	}
 	if err != nil {
-		return nil, err
+		return nil, ctx.Err()
 	}
 	new, err := s.shipped(ctx, graph, after)
 	if err != nil {

@@ -26,7 +26,8 @@ import (
 //	//:base@x86_64 repomd sha256:4be1…90/3829 revision "1769860000"
 //
 // with a section for each arch, and in it a line for each repository, both sorted. The
-// section of repositories without arch is [noarch].
+// section of repositories without arch is [noarch]. Of a repository that has to be signed
+// the file with the signature is pinned, too: `repomd sha256:… signature sha256:…/833`.
 type Lock struct {
 	pins map[string]Pin // by name of the repository
 }
@@ -39,10 +40,26 @@ type Pin struct {
 	Size   int64
 	// Revision is what repomd.xml says of itself, for people.
 	Revision string
+	// Signature is repomd.xml.asc; zero if nobody asked for it.
+	Signature FilePin
+}
+
+// FilePin is a file by its content.
+type FilePin struct {
+	SHA256 [32]byte
+	Size   int64
+}
+
+func (f FilePin) String() string {
+	return fmt.Sprintf("sha256:%s/%d", hex.EncodeToString(f.SHA256[:]), f.Size)
 }
 
 func (p Pin) String() string {
-	return fmt.Sprintf("repomd sha256:%s/%d revision %s", hex.EncodeToString(p.SHA256[:]), p.Size, strconv.Quote(p.Revision))
+	text := "repomd " + FilePin{p.SHA256, p.Size}.String()
+	if p.Signature != (FilePin{}) {
+		text += " signature " + p.Signature.String()
+	}
+	return text + " revision " + strconv.Quote(p.Revision)
 }
 
 const (
@@ -115,20 +132,41 @@ func ParseLock(data []byte) (*Lock, error) {
 
 func parsePin(line string) (name string, p Pin, err error) {
 	name, rest, _ := strings.Cut(line, " ")
-	checksum, quoted, ok := strings.Cut(strings.TrimPrefix(rest, "repomd sha256:"), " revision ")
-	hash, size, ok2 := strings.Cut(checksum, "/")
-	sum, err := hex.DecodeString(hash)
-	if !ok || !ok2 || err != nil || len(sum) != len(p.SHA256) || !strings.HasPrefix(rest, "repomd sha256:") {
+	files, quoted, ok := strings.Cut(rest, " revision ")
+	repomd, signature, signed := strings.Cut(files, " signature ")
+	repomd, ok2 := strings.CutPrefix(repomd, "repomd ")
+	index, err := parseFilePin(repomd)
+	if signed && err == nil {
+		p.Signature, err = parseFilePin(signature)
+	}
+	if !ok || !ok2 || errors.Is(err, errFilePin) {
 		return "", p, fmt.Errorf("found %q, want NAME repomd sha256:HEX/SIZE revision \"TEXT\"", line)
 	}
-	p.SHA256 = [32]byte(sum)
-	if p.Size, err = strconv.ParseInt(size, 10, 64); err != nil || p.Size < 0 || strconv.FormatInt(p.Size, 10) != size {
-		return "", p, fmt.Errorf("size %q is not a number of bytes", size)
+	if err != nil {
+		return "", p, err
 	}
+	p.SHA256, p.Size = index.SHA256, index.Size
 	if p.Revision, err = strconv.Unquote(quoted); err != nil {
 		return "", p, fmt.Errorf("revision %s is not a quoted text", quoted)
 	}
 	return name, p, nil
+}
+
+var errFilePin = errors.New("not a file pin")
+
+// parseFilePin reads sha256:HEX/SIZE.
+func parseFilePin(text string) (f FilePin, err error) {
+	checksum, ok := strings.CutPrefix(text, "sha256:")
+	digits, size, ok2 := strings.Cut(checksum, "/")
+	sum, err := hex.DecodeString(digits)
+	if !ok || !ok2 || err != nil || len(sum) != len(f.SHA256) {
+		return f, errFilePin
+	}
+	f.SHA256 = [32]byte(sum)
+	if f.Size, err = strconv.ParseInt(size, 10, 64); err != nil || f.Size < 0 || strconv.FormatInt(f.Size, 10) != size {
+		return f, fmt.Errorf("size %q is not a number of bytes", size)
+	}
+	return f, nil
 }
 
 // Marshal returns the text of the lock.

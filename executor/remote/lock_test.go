@@ -15,6 +15,7 @@ func TestLock(t *testing.T) {
 	l := &Lock{pins: map[string]Pin{}}
 	l.Set("//:base@x86_64", Pin{Arch: "x86_64", Size: 3829, Revision: "1769860000"})
 	l.Set("//:base@aarch64", Pin{Arch: "aarch64", Size: 1, Revision: "a \"b\"\n"})
+	l.Set("//:signed@x86_64", Pin{Arch: "x86_64", Size: 5, Signature: FilePin{[32]byte{0x4b}, 833}})
 	l.Set("//lib:extra", Pin{SHA256: [32]byte{0x4b}, Size: 7})
 	want := `# Which states of its repositories this compose is made of; pungo lock writes it.
 pungo-lock 1
@@ -27,6 +28,7 @@ pungo-lock 1
 
 [x86_64]
 //:base@x86_64 repomd sha256:` + strings.Repeat("00", 32) + `/3829 revision "1769860000"
+//:signed@x86_64 repomd sha256:` + strings.Repeat("00", 32) + `/5 signature sha256:4b` + strings.Repeat("00", 31) + `/833 revision ""
 `
 	if got := string(l.Marshal()); got != want {
 		t.Errorf("got:\n%swant:\n%s", got, want)
@@ -61,6 +63,9 @@ func TestParseLockErrors(t *testing.T) {
 		{lockHead + "[x86_64\n", `2: found "[x86_64", want [ARCH]`},
 		{lockHead + "[x86_64]\nnonsense\n", `3: found "nonsense", want NAME repomd sha256:HEX/SIZE revision "TEXT"`},
 		{lockHead + "[x86_64]\n" + strings.Replace(pin, "/5", "/-5", 1), `3: size "-5" is not a number of bytes`},
+		{lockHead + "[x86_64]\n" + strings.Replace(pin, "/5", "/5 signature sha256:4b/5", 1), `3: found "//:a@x86_64 repomd sha256:` + hexes +
+			`/5 signature sha256:4b/5 revision \"1\"", want NAME repomd sha256:HEX/SIZE revision "TEXT"`},
+		{lockHead + "[x86_64]\n" + strings.Replace(pin, "/5", "/5 signature sha256:"+hexes+"/x", 1), `3: size "x" is not a number of bytes`},
 		{lockHead + "[x86_64]\n" + strings.Replace(pin, "\"1\"", "1", 1), `3: revision 1 is not a quoted text`},
 	} {
 		if _, err := ParseLock([]byte(test.text)); fmt.Sprint(err) != test.want {
@@ -72,6 +77,7 @@ func TestParseLockErrors(t *testing.T) {
 // FuzzParseLock: what is read is written in a form that is read as the same.
 func FuzzParseLock(f *testing.F) {
 	f.Add([]byte(lockHead + "[x86_64]\n//:a@x86_64 repomd sha256:" + hexes + "/5 revision \"1\"\n"))
+	f.Add([]byte(lockHead + "[x86_64]\n//:a@x86_64 repomd sha256:" + hexes + "/5 signature sha256:" + hexes + "/7 revision \"1\"\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		l, err := ParseLock(data)
 		if err != nil {

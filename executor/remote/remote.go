@@ -51,10 +51,17 @@ type Remote struct {
 }
 
 // LockedError says that the lock has no pin where there has to be one.
-type LockedError struct{ Repository string }
+type LockedError struct {
+	Repository string
+	Signature  bool // the repository is pinned, and its signature is not
+}
 
 func (e *LockedError) Error() string {
-	return fmt.Sprintf("%s is not pinned in compose.lock\n  hint: `pungo lock` pins it", e.Repository)
+	what := e.Repository
+	if e.Signature {
+		what = "the signature of " + what
+	}
+	return fmt.Sprintf("%s is not pinned in compose.lock\n  hint: `pungo lock` pins it", what)
 }
 
 // ErrOffline is the error of a download where none is allowed.
@@ -120,6 +127,11 @@ func (r *Remote) resolve(ctx context.Context, repo *rules.Repository) (cache.Nod
 	if err := b.Add("repomd.xml", cache.Node{Kind: cache.FileKind, Digest: index}); err != nil {
 		return cache.Node{}, err
 	}
+	if repo.Signed {
+		if err := r.addSignature(ctx, b, repo, pin.Signature); err != nil {
+			return cache.Node{}, err
+		}
+	}
 	for _, kind := range metadata {
 		if err := r.addFile(ctx, b, repo, repomd, kind); err != nil {
 			return cache.Node{}, err
@@ -157,21 +169,28 @@ func stale(err error) error {
 	return err
 }
 
-// pin returns which state of a repository counts: that of the lock, or the newest.
+// pin returns which state of a repository counts: that of the lock, or the newest. A
+// pin from before the repository had to be signed lacks the signature: it is added.
 func (r *Remote) pin(ctx context.Context, repo *rules.Repository) (Pin, error) {
-	if pin, ok := r.opts.Lock.Pin(repo.Name); ok {
-		return pin, nil
-	}
 	r.mu.Lock()
 	pin, ok := r.pinned[repo.Name]
 	r.mu.Unlock()
 	if ok {
 		return pin, nil
 	}
-	if r.opts.Locked {
-		return Pin{}, &LockedError{repo.Name}
+	pin, ok = r.opts.Lock.Pin(repo.Name)
+	if ok && pin.IsComplete(repo) {
+		return pin, nil
 	}
-	pin, err := r.Newest(ctx, repo)
+	if r.opts.Locked {
+		return Pin{}, &LockedError{repo.Name, ok}
+	}
+	var err error
+	if ok {
+		pin, err = r.Complete(ctx, repo, pin)
+	} else {
+		pin, err = r.Newest(ctx, repo)
+	}
 	if err != nil {
 		return pin, err
 	}
@@ -190,7 +209,7 @@ func (r *Remote) Newest(ctx context.Context, repo *rules.Repository) (Pin, error
 	if err != nil {
 		return Pin{}, err
 	}
-	d, err := r.download(ctx, fetch.File{URLs: p.urls(indexPath), SHA256: p.index, Size: -1, Max: maxRepomd})
+	d, at, err := r.download(ctx, fetch.File{URLs: p.urls(indexPath), SHA256: p.index, Size: -1, Max: maxRepomd})
 	if err != nil {
 		return Pin{}, err
 	}
@@ -206,7 +225,11 @@ func (r *Remote) Newest(ctx context.Context, repo *rules.Repository) (Pin, error
 	if err != nil {
 		return Pin{}, err
 	}
-	return Pin{Arch: repo.Arch, SHA256: note.SHA256, Size: d.Size(), Revision: repomd.Revision}, nil
+	pin := Pin{Arch: repo.Arch, SHA256: note.SHA256, Size: d.Size(), Revision: repomd.Revision}
+	if repo.Signed {
+		pin.Signature, err = r.signature(ctx, p, at)
+	}
+	return pin, err
 }
 
 func abort(w cache.Writer) {
@@ -277,7 +300,7 @@ func (r *Remote) blob(ctx context.Context, repo *rules.Repository, href string, 
 	if err != nil {
 		return file, false, err
 	}
-	file, err = r.download(ctx, fetch.File{URLs: p.urls(href), SHA256: sum, Size: size})
+	file, _, err = r.download(ctx, fetch.File{URLs: p.urls(href), SHA256: sum, Size: size})
 	return file, true, err
 }
 
@@ -301,8 +324,8 @@ func (r *Remote) release(sum [32]byte) {
 }
 
 // download stores a file, notes what was learned of it on the way, and records that it
-// is what has its checksum.
-func (r *Remote) download(ctx context.Context, f fetch.File) (cache.Digest, error) {
+// is what has its checksum. It returns the URL that had it, too.
+func (r *Remote) download(ctx context.Context, f fetch.File) (d cache.Digest, at string, err error) {
 	var w cache.Writer
 	defer func() { abort(w) }()
 	var head *cache.NoteWriter
@@ -315,18 +338,18 @@ func (r *Remote) download(ctx context.Context, f fetch.File) (cache.Digest, erro
 		return io.MultiWriter(w, head), nil
 	})
 	if err != nil {
-		return cache.Digest{}, err
+		return cache.Digest{}, "", err
 	}
-	d, err := w.Commit()
+	d, err = w.Commit()
 	if err != nil {
-		return cache.Digest{}, err
+		return cache.Digest{}, "", err
 	}
 	note := head.Note(d)
 	note.SHA256 = got.SHA256
 	if noter, ok := r.opts.Store.(cache.Noter); ok {
 		if err := noter.TakeNote(ctx, d, note); err != nil {
-			return cache.Digest{}, err
+			return cache.Digest{}, "", err
 		}
 	}
-	return d, r.record(ctx, got.SHA256, d)
+	return d, got.URL, r.record(ctx, got.SHA256, d)
 }

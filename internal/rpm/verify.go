@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"slices"
 )
 
 // Verifier checks the payload of a package file against the digest that its own
@@ -34,6 +35,7 @@ type Verifier struct {
 type check struct {
 	what, algorithm, stated string // "payload", "sha256", "header": who says so
 	from, to                int64
+	byHeader                bool // the main header says so, not the signature header
 	sum                     hash.Hash
 	want                    []byte
 }
@@ -42,10 +44,18 @@ type check struct {
 // file of another length than its signature header says, or whose header has
 // another digest, is an error already.
 func Open(r io.ReaderAt, size int64) (*Package, *Verifier, error) {
+	return open(r, size, func(*header, []byte) error { return nil })
+}
+
+// open is Open, and shows the signature header and the bytes of the header to look,
+// which returns what is wrong with them.
+func open(r io.ReaderAt, size int64, look func(sig *header, raw []byte) error) (*Package, *Verifier, error) {
 	checked := false
 	p, sig, h, err := read(r, size, func(sig *header, raw []byte) (err error) {
-		checked, err = checkHeader(sig, raw)
-		return err
+		if checked, err = checkHeader(sig, raw); err != nil {
+			return err
+		}
+		return look(sig, raw)
 	})
 	if err != nil {
 		return nil, nil, err
@@ -109,7 +119,7 @@ func (v *Verifier) addPayload(h *header, start int64) {
 		h.fail(tagPayloadDigestAlgo, "payload digest of algorithm %d, want %d (sha256)", a, digestSHA256)
 		return
 	}
-	c := check{what: "payload", algorithm: "sha256", stated: h.what, from: start, to: v.size, sum: sha256.New()}
+	c := check{what: "payload", algorithm: "sha256", stated: h.what, byHeader: true, from: start, to: v.size, sum: sha256.New()}
 	if c.wants(h, tagPayloadDigest) {
 		v.checks = append(v.checks, c)
 	}
@@ -163,6 +173,13 @@ func (c *check) differs() error {
 		return fmt.Errorf("%s: %s is %x, the %s says %x", c.what, c.algorithm, got, c.stated, c.want)
 	}
 	return nil
+}
+
+// HeaderVouches reports whether the header has a digest of the payload: who vouches for
+// the header vouches for all then. The digest in the signature header is no such thing,
+// for who changes the payload can change it, too.
+func (v *Verifier) HeaderVouches() bool {
+	return slices.ContainsFunc(v.checks, func(c check) bool { return c.byHeader })
 }
 
 // Check tells, after the last piece, of the first digest that differs.

@@ -156,7 +156,8 @@ func samples(t *testing.T) []composed {
 		}
 		made = append(made, compose(t, os.DirFS(dir), dir, phases()))
 	}
-	return append(made, mirrored(t, made[0]))
+	signed := newSignedWorkspace(t, made[0]).dir
+	return append(made, mirrored(t, made[0]), compose(t, os.DirFS(signed), signed, phases()))
 }
 
 // mirrored composes of a repository that another compose has shipped.

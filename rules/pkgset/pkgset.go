@@ -4,6 +4,10 @@
 // foreign (multilib) arches; of the noarch ones those that ExcludeArch and
 // ExclusiveArch of their source package allow; and every source package that
 // one of them names as its source.
+//
+// It also says which keys packages have to be signed with. That is checked where
+// packages are at hand and known to be shipped: package_signatures stands behind what
+// downloads them, and has its work done by rpm_signature, once per package.
 package pkgset
 
 import (
@@ -25,7 +29,11 @@ var Star []byte
 
 // Tools returns the tools of this phase.
 func Tools() []*rules.Tool {
-	return []*rules.Tool{{Name: "pkgset", Version: 2, Params: params{}, Run: run}}
+	return []*rules.Tool{
+		{Name: "pkgset", Version: 2, Params: params{}, Run: run},
+		{Name: "package_signatures", Version: 1, Params: signaturesParams{}, Run: signatures},
+		{Name: "rpm_signature", Version: 1, Params: signatureParams{}, Run: signature},
+	}
 }
 
 type params struct {

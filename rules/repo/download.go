@@ -73,9 +73,6 @@ func (d *downloader) set(ctx context.Context, in, out string) error {
 	return nil
 }
 
-// maxTold is how many packages an error names.
-const maxTold = 20
-
 // complete returns the entries with those in place of remote ones that their files
 // tell. All that is wrong is told at once.
 func (d *downloader) complete(ctx context.Context, entries []*packages.Entry) ([]*packages.Entry, error) {
@@ -101,11 +98,7 @@ func (d *downloader) complete(ctx context.Context, entries []*packages.Entry) ([
 	if err != nil {
 		return nil, err
 	}
-	faults = slices.DeleteFunc(faults, func(err error) bool { return err == nil })
-	if n := len(faults); n > maxTold {
-		faults = append(faults[:maxTold], fmt.Errorf("and %d more", n-maxTold))
-	}
-	return entries, errors.Join(faults...)
+	return entries, packages.JoinFaults(faults)
 }
 
 // announce says how much there is to download.

@@ -14,7 +14,6 @@ import (
 	"fmt"
 	"hash"
 	"io"
-	"path"
 	"strings"
 	"sync"
 
@@ -43,6 +42,9 @@ type indexParams struct {
 	Repository string   `arg:"repository,required"`
 	Include    []string `arg:"include"`
 	Exclude    []string `arg:"exclude"`
+	// Signed: repomd.xml has to be signed with one of the keys, files and their names.
+	Signed     bool        `arg:"signed"`
+	Keys       [][2]string `arg:"gpgkey"`
 	Output     string   `arg:"output,required"`
 	Decisions  string   `arg:"decisions,required"`
 }
@@ -53,10 +55,8 @@ func index(ctx context.Context, j *rules.Job) error {
 	if err := rules.Parse(j.Args, &p); err != nil {
 		return err
 	}
-	for _, glob := range append(p.Include, p.Exclude...) {
-		if _, err := path.Match(glob, ""); err != nil {
-			return fmt.Errorf("%q is not a glob", glob)
-		}
+	if err := errors.Join(packages.CheckGlobs(p.Include), packages.CheckGlobs(p.Exclude)); err != nil {
+		return err
 	}
 	r := &reader{Job: j, indexParams: p, byID: map[[32]byte]*listed{}}
 	set, err := r.read(ctx)
@@ -91,6 +91,9 @@ type listed struct {
 func (r *reader) read(ctx context.Context) (set cache.Node, err error) {
 	data, err := r.Read(ctx, r.Metadata+"/repomd.xml")
 	if err != nil {
+		return set, err
+	}
+	if err := r.checkSignature(ctx, data); err != nil {
 		return set, err
 	}
 	if r.repomd, err = repodata.ParseRepomd(bytes.NewReader(data)); err != nil {
@@ -239,27 +242,11 @@ func (r *reader) store(ctx context.Context, l *listed, files []format.File) erro
 
 // unwanted returns the decision of includes and excludes against a package, if it is one.
 func (r *reader) unwanted(pkg *format.Package) *packages.Decision {
-	if glob, ok := matching(r.Exclude, pkg); ok {
+	if glob, ok := packages.Globs(r.Exclude).Find(pkg.NEVRA); ok {
 		return &packages.Decision{Package: pkg.NEVRA.String(), Step: "excludepkgs", Dropped: fmt.Sprintf("excludepkgs of %s has %q", r.Repository, glob)}
 	}
-	if _, ok := matching(r.Include, pkg); !ok && len(r.Include) > 0 {
+	if _, ok := packages.Globs(r.Include).Find(pkg.NEVRA); !ok && len(r.Include) > 0 {
 		return &packages.Decision{Package: pkg.NEVRA.String(), Step: "includepkgs", Dropped: "includepkgs of " + r.Repository + " does not have it"}
 	}
 	return nil
-}
-
-// matching returns the first of globs that matches a package.
-func matching(globs []string, pkg *format.Package) (glob string, ok bool) {
-	if len(globs) == 0 {
-		return "", false
-	}
-	names := []string{pkg.Name, pkg.Name + "." + pkg.Arch, strings.TrimSuffix(pkg.NEVRA.FileName(), ".rpm")}
-	for _, glob := range globs {
-		for _, name := range names {
-			if ok, _ := path.Match(glob, name); ok {
-				return glob, true
-			}
-		}
-	}
-	return "", false
 }
