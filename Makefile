@@ -26,8 +26,10 @@ deps:
 
 # Debian's packages that tests turn into RPMs: these and all they depend on, as
 # apt would install them where nothing is. The folder appears when it is complete.
-DEBS = .testdata/debs
-DEB_ROOTS = bash coreutils python3-minimal
+DEBS = .testdata/software
+DEB_ROOTS = bash coreutils python3-minimal systemd openssl perl libstdc++6 libgomp1 libgfortran5 libatm1 curl \
+	openssh-server rsync sudo nginx-light python3-requests tmux lsof mtr-tiny tcpdump htop less man-db gnupg \
+	iproute2 procps libwww-perl libxml-libxml-perl
 DEBS_MAX_MB = 150
 APT_NOTHING = apt-get -qq -o Dir::State::status=/dev/null -o APT::Sandbox::User=root
 

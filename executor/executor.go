@@ -65,7 +65,8 @@ type Sources interface {
 
 // Downloader brings files of repositories into the store.
 type Downloader interface {
-	Download(ctx context.Context, d rules.Download) (cache.Digest, error)
+	// Download returns a file, and whether it was not in the store already.
+	Download(ctx context.Context, d rules.Download) (file cache.Digest, fetched bool, err error)
 }
 
 // Forgetter is a Sources that remembers, and can be told that what it remembers

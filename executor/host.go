@@ -96,7 +96,23 @@ func (h *host) Download(ctx context.Context, d rules.Download) (cache.Digest, er
 	if h.b.opts.Downloads == nil {
 		return cache.Digest{}, fmt.Errorf("%s of %s: nobody downloads here", d.Href, d.Repository)
 	}
-	return h.b.opts.Downloads.Download(ctx, d)
+	file, fetched, err := h.b.opts.Downloads.Download(ctx, d)
+	if err == nil {
+		e := event(rules.Downloaded, h.action)
+		e.Status, e.Files, e.Bytes, e.Text = rules.Hit, 1, d.Size, d.Href
+		if fetched {
+			e.Status = rules.Ran
+		}
+		h.b.emit(e)
+	}
+	return file, err
+}
+
+// ToDownload implements rules.Host.
+func (h *host) ToDownload(files int, bytes int64) {
+	e := event(rules.ToDownload, h.action)
+	e.Files, e.Bytes = files, bytes
+	h.b.emit(e)
 }
 
 // run runs a nested action, records its result and tells so.

@@ -23,6 +23,9 @@ type Event struct {
 	Text string `json:"text,omitempty"`
 	// Log is the end of what a host program printed.
 	Log string `json:"log,omitempty"`
+	// Files and Bytes of downloads.
+	Files int   `json:"files,omitempty"`
+	Bytes int64 `json:"bytes,omitempty"`
 	// Total is the number of actions of the build, where Kind is Started.
 	Total int `json:"total,omitempty"`
 }
@@ -35,7 +38,12 @@ const (
 	BuildStarted   EventKind = "build_started"
 	ActionStarted  EventKind = "action_started"
 	ActionFinished EventKind = "action_finished"
-	Warned         EventKind = "warning"
+	// ToDownload tells how many files of how many bytes an action is going to ask for.
+	ToDownload EventKind = "to_download"
+	// Downloaded tells that one of them is there: with the status run, or hit if it was
+	// there before. Text is its place in the repository.
+	Downloaded EventKind = "downloaded"
+	Warned     EventKind = "warning"
 	BuildFinished  EventKind = "build_finished"
 )
 

@@ -26,6 +26,9 @@ type Graph struct {
 	Actions []*Action // producers before consumers
 	// Deliveries in the order in which instances were analysed.
 	Deliveries []Delivery
+	// Explanations in the order in which instances were analysed: who decides what
+	// goes in before who decides on that.
+	Explanations []Explanation
 	// Layout is the action that lays out the whole compose; nil if the definition
 	// delivers nothing. Its one output is the tree below the compose's folder.
 	Layout *Action
@@ -291,6 +294,18 @@ type Delivery struct {
 	Tree *Artifact
 	// Images describes images in Tree, nil if it holds none.
 	Images *Artifact
+}
+
+// Explanation is what an instance tells of its decisions on packages. It answers why a
+// package is where it is, and why not.
+type Explanation struct {
+	Owner *Analysed
+	// Decisions is a log of them, see packages.Decision; nil if there is none.
+	Decisions *Artifact
+	// Packages is the package set that is left to decide on; nil if the instance has none.
+	Packages *Artifact
+	// List is the package list of what the cell ships; nil if others decide on that.
+	List *Artifact
 }
 
 // Position is a place in a definition.

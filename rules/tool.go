@@ -47,6 +47,8 @@ type Download struct {
 
 // Host is what an executor does for a running tool.
 type Host interface {
+	// ToDownload says what the tool is going to download, for who watches.
+	ToDownload(files int, bytes int64)
 	// Download returns a file that has the checksum. What else d says of where it is
 	// enters no key.
 	Download(ctx context.Context, d Download) (cache.Digest, error)

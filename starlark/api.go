@@ -177,6 +177,15 @@ var functionDocs = []RuleDoc{
 		},
 	},
 	{
+		Name: "ctx.explain", Kind: "function",
+		Doc: "Says what the instance decided on packages, for `pungo why`, `pungo whynot` and `pungo lock`. Decisions of what it depends on are known from there.",
+		Attrs: []AttrDoc{
+			{Name: "decisions", Type: "file", Default: "None", Doc: "A log of decisions: JSON, one a line, as solve writes them."},
+			{Name: "packages", Type: "file", Default: "None", Doc: "The package set that is left to decide on."},
+			{Name: "list", Type: "file", Default: "None", Doc: "The package list of what the cell ships in the end."},
+		},
+	},
+	{
 		Name: "depset", Kind: "function",
 		Doc: "Returns a set of strings or of files that shares what it is made of, for what providers pass on from one to the next. depset(...).to_list() has each element once.",
 		Attrs: []AttrDoc{
@@ -214,6 +223,7 @@ var valueDocs = []RuleDoc{
 		{Name: "cell", Type: "cell", Doc: "The cell."},
 		{Name: "compose", Type: "compose", Doc: "The compose."},
 		{Name: "deliver", Type: "function", Doc: "See ctx.deliver."},
+		{Name: "explain", Type: "function", Doc: "See ctx.explain."},
 		{Name: "label", Type: "label", Doc: "Label of the target."},
 		{Name: "tree", Type: "string", Doc: `Tree of the cell: "os", "debug" or "src". None where the grain has none.`},
 		{Name: "variant", Type: "variant", Doc: "Variant of the cell. None where the grain has none."},

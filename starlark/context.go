@@ -54,6 +54,9 @@ func (a *analysis) context(i *instance) (starlark.Value, error) {
 		"compose": a.composeRecord,
 		"actions": actions,
 		"deliver": deliver,
+		"explain": starlark.NewBuiltin("ctx.explain", func(_ *starlark.Thread, b *starlark.Builtin, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
+			return starlark.None, a.explain(i, b, args, kwargs)
+		}),
 	}), nil
 }
 

@@ -67,6 +67,37 @@ func (a *analysis) deliver(i *instance, b *starlark.Builtin, args starlark.Tuple
 	return nil
 }
 
+// explain is ctx.explain(decisions = None, packages = None, list = None).
+func (a *analysis) explain(i *instance, b *starlark.Builtin, args starlark.Tuple, kwargs []starlark.Tuple) error {
+	var decisions, packages, list starlark.Value = starlark.None, starlark.None, starlark.None
+	if err := unpack(b, args, kwargs, &decisions, &packages, &list); err != nil {
+		return err
+	}
+	x := rules.Explanation{Owner: i.Analysed}
+	for _, given := range []struct {
+		name  string
+		value starlark.Value
+		kind  cache.Kind
+		what  string
+		to    **rules.Artifact
+	}{
+		{"decisions", decisions, cache.FileKind, "a file", &x.Decisions},
+		{"packages", packages, cache.DirKind, "a folder", &x.Packages},
+		{"list", list, cache.FileKind, "a file", &x.List},
+	} {
+		if given.value == starlark.None {
+			continue
+		}
+		f, ok := given.value.(*file)
+		if !ok || f.Kind != given.kind {
+			return fmt.Errorf("%s: %s: got %s, want %s", b.Name(), given.name, given.value.Type(), given.what)
+		}
+		*given.to = f.Artifact
+	}
+	a.graph.Explanations = append(a.graph.Explanations, x)
+	return nil
+}
+
 // provideImages makes the provider Image of what was delivered with images.
 func (i *instance) provideImages(image *provider) error {
 	if !slices.Contains(i.target.rule.provides, image) {

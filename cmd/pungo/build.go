@@ -112,7 +112,7 @@ func (r *building) stop(err error) {
 			fmt.Fprintln(r.stderr, failureCard(e, r.keepLog(e), r.cmd.matrixFlags.again()))
 		}
 	}
-	fmt.Fprintln(r.stderr, summary(report, time.Since(r.started)))
+	fmt.Fprintln(r.stderr, summary(report, r.console.traffic, time.Since(r.started)))
 	if err := errors.Join(r.endEvents(err), saveExplanation(r.folder, report), r.savePins(r.repositories)); err != nil {
 		fmt.Fprintf(r.stderr, "warning: %v\n", err)
 	}

@@ -38,6 +38,8 @@ type cli struct {
 	Build      buildCmd      "cmd:\"\" help:\"Compose, or build targets.\""
 	Plan       planCmd       "cmd:\"\" help:\"Show what a build would run, and why.\""
 	Explain    explainCmd    "cmd:\"\" help:\"Tell why the last build ran an action, or did not.\""
+	Why        whyCmd        "cmd:\"\" help:\"Tell why a package is in the compose: who wanted it, and what was chosen.\""
+	Whynot     whynotCmd     "cmd:\"\" help:\"Tell why a package is not in the compose.\""
 	Query      queryCmd      "cmd:\"\" help:\"List targets, what they depend on, or their actions.\""
 	Lock       lockCmd       "cmd:\"\" help:\"Pin the state of every repository, and show what changes.\""
 	Fmt        fmtCmd        "cmd:\"\" help:\"Format definitions.\""

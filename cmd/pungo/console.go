@@ -81,6 +81,7 @@ type console struct {
 	total   int
 	done    int
 	counts  map[rules.Status]int
+	traffic traffic
 	running []*runningAction // in order of start
 	// lines to stay that are not yet written, on a terminal.
 	lines bytes.Buffer
@@ -164,9 +165,50 @@ func (c *console) Event(e rules.Event) {
 		}
 	case rules.ActionFinished:
 		c.finished(e)
+	case rules.ToDownload, rules.Downloaded:
+		c.downloads(e)
 	case rules.Warned:
 		c.warned(e)
 	}
+}
+
+// traffic is how far downloads are.
+type traffic struct {
+	files, wantedFiles int
+	bytes, wantedBytes int64
+	// Of files and bytes, what was not in the cache before.
+	fetched      int
+	fetchedBytes int64
+	told         time.Time
+}
+
+// untold is the time after which lines tell how far downloads are, where no table does.
+const untold = 10 * time.Second
+
+func (c *console) downloads(e rules.Event) {
+	t, now := &c.traffic, c.o.Now()
+	if e.Kind == rules.ToDownload {
+		t.wantedFiles += e.Files
+		t.wantedBytes += e.Bytes
+		if t.told.IsZero() {
+			t.told = now
+		}
+		return
+	}
+	t.files += e.Files
+	t.bytes += e.Bytes
+	if e.Status == rules.Ran {
+		t.fetched += e.Files
+		t.fetchedBytes += e.Bytes
+	}
+	if !c.o.Terminal && now.Sub(t.told) >= untold {
+		t.told = now
+		c.line(t.String(), "")
+	}
+}
+
+func (t *traffic) String() string {
+	return fmt.Sprintf("downloaded %d of %d packages, %s of %s", t.files, t.wantedFiles, size(t.bytes), size(t.wantedBytes))
 }
 
 func (c *console) finished(e rules.Event) {
@@ -300,6 +342,9 @@ func (c *console) frame() []string {
 	if n := c.counts[rules.Absent]; n > 0 {
 		status += fmt.Sprintf(", absent %d", n)
 	}
+	if t := &c.traffic; t.files < t.wantedFiles {
+		status += ", " + t.String()
+	}
 	return append(rows, shortened(status, width))
 }
 
@@ -401,9 +446,9 @@ func tail(text string, n int) []string {
 
 // summary is the end of the story of a build, in one line or two:
 //
-//	40 hits, 2 run, 1 absent, in 3.4s
+//	40 hits, 2 run, 1 absent, 12 packages of 3.4 MB downloaded, in 3.4s
 //	longest chain 2.9s: //:gather@Server.x86_64 0.8s → //:repo@Server.x86_64 2.0s
-func summary(r executor.Report, elapsed time.Duration) string {
+func summary(r executor.Report, t traffic, elapsed time.Duration) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d hits, %d run", r.Counts[rules.Hit], r.Counts[rules.Ran])
 	for _, s := range []struct {
@@ -419,6 +464,9 @@ func summary(r executor.Report, elapsed time.Duration) string {
 	}
 	if r.NestedHits+r.NestedRuns > 0 {
 		fmt.Fprintf(&b, " (parts: %d hits, %d run)", r.NestedHits, r.NestedRuns)
+	}
+	if t.fetched > 0 {
+		fmt.Fprintf(&b, ", %d packages of %s downloaded", t.fetched, size(t.fetchedBytes))
 	}
 	fmt.Fprintf(&b, ", in %s", seconds(elapsed.Seconds()))
 	if chain := longestChain(r); chain != "" {

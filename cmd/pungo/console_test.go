@@ -298,10 +298,30 @@ func TestSummary(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if got := summary(tt.report, 3400*time.Millisecond); got != tt.want {
+			if got := summary(tt.report, traffic{}, 3400*time.Millisecond); got != tt.want {
 				t.Errorf("got  %s\nwant %s", got, tt.want)
 			}
 		})
+	}
+}
+
+// TestDownloads: lines tell how far downloads are, now and then, and the summary what was
+// downloaded and not in the cache.
+func TestDownloads(t *testing.T) {
+	var out bytes.Buffer
+	now := time.Unix(0, 0)
+	c := newConsole(&out, consoleOptions{Now: func() time.Time { return now }})
+	c.Event(rules.Event{Kind: rules.ToDownload, Files: 3, Bytes: 3_400_000})
+	for i, status := range []rules.Status{rules.Hit, rules.Ran, rules.Ran} {
+		now = now.Add(6 * time.Second)
+		c.Event(rules.Event{Kind: rules.Downloaded, Status: status, Files: 1, Bytes: int64(i+1) * 400_000})
+	}
+	if got, want := out.String(), "downloaded 2 of 3 packages, 1.2 MB of 3.4 MB\n"; got != want {
+		t.Errorf("got  %swant %s", got, want)
+	}
+	got := summary(executor.Report{}, c.traffic, time.Second)
+	if want := "0 hits, 0 run, 2 packages of 2.0 MB downloaded, in 1.0s"; got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
 	}
 }
 

@@ -26,7 +26,7 @@ func TestExamples(t *testing.T) {
 			cache := t.TempDir()
 			var flags []string
 			if filepath.Base(dir) == "mirror" {
-				flags = []string{"--define=mirror=" + realMirror(t).URL, "--define=python=python3-minimal"}
+				flags = realMirrorFlags(realMirror(t))
 			}
 			first := buildExample(t, dir, cache, append(flags, "--jobs=1")...)
 			second := buildExample(t, dir, cache, append(flags, "--jobs=8")...)

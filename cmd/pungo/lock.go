@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"path"
 	"slices"
 	"strings"
 
@@ -200,17 +199,12 @@ func (c *lockChange) print(p process, asJSON bool) error {
 	return err
 }
 
-// keptList is the name of the artifact that says what a variant ships on an arch.
-const keptList = "kept.list"
-
-// keptLists are those artifacts, by cell.
+// keptLists are the lists of what is shipped, by cell.
 func keptLists(graph *rules.Graph) map[string]*rules.Artifact {
 	lists := map[string]*rules.Artifact{}
-	for _, a := range graph.Actions {
-		for _, f := range a.Outputs {
-			if a.Owner != nil && a.Tool == "trim" && path.Base(f.Name) == keptList {
-				lists[a.Owner.Cell.String()] = f
-			}
+	for _, x := range graph.Explanations {
+		if x.List != nil {
+			lists[x.Owner.Cell.String()] = x.List
 		}
 	}
 	return lists

@@ -17,7 +17,21 @@ var update = flag.Bool("update", false, "rewrite the expected texts of scripts a
 
 // TestMain lets scripts run this very binary as pungo.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"pungo": main})
+	testscript.Main(tidied{m}, map[string]func(){"pungo": main})
+}
+
+// tidied runs tests, and then what they asked for.
+type tidied struct{ *testing.M }
+
+// afterTests removes what tests share.
+var afterTests []func()
+
+func (m tidied) Run() int {
+	code := m.M.Run()
+	for _, f := range afterTests {
+		f()
+	}
+	return code
 }
 
 // TestScripts runs testdata/script/*.txtar. A script is a shell session, with the

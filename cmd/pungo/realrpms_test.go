@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/pungo-build/pungo/internal/debrpm"
@@ -16,7 +17,40 @@ import (
 )
 
 // realDebs is where `make debs` puts Debian's packages.
-var realDebs = filepath.Join("..", "..", ".testdata", "debs")
+var realDebs = filepath.Join("..", "..", ".testdata", "software")
+
+// realRPMs makes RPMs of them, once for all tests: binary packages, and a source
+// package for each source. It returns the folder and the names.
+var realRPMs = sync.OnceValues(func() (made converted, err error) {
+	if _, err := os.Stat(realDebs); err != nil {
+		return made, fmt.Errorf("%w\n  hint: `make debs` downloads Debian's packages", err)
+	}
+	if made.dir, err = os.MkdirTemp("", "pungo-real-rpms-"); err != nil {
+		return made, err
+	}
+	afterTests = append(afterTests, func() { os.RemoveAll(made.dir) })
+	made.names, err = debrpm.ConvertDir(realDebs, made.dir, runtime.GOMAXPROCS(0))
+	return made, err
+})
+
+type converted struct {
+	dir   string
+	names []string
+}
+
+// link makes the RPMs appear in folders too, each in the one that into names for it.
+func (c converted) link(into func(name string) (dir string)) error {
+	for _, name := range c.names {
+		dir := into(name)
+		if err := os.MkdirAll(dir, 0o777); err != nil {
+			return err
+		}
+		if err := os.Link(filepath.Join(c.dir, name), filepath.Join(dir, name)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 // TestRealRPMs composes real software and has the real client judge: dnf
 // installs a system from the composed repository alone, and its python3 runs.
@@ -68,15 +102,15 @@ func TestRealRPMs(t *testing.T) {
 // them. It returns the folder with the trees, and the names of the RPMs.
 func composeReal(t *testing.T) (trees string, written []string) {
 	t.Helper()
-	if _, err := os.Stat(realDebs); err != nil {
-		t.Fatalf("%v\n  hint: `make debs` downloads Debian's packages", err)
+	made, err := realRPMs()
+	if err != nil {
+		t.Fatal(err)
 	}
 	workspace := t.TempDir()
 	if err := os.CopyFS(workspace, os.DirFS(filepath.Join("testdata", "realrpms"))); err != nil {
 		t.Fatal(err)
 	}
-	written, err := debrpm.ConvertDir(realDebs, filepath.Join(workspace, "rpms"), runtime.GOMAXPROCS(0))
-	if err != nil {
+	if err := made.link(func(string) string { return filepath.Join(workspace, "rpms") }); err != nil {
 		t.Fatal(err)
 	}
 	var stdout, stderr bytes.Buffer
@@ -90,7 +124,7 @@ func composeReal(t *testing.T) (trees string, written []string) {
 	if code != exitDone {
 		t.Fatalf("build ended with exit code %d, want %d\n%s", code, exitDone, stderr.Bytes())
 	}
-	return filepath.Join(workspace, "out", "Real-12-20260102.t.0", "compose"), written
+	return filepath.Join(workspace, "out", "Real-12-20260102.t.0", "compose"), made.names
 }
 
 // dnf runs dnf on one repository and an empty system. It reads and writes

@@ -9,13 +9,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
-
-	"github.com/pungo-build/pungo/internal/debrpm"
 )
 
 // fromMirror composes from a repository.
@@ -115,23 +113,21 @@ func firstLine(b []byte) string {
 // createrepo_c, one of binary and one of source packages.
 func realMirror(t *testing.T) *mirror {
 	t.Helper()
-	m := newMirror(t)
-	all := t.TempDir()
-	names, err := debrpm.ConvertDir(realDebs, all, runtime.GOMAXPROCS(0))
+	made, err := realRPMs()
 	if err != nil {
-		t.Fatalf("%v\n  hint: `make debs` downloads Debian's packages", err)
+		t.Fatal(err)
 	}
+	m := newMirror(t)
 	everything := filepath.Join(m.dir, "releases", "43", "Everything")
 	binary, source := filepath.Join(everything, "x86_64", "os"), filepath.Join(everything, "source", "tree")
-	for _, name := range names {
-		dir := binary
+	err = made.link(func(name string) string {
 		if strings.HasSuffix(name, ".src.rpm") {
-			dir = source
+			return filepath.Join(source, "Packages")
 		}
-		at := filepath.Join(dir, "Packages", name)
-		if err := errors.Join(os.MkdirAll(filepath.Dir(at), 0o777), os.Rename(filepath.Join(all, name), at)); err != nil {
-			t.Fatal(err)
-		}
+		return filepath.Join(binary, "Packages")
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 	for _, dir := range []string{binary, source} {
 		if out, err := exec.CommandContext(t.Context(), "createrepo_c", "--quiet", dir).CombinedOutput(); err != nil {
@@ -141,18 +137,25 @@ func realMirror(t *testing.T) *mirror {
 	return m
 }
 
-// TestRealMirror composes real software from a mirror, and dnf installs from it.
+// realMirrorFlags are how the example is composed of what Debian has, by its names.
+func realMirrorFlags(m *mirror) []string {
+	const names = "bash coreutils systemd openssl perl libstdc++6 libgomp1 libatm1 curl openssh-server sudo nginx-light " +
+		"gnupg man-db tmux rsync htop lsof libwww-perl libxml-libxml-perl python3-requests"
+	return []string{"--define=mirror=" + m.URL, "--define=packages=" + names, "--define=python=python3-minimal"}
+}
+
+// TestRealMirror composes some hundred packages of real software from a mirror, and dnf
+// installs from it.
 func TestRealMirror(t *testing.T) {
 	m := realMirror(t)
 	ws := t.TempDir()
 	if err := os.CopyFS(ws, os.DirFS("../../examples/mirror")); err != nil {
 		t.Fatal(err)
 	}
-	flags := []string{"--define=mirror=" + m.URL, "--define=python=python3-minimal"}
-	composed(t, ws, t.TempDir(), flags...)
+	composed(t, ws, t.TempDir(), realMirrorFlags(m)...)
 	downloaded := m.take()
-	if unique := slices.Compact(slices.Clone(downloaded)); len(unique) != len(downloaded) {
-		t.Errorf("downloaded more than once: %q", downloaded)
+	if unique := slices.Compact(slices.Clone(downloaded)); len(unique) != len(downloaded) || len(unique) < 200 {
+		t.Errorf("downloaded %d packages, %d different ones, want each of some hundred once", len(downloaded), len(unique))
 	}
 	trees := filepath.Join(ws, "pungo-out", "Mirrored-43-20261127.t.0", "compose")
 	for _, tree := range []string{"Base/x86_64/os", "Base/source/tree", "Python/x86_64/os", "Python/source/tree"} {
@@ -161,16 +164,43 @@ func TestRealMirror(t *testing.T) {
 		}
 	}
 	d := newDNF(t, filepath.Join(trees, "Python", "x86_64", "os"))
-	d.run(t, "install", "python3-minimal", "bash", "coreutils")
-	if got := d.runInRoot(t, `python3 -c 'print(6 * 7)'`); got != "42\n" {
-		t.Errorf("the installed python3 says %q", got)
+	d.run(t, "install", "python3-minimal", "bash", "coreutils", "openssl", "perl", "systemd")
+	for script, want := range map[string]string{
+		`python3 -c 'print(6 * 7)'`:            "42\n",
+		`echo 'print 6 * 7' | perl`:            "42",
+		`printf abc | openssl dgst -sha256 -r`: "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad *stdin\n",
+		`systemd-escape --path /usr/share/x`:   "usr-share-x\n",
+	} {
+		if got := d.runInRoot(t, script); got != want {
+			t.Errorf("%s says %q, want %q", script, got, want)
+		}
 	}
 }
 
 // composed builds and returns the digest of the compose.
 func composed(t *testing.T, ws, cache string, flags ...string) string {
 	t.Helper()
-	cmd := command(t, ws, cache, append([]string{"build", "--json", "--date=20261127", "--respin=0", "--new"}, flags...)...)
+	return composedBy(t, composing(t, ws, cache, flags...))
+}
+
+func composing(t *testing.T, ws, cache string, flags ...string) *exec.Cmd {
+	t.Helper()
+	return command(t, ws, cache, append([]string{"build", "--json", "--date=20261127", "--respin=0", "--new"}, flags...)...)
+}
+
+// withoutNetwork makes a command run in a network namespace of its own, where there is
+// nothing but a loopback device that is down.
+func withoutNetwork(cmd *exec.Cmd) *exec.Cmd {
+	cmd.SysProcAttr = &syscall.SysProcAttr{
+		Cloneflags:  syscall.CLONE_NEWUSER | syscall.CLONE_NEWNET,
+		UidMappings: []syscall.SysProcIDMap{{ContainerID: os.Getuid(), HostID: os.Getuid(), Size: 1}},
+		GidMappings: []syscall.SysProcIDMap{{ContainerID: os.Getgid(), HostID: os.Getgid(), Size: 1}},
+	}
+	return cmd
+}
+
+func composedBy(t *testing.T, cmd *exec.Cmd) string {
+	t.Helper()
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
@@ -247,12 +277,14 @@ func TestMirror(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(ws, "compose.lock"), lock, 0o666); err != nil {
 		t.Fatal(err)
 	}
-	m.Close()
-	if got := composed(t, ws, cache, define, "--locked"); got != first {
+	if got := composedBy(t, withoutNetwork(composing(t, ws, cache, define, "--locked"))); got != first {
 		t.Errorf("the old lock makes %s, want %s", got, first)
 	}
-	got = fails(t, command(t, ws, t.TempDir(), "build", "--locked", define), exitEnvironment)
-	if !strings.Contains(got, "connection refused") {
-		t.Errorf("without mirror and cache it says\n%s", got)
+	got = fails(t, withoutNetwork(command(t, ws, t.TempDir(), "build", "--locked", define)), exitEnvironment)
+	if !strings.Contains(got, "connect: network is unreachable") {
+		t.Errorf("without network and cache it says\n%s", got)
+	}
+	if packages := m.take(); len(packages) > 0 {
+		t.Errorf("who has no network downloaded %q", packages)
 	}
 }

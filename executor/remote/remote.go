@@ -111,7 +111,7 @@ func (r *Remote) resolve(ctx context.Context, repo *rules.Repository) (cache.Nod
 	if err != nil {
 		return cache.Node{}, err
 	}
-	index, err := r.blob(ctx, repo, indexPath, pin.SHA256, pin.Size)
+	index, _, err := r.blob(ctx, repo, indexPath, pin.SHA256, pin.Size)
 	if err != nil {
 		return cache.Node{}, stale(err)
 	}
@@ -151,7 +151,7 @@ func (r *Remote) addFile(ctx context.Context, b *cache.Builder, repo *rules.Repo
 		if rec.Checksum.Type != repodata.SHA256 || err != nil || len(sum) != 32 {
 			return fmt.Errorf("%s: checksum is of type %q, want sha256", rec.Location, rec.Checksum.Type)
 		}
-		d, err := r.blob(ctx, repo, rec.Location, [32]byte(sum), rec.Size)
+		d, _, err := r.blob(ctx, repo, rec.Location, [32]byte(sum), rec.Size)
 		if err != nil {
 			return stale(err)
 		}
@@ -239,10 +239,10 @@ func abort(w cache.Writer) {
 }
 
 // Download implements executor.Downloader.
-func (r *Remote) Download(ctx context.Context, d rules.Download) (cache.Digest, error) {
+func (r *Remote) Download(ctx context.Context, d rules.Download) (file cache.Digest, fetched bool, err error) {
 	repo, ok := r.byName[d.Repository]
 	if !ok {
-		return cache.Digest{}, fmt.Errorf("repository %s is not known", d.Repository)
+		return file, false, fmt.Errorf("repository %s is not known", d.Repository)
 	}
 	return r.blob(ctx, repo, d.Href, d.SHA256, d.Size)
 }
@@ -271,12 +271,12 @@ func (r *Remote) memoized(ctx context.Context, sum [32]byte) (cache.Digest, bool
 }
 
 // blob returns a file of a repository, from the store or by a download, each once.
-func (r *Remote) blob(ctx context.Context, repo *rules.Repository, href string, sum [32]byte, size int64) (cache.Digest, error) {
+func (r *Remote) blob(ctx context.Context, repo *rules.Repository, href string, sum [32]byte, size int64) (file cache.Digest, fetched bool, err error) {
 	if sum == ([32]byte{}) {
-		return cache.Digest{}, fmt.Errorf("%s has a checksum of nothing but zeros", href)
+		return file, false, fmt.Errorf("%s has a checksum of nothing but zeros", href)
 	}
 	if !fs.ValidPath(href) {
-		return cache.Digest{}, fmt.Errorf("location %s leads out of the repository", strconv.Quote(href))
+		return file, false, fmt.Errorf("location %s leads out of the repository", strconv.Quote(href))
 	}
 	for {
 		done, mine := r.claim(sum)
@@ -287,21 +287,21 @@ func (r *Remote) blob(ctx context.Context, repo *rules.Repository, href string, 
 		select {
 		case <-done:
 		case <-ctx.Done():
-			return cache.Digest{}, ctx.Err()
+			return file, false, ctx.Err()
 		}
 	}
 	if d, ok, err := r.memoized(ctx, sum); ok || err != nil {
-		return d, err
+		return d, false, err
 	}
 	if r.opts.Offline {
-		return cache.Digest{}, fmt.Errorf("%s: %w", href, ErrOffline)
+		return file, false, fmt.Errorf("%s: %w", href, ErrOffline)
 	}
 	p, err := r.places(ctx, repo)
 	if err != nil {
-		return cache.Digest{}, err
+		return file, false, err
 	}
-	d, _, err := r.download(ctx, fetch.File{URLs: p.urls(href), SHA256: sum, Size: size})
-	return d, err
+	file, _, err = r.download(ctx, fetch.File{URLs: p.urls(href), SHA256: sum, Size: size})
+	return file, true, err
 }
 
 // claim makes the caller the one who downloads a file; done is told when another is

@@ -168,7 +168,7 @@ func TestDownloadOnce(t *testing.T) {
 	var group sync.WaitGroup
 	for range 20 {
 		group.Go(func() {
-			if d, err := r.Download(t.Context(), want); err != nil || d != cache.BLAKE3.Sum(f["Packages/a.rpm"]) {
+			if d, _, err := r.Download(t.Context(), want); err != nil || d != cache.BLAKE3.Sum(f["Packages/a.rpm"]) {
 				t.Errorf("got %v, %v", d, err)
 			}
 		})
@@ -177,11 +177,11 @@ func TestDownloadOnce(t *testing.T) {
 	if asked != 1 {
 		t.Errorf("asked %d times", asked)
 	}
-	if _, err := r.Download(t.Context(), rules.Download{Repository: base.Repository, Href: "Packages/a.rpm", Size: 9}); err == nil {
+	if _, _, err := r.Download(t.Context(), rules.Download{Repository: base.Repository, Href: "Packages/a.rpm", Size: 9}); err == nil {
 		t.Error("no checksum, and no error")
 	}
 	want.Href = "../a.rpm"
-	if _, err := r.Download(t.Context(), want); err == nil || err.Error() != `location "../a.rpm" leads out of the repository` {
+	if _, _, err := r.Download(t.Context(), want); err == nil || err.Error() != `location "../a.rpm" leads out of the repository` {
 		t.Errorf("got %v", err)
 	}
 }

@@ -65,7 +65,7 @@ func (r *Remote) signature(ctx context.Context, p *places, index string) (FilePi
 
 // addSignature adds repomd.xml.asc to the files of a source.
 func (r *Remote) addSignature(ctx context.Context, b *cache.Builder, repo *rules.Repository, f FilePin) error {
-	d, err := r.blob(ctx, repo, signaturePath, f.SHA256, f.Size)
+	d, _, err := r.blob(ctx, repo, signaturePath, f.SHA256, f.Size)
 	if err != nil {
 		return stale(err)
 	}

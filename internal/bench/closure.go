@@ -147,7 +147,7 @@ func (g given) Resolve(_ context.Context, s *rules.Source) (cache.Node, error) {
 // digests are invented, and chosen so that each is in its shard.
 func generateSet(ctx context.Context, store cache.Store, d distribution) (cache.Node, error) {
 	const shards = 256
-	trees := cache.NewTrees(store)
+	j := &rules.Job{Host: alone{}, Trees: cache.NewTrees(store)}
 	roots := make([]cache.Digest, shards)
 	for shard := range shards {
 		var entries []*packages.Entry
@@ -158,14 +158,26 @@ func generateSet(ctx context.Context, store cache.Store, d distribution) (cache.
 			}
 			entries = append(entries, e)
 		}
-		root, err := packages.Write(ctx, trees, entries)
+		root, err := packages.Write(ctx, j, entries)
 		if err != nil {
 			return cache.Node{}, err
 		}
 		roots[shard] = root.Digest
 	}
-	root, err := trees.Merge(ctx, roots...)
+	root, err := j.Trees.Merge(ctx, roots...)
 	return cache.Node{Kind: cache.DirKind, Digest: root}, err
+}
+
+// alone is the host of a job outside of an executor.
+type alone struct{ rules.Host }
+
+func (alone) Each(ctx context.Context, n int, fn func(ctx context.Context, i int) error) error {
+	for i := range n {
+		if err := fn(ctx, i); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (d distribution) entry(i int, shard byte) (*packages.Entry, error) {

@@ -143,7 +143,7 @@ func fetchAll(ctx context.Context, args []string) error {
 	group.SetLimit(connections)
 	for _, d := range wanted {
 		group.Go(func() error {
-			if _, err := r.Download(ctx, d); err != nil {
+			if _, _, err := r.Download(ctx, d); err != nil {
 				return fmt.Errorf("%s %s: %w", d.Href, hex.EncodeToString(d.SHA256[:]), err)
 			}
 			return nil

@@ -71,37 +71,162 @@ const (
 	maxText    = 4 << 10  // bytes of a name, version or path of a location
 )
 
-// ReadPrimary calls fn for each package of a primary document, plain. Of its Files there
-// are those that the document lists (see PrimaryPath).
-//
-// It is an error if the document is not well-formed, has entities of its own (a DOCTYPE),
-// or is cut off, and if a package lacks its name, version, arch, checksum or location, has
-// a line break or NUL in them, or a location that leads out of the repository.
+// ReadPrimary calls fn for each package of a primary document, plain, as Piece.Primary
+// does.
 func ReadPrimary(r io.Reader, fn func(*rpm.Package, Location) error) error {
-	return eachPackage(r, "metadata", func(x *packageReader) error {
+	return Primary.Cut(r, 1, func(pieces []Piece) error { return pieces[0].Primary(fn) })
+}
+
+// ReadFilelists calls fn for each package of a filelists document, plain, as
+// Piece.Filelists does.
+func ReadFilelists(r io.Reader, fn func(pkgid string, files []rpm.File) error) error {
+	return Filelists.Cut(r, 1, func(pieces []Piece) error { return pieces[0].Filelists(fn) })
+}
+
+// Document is a kind of document, named after its root.
+type Document string
+
+// The documents.
+const (
+	Primary   Document = "metadata"
+	Filelists Document = "filelists"
+)
+
+// Piece is a part of a document, which can be read apart from the others: some packages,
+// one at least.
+type Piece struct {
+	text string
+	cuts []cut
+}
+
+// cut is where the text of a package is in that of its piece, and in the document.
+type cut struct {
+	start, end int
+	at         int64
+}
+
+// pieceSize is about how many bytes of packages are in a piece.
+const pieceSize = 256 << 10
+
+// Cut cuts a document, plain, into pieces, and calls fn for some of them at a time, in
+// their order: for as many, up to most, as were cut while it was at the last ones. It is
+// an error if the document has entities of its own (a DOCTYPE), or is cut off.
+func (d Document) Cut(r io.Reader, most int, fn func([]Piece) error) error {
+	ready, stop := make(chan Piece, most), make(chan struct{})
+	var failed error // of who cuts; there when ready is closed
+	go func() {
+		defer close(ready)
+		failed = cutUp(&elements{r: r, root: string(d)}, ready, stop)
+	}()
+	for piece := range ready {
+		pieces := append(make([]Piece, 0, most), piece)
+		for more := true; more && len(pieces) < most; {
+			select {
+			case piece, more = <-ready:
+				if more {
+					pieces = append(pieces, piece)
+				}
+			default:
+				more = false
+			}
+		}
+		if err := fn(pieces); err != nil {
+			close(stop)
+			for range ready { // nobody cuts when this returns
+			}
+			return err
+		}
+	}
+	if failed != io.EOF {
+		return failed
+	}
+	return nil
+}
+
+// cutUp hands over the pieces of a document until that ends, which is io.EOF, or until
+// nobody wants more.
+func cutUp(e *elements, ready chan<- Piece, stop <-chan struct{}) error {
+	_, err := e.next(true)
+	for err == nil {
+		var text strings.Builder
+		text.Grow(pieceSize + pieceSize/4)
+		var piece Piece
+		for err == nil && text.Len() < pieceSize {
+			var one []byte
+			if one, err = e.next(false); err == nil {
+				piece.cuts = append(piece.cuts, cut{text.Len(), text.Len() + len(one), e.at + int64(e.from-len(one))})
+				text.Write(one)
+			}
+		}
+		if len(piece.cuts) == 0 {
+			break
+		}
+		piece.text = text.String()
+		select {
+		case ready <- piece:
+		case <-stop:
+			return nil
+		}
+	}
+	return err
+}
+
+// each reads the packages of a piece one by one.
+func (p *Piece) each(read func(*packageReader) error) error {
+	x := &packageReader{}
+	for _, c := range p.cuts {
+		*x = packageReader{cursor: cursor{s: p.text[c.start:c.end], attrs: x.attrs}, at: c.at}
+		if err := read(x); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Primary calls fn for each package of a piece of primary. Of its Files there are those
+// that the document lists (see PrimaryPath). The package is fn's until it returns.
+//
+// It is an error if the text is not well-formed, and if a package lacks its name, version,
+// arch, checksum or location, has a line break or NUL in them, or a location that leads
+// out of the repository.
+func (p *Piece) Primary(fn func(*rpm.Package, Location) error) error {
+	pkg := new(rpm.Package)
+	return p.each(func(x *packageReader) error {
+		reset(pkg)
 		open, err := x.next()
 		if err != nil {
 			return x.errorf("%w", err)
 		}
-		p, at, err := x.primary(open)
+		at, err := x.primary(open, pkg)
 		if err != nil {
 			return x.errorf("%w", err)
 		}
-		return fn(p, at)
+		return fn(pkg, at)
 	})
 }
 
-// ReadFilelists calls fn for each package of a filelists document, plain: with the
-// checksum of its file, and all its paths.
-func ReadFilelists(r io.Reader, fn func(pkgid string, files []rpm.File) error) error {
-	return eachPackage(r, "filelists", func(x *packageReader) error {
+// reset empties a package, and keeps the room of its lists.
+func reset(p *rpm.Package) {
+	old := *p
+	*p = rpm.Package{
+		Provides: old.Provides[:0], Requires: old.Requires[:0], Conflicts: old.Conflicts[:0], Obsoletes: old.Obsoletes[:0],
+		Recommends: old.Recommends[:0], Suggests: old.Suggests[:0], Supplements: old.Supplements[:0], Enhances: old.Enhances[:0],
+		Files: old.Files[:0],
+	}
+}
+
+// Filelists calls fn for each package of a piece of filelists: with the checksum of its
+// file, and all its paths, which are fn's until it returns.
+func (p *Piece) Filelists(fn func(pkgid string, files []rpm.File) error) error {
+	var files []rpm.File
+	return p.each(func(x *packageReader) error {
 		open, err := x.next()
 		if err != nil {
 			return x.errorf("%w", err)
 		}
 		x.about = open.attr("name")
 		id := open.attr("pkgid")
-		var files []rpm.File
+		files = files[:0]
 		err = x.children(open, func(t token) error {
 			if t.name == "file" {
 				return x.file(t, &files)
@@ -116,65 +241,6 @@ func ReadFilelists(r io.Reader, fn func(pkgid string, files []rpm.File) error) e
 		}
 		return fn(id, files)
 	})
-}
-
-// eachPackage reads the package elements of a document, one at a time. What unpacks the
-// document and cuts it into elements works ahead.
-func eachPackage(r io.Reader, root string, read func(*packageReader) error) error {
-	batches, stop := make(chan []cut, 4), make(chan struct{})
-	var failed error // of who cuts; there when batches is closed
-	go func() {
-		defer close(batches)
-		failed = cutUp(&elements{r: r, root: root}, batches, stop)
-	}()
-	x := &packageReader{}
-	var err error
-	for batch := range batches {
-		for _, c := range batch {
-			if err != nil {
-				break
-			}
-			*x = packageReader{cursor: cursor{s: c.text, attrs: x.attrs}, at: c.at}
-			if err = read(x); err != nil {
-				close(stop)
-			}
-		}
-	}
-	if err == nil && failed != io.EOF {
-		err = failed
-	}
-	return err
-}
-
-// cut is an element, and where it is in the document.
-type cut struct {
-	text string
-	at   int64
-}
-
-// batchSize is about how many bytes of elements are handed over at once.
-const batchSize = 256 << 10
-
-// cutUp hands over the elements of a document until that ends, which is io.EOF, or until
-// nobody wants more.
-func cutUp(e *elements, batches chan<- []cut, stop <-chan struct{}) error {
-	_, err := e.next(true)
-	for err == nil {
-		var batch []cut
-		for size := 0; err == nil && size < batchSize; {
-			var text string
-			if text, err = e.next(false); err == nil {
-				batch = append(batch, cut{text, e.at + int64(e.from-len(text))})
-				size += len(text)
-			}
-		}
-		select {
-		case batches <- batch:
-		case <-stop:
-			return nil
-		}
-	}
-	return err
 }
 
 // packageReader goes through a package element.
@@ -249,8 +315,7 @@ func (x *packageReader) content(t token) (string, error) {
 }
 
 // primary reads the rest of a package of primary.
-func (x *packageReader) primary(open token) (p *rpm.Package, at Location, err error) {
-	p = new(rpm.Package)
+func (x *packageReader) primary(open token, p *rpm.Package) (at Location, err error) {
 	var version, checksum bool
 	err = x.children(open, func(t token) (err error) {
 		switch t.name {
@@ -277,9 +342,9 @@ func (x *packageReader) primary(open token) (p *rpm.Package, at Location, err er
 			}
 			return err
 		case "time":
-			err = numbers(&t, map[string]*int64{"file": &at.FileTime, "build": &p.BuildTime})
+			err = errors.Join(number(&t, "file", &at.FileTime), number(&t, "build", &p.BuildTime))
 		case "size":
-			err = numbers(&t, map[string]*int64{"package": &at.PackageSize, "installed": &p.InstalledSize, "archive": &p.ArchiveSize})
+			err = errors.Join(number(&t, "package", &at.PackageSize), number(&t, "installed", &p.InstalledSize), number(&t, "archive", &p.ArchiveSize))
 		case "location":
 			at.Href = t.attr("href")
 		case "format":
@@ -297,7 +362,7 @@ func (x *packageReader) primary(open token) (p *rpm.Package, at Location, err er
 	default:
 		err = checkPackage(p, &at)
 	}
-	return p, at, err
+	return at, err
 }
 
 func checkPackage(p *rpm.Package, at *Location) error {
@@ -316,12 +381,8 @@ func checkPackage(p *rpm.Package, at *Location) error {
 
 // format reads what is particular to RPM.
 func (x *packageReader) format(open token, p *rpm.Package) error {
-	lists := map[string]*[]rpm.Dependency{
-		"provides": &p.Provides, "requires": &p.Requires, "conflicts": &p.Conflicts, "obsoletes": &p.Obsoletes,
-		"recommends": &p.Recommends, "suggests": &p.Suggests, "supplements": &p.Supplements, "enhances": &p.Enhances,
-	}
 	return x.children(open, func(t token) (err error) {
-		if list := lists[t.name]; list != nil {
+		if list := dependencyList(p, t.name); list != nil {
 			return x.dependencies(t, list)
 		}
 		switch t.name {
@@ -333,6 +394,29 @@ func (x *packageReader) format(open token, p *rpm.Package) error {
 		}
 		return x.skip(t)
 	})
+}
+
+// dependencyList is the list that an element has; nil if it has none.
+func dependencyList(p *rpm.Package, element string) *[]rpm.Dependency {
+	switch element {
+	case "provides":
+		return &p.Provides
+	case "requires":
+		return &p.Requires
+	case "conflicts":
+		return &p.Conflicts
+	case "obsoletes":
+		return &p.Obsoletes
+	case "recommends":
+		return &p.Recommends
+	case "suggests":
+		return &p.Suggests
+	case "supplements":
+		return &p.Supplements
+	case "enhances":
+		return &p.Enhances
+	}
+	return nil
 }
 
 // senses are the names of comparisons, see flagName.
@@ -386,15 +470,11 @@ func evr(t *token) (rpm.EVR, error) {
 	return e, nil
 }
 
-// numbers reads attributes that are numbers, as far as they are there.
-func numbers(t *token, places map[string]*int64) error {
-	for i := range t.attrs {
-		place, err := places[t.attrs[i].name], error(nil)
-		if place == nil {
-			continue
-		}
-		if *place, err = strconv.ParseInt(t.attrs[i].value, 10, 64); err != nil {
-			return fmt.Errorf("%s %.20q is not a number", t.attrs[i].name, t.attrs[i].value)
+// number reads an attribute that is a number, if it is there.
+func number(t *token, name string, place *int64) (err error) {
+	if text := t.attr(name); text != "" {
+		if *place, err = strconv.ParseInt(text, 10, 64); err != nil {
+			return fmt.Errorf("%s %.20q is not a number", name, text)
 		}
 	}
 	return nil

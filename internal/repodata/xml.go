@@ -74,24 +74,24 @@ func (e *elements) findBehind(looked int, text string) (int, error) {
 	}
 }
 
-// next returns the next element with all that is in it, or io.EOF. Between elements there
-// is nothing but the root, white space and comments.
-func (e *elements) next(first bool) (string, error) {
+// next returns the next element with all that is in it, until something else is read, or
+// io.EOF. Between elements there is nothing but the root, white space and comments.
+func (e *elements) next(first bool) ([]byte, error) {
 	for {
 		at, err := e.find("<")
 		if err != nil {
-			return "", err
+			return nil, err
 		}
 		if at < 0 {
-			return "", fmt.Errorf("the document ends within <%s>", e.root)
+			return nil, fmt.Errorf("the document ends within <%s>", e.root)
 		}
 		if !isSpace(e.buf[e.from:e.from+at]) && !(first && e.at+int64(e.from) == 0) {
-			return "", e.locate(errors.New("text between packages"))
+			return nil, e.locate(errors.New("text between packages"))
 		}
 		e.from += at
 		for !e.eof && len(e.buf)-e.from < len(packageOpen)+1 {
 			if err := e.more(); err != nil {
-				return "", err
+				return nil, err
 			}
 		}
 		rest := e.buf[e.from:]
@@ -99,7 +99,7 @@ func (e *elements) next(first bool) (string, error) {
 		case bytes.HasPrefix(rest, []byte(packageOpen)) && !first && len(rest) > len(packageOpen) && !nameByte[rest[len(packageOpen)]]:
 			return e.element()
 		case bytes.HasPrefix(rest, []byte("</")) && !first:
-			return "", e.end()
+			return nil, e.end()
 		case bytes.HasPrefix(rest, []byte("<?")):
 			err = e.skip("?>")
 		case bytes.HasPrefix(rest, []byte("<!--")):
@@ -107,12 +107,12 @@ func (e *elements) next(first bool) (string, error) {
 		case bytes.HasPrefix(rest, []byte("<!")):
 			err = errors.New("a document type, want none")
 		case first:
-			return "", e.begin()
+			return nil, e.begin()
 		default:
 			err = errors.New("an element that is no package")
 		}
 		if err != nil {
-			return "", e.locate(err)
+			return nil, e.locate(err)
 		}
 	}
 }
@@ -185,22 +185,22 @@ var passed = []struct{ begin, end string }{{"<!--", "-->"}, {"<![CDATA[", "]]>"}
 
 // element returns the text of the element that begins here. What looks like its end in a
 // comment, CDATA or an instruction is none.
-func (e *elements) element() (string, error) {
+func (e *elements) element() ([]byte, error) {
 	for at := 0; ; {
 		next, err := e.findBehind(at, "<")
 		for err == nil && !e.eof && len(e.buf)-e.from-next < len(packageClose) {
 			err = e.more()
 		}
 		if err != nil {
-			return "", err
+			return nil, err
 		}
 		if next < 0 {
-			return "", e.locate(errors.New("no </package>"))
+			return nil, e.locate(errors.New("no </package>"))
 		}
 		rest := e.buf[e.from+next:]
 		if bytes.HasPrefix(rest, []byte(packageClose)) {
 			end := next + len(packageClose)
-			text := string(e.buf[e.from : e.from+end])
+			text := e.buf[e.from : e.from+end]
 			e.from += end
 			return text, nil
 		}
@@ -214,7 +214,7 @@ func (e *elements) element() (string, error) {
 				err = e.locate(fmt.Errorf("%s without %s", p.begin, p.end))
 			}
 			if err != nil {
-				return "", err
+				return nil, err
 			}
 			at = end + len(p.end)
 		}

@@ -13,6 +13,16 @@ type Result struct {
 	// Unmatched are the Inputs, Prepopulate entries and met Conditionals that
 	// select nothing.
 	Unmatched []Unmatched
+	// Dropped are the packages that the request could see and never considered.
+	Dropped []Dropped
+}
+
+// Dropped is a package that might be in the tree by its arch, and is as if it were not
+// there.
+type Dropped struct {
+	Index   int
+	Pattern string // of Excludes or MultilibBlacklist, that it matches; "" if Newer counts
+	Newer   int    // index of the newest package of its name and arch
 }
 
 // Selected is one package of a Result. Packages with the flag Lookaside are
@@ -135,19 +145,4 @@ func (r *Result) Find(index int) (Selected, bool) {
 		}
 	}
 	return Selected{}, false
-}
-
-// Chain tells how a package got in: the package itself first, then the one that
-// wanted it, and so on. It is empty if the package is not selected.
-func (r *Result) Chain(index int) []Selected {
-	var chain []Selected
-	for index >= 0 {
-		s, ok := r.Find(index)
-		if !ok {
-			break
-		}
-		chain = append(chain, s)
-		index = s.Reason.By
-	}
-	return chain
 }

@@ -215,6 +215,7 @@ func (s *solver) result() Result {
 			*list = append(*list, Selected{Index: s.pool.index[id], Flags: p.flags, Reason: s.reason(&p.reason)})
 		}
 	}
+	r.Dropped = s.dropped()
 	slices.SortStableFunc(s.failures, func(a, b failure) int { return int(a.requirer) - int(b.requirer) })
 	for _, f := range s.failures {
 		r.Unresolved = append(r.Unresolved, Unresolved{
@@ -225,6 +226,19 @@ func (s *solver) result() Result {
 		})
 	}
 	return r
+}
+
+func (s *solver) dropped() []Dropped {
+	var list []Dropped
+	for id := range s.traits {
+		switch t := s.traits[id]; {
+		case t&excluded != 0:
+			list = append(list, Dropped{Index: s.pool.index[id], Pattern: s.hidden[int32(id)], Newer: -1})
+		case t&present != 0 && t&newest == 0 && !s.selected(int32(id)):
+			list = append(list, Dropped{Index: s.pool.index[id], Newer: s.pool.index[s.newer(int32(id))]})
+		}
+	}
+	return list
 }
 
 func (s *solver) reason(w *reason) Reason {

@@ -11,8 +11,9 @@ import (
 // view is what a request can see of a pool.
 type view struct {
 	pool   *Pool
-	traits []traits // by id
-	place  []uint8  // by id: position of the arch in the chain of the tree, best first
+	traits []traits         // by id
+	place  []uint8          // by id: position of the arch in the chain of the tree, best first
+	hidden map[int32]string // by id: the pattern that excludes it
 }
 
 // traits is a set of facts on a package. One without any is invisible.
@@ -34,13 +35,14 @@ func newView(p *Pool, r *Request) *view {
 		pool:   p,
 		traits: make([]traits, len(p.packages)),
 		place:  make([]uint8, len(p.packages)),
+		hidden: map[int32]string{},
 	}
 	v.classify(r.TreeArch)
 	for _, s := range r.Excludes {
-		v.exclude(parsePattern(s))
+		v.exclude(s)
 	}
 	for _, s := range r.MultilibBlacklist {
-		v.blacklist(parsePattern(s))
+		v.blacklist(s)
 	}
 	v.markNewest()
 	return v
@@ -73,28 +75,30 @@ func (v *view) classify(tree string) {
 
 // exclude makes packages invisible, as if their repository lacked them. A
 // pattern "name.+" never means noarch packages.
-func (v *view) exclude(p pattern) {
+func (v *view) exclude(text string) {
+	p := parsePattern(text)
 	v.eachNamed(p, func(id int32) {
 		switch {
 		case v.pool.packages[id].Lookaside:
 		case p.foreign && v.traits[id]&both == both:
 		case p.matches(v, id):
-			v.hide(id)
+			v.hide(id, text)
 		}
 	})
 }
 
 // blacklist makes binary packages of foreign arches invisible, everywhere.
-func (v *view) blacklist(p pattern) {
-	v.eachNamed(p, func(id int32) {
+func (v *view) blacklist(text string) {
+	v.eachNamed(parsePattern(text), func(id int32) {
 		if v.pool.kind[id] == Binary && v.traits[id]&both == foreign {
-			v.hide(id)
+			v.hide(id, text)
 		}
 	})
 }
 
-func (v *view) hide(id int32) {
+func (v *view) hide(id int32, pattern string) {
 	if v.traits[id]&present != 0 {
+		v.hidden[id] = pattern
 		v.traits[id] = v.traits[id]&^present | excluded
 	}
 }
@@ -122,6 +126,17 @@ func (v *view) supersededIn(later []int32, id int32) bool {
 		}
 	}
 	return false
+}
+
+// newer is the newest present package of the name and arch of one that is not.
+func (v *view) newer(id int32) int32 {
+	pkg, best := v.pool.packages[id].Package, id
+	v.eachNamed(pattern{glob: pkg.Name, literal: true}, func(other int32) {
+		if v.traits[other]&newest != 0 && v.pool.packages[other].Arch == pkg.Arch {
+			best = other
+		}
+	})
+	return best
 }
 
 // byName yields the ids of each name, in order.

@@ -53,7 +53,7 @@ func newSet(t *testing.T, trees *cache.Trees, files map[string][]string) (cache.
 		}
 		entries = append(entries, e)
 	}
-	set, err := packages.Write(t.Context(), trees, entries)
+	set, err := packages.Write(t.Context(), &rules.Job{Host: host{}, Trees: trees}, entries)
 	if err != nil {
 		t.Fatal(err)
 	}

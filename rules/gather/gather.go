@@ -21,8 +21,8 @@ var Star []byte
 // Tools returns the tools of this phase.
 func Tools() []*rules.Tool {
 	return []*rules.Tool{
-		{Name: "solve", Version: 3, Params: solveParams{}, Run: runSolve},
+		{Name: "solve", Version: 4, Params: solveParams{}, Run: runSolve},
 		{Name: "file_owners", Version: 1, Params: ownersParams{}, Run: runOwners},
-		{Name: "trim", Version: 1, Params: trimParams{}, Run: runTrim},
+		{Name: "trim", Version: 2, Params: trimParams{}, Run: runTrim},
 	}
 }

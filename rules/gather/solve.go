@@ -1,7 +1,6 @@
 package gather
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -131,7 +130,7 @@ func (p *solveParams) write(ctx context.Context, j *rules.Job, u *universe, in i
 	if err != nil {
 		return err
 	}
-	decisions, err := u.decisions(r)
+	decisions, err := packages.EncodeDecisions(u.decisions(r))
 	if err != nil {
 		return err
 	}
@@ -220,26 +219,12 @@ func (u *universe) list(r *solve.Result) []packages.Listed {
 	return list
 }
 
-// decision is why one package is in the tree, a line of the log.
-type decision struct {
-	Package  string   `json:"package,omitempty"` // none where nothing matches
-	Tree     string   `json:"tree,omitempty"`
-	Flags    []string `json:"flags,omitempty"`
-	Step     string   `json:"step"`
-	By       string   `json:"by,omitempty"` // the package that wanted it
-	Wanted   string   `json:"wanted"`
-	For      string   `json:"for,omitempty"`
-	Rule     string   `json:"rule,omitempty"`
-	Rejected []string `json:"rejected,omitempty"`
-}
-
-func (u *universe) decisions(r *solve.Result) ([]byte, error) {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
+// decisions say why each package is in the tree, and why others that could be are not.
+func (u *universe) decisions(r *solve.Result) []packages.Decision {
+	var all []packages.Decision
 	for _, t := range trees(r) {
 		for _, s := range t.selected {
-			d := decision{
+			d := packages.Decision{
 				Package: u.name(s.Index), Tree: t.name, Flags: s.Flags.Names(), Step: string(s.Reason.Step),
 				Wanted: s.Reason.Wanted, For: s.Reason.For, Rule: string(s.Reason.Rule),
 			}
@@ -249,22 +234,23 @@ func (u *universe) decisions(r *solve.Result) ([]byte, error) {
 			for _, i := range s.Reason.Rejected {
 				d.Rejected = append(d.Rejected, u.name(i))
 			}
-			if err := enc.Encode(d); err != nil {
-				return nil, err
-			}
+			all = append(all, d)
 		}
 	}
 	for _, m := range r.Unmatched {
-		if err := enc.Encode(decision{Wanted: m.Pattern, For: m.Reason, Step: "no match", Rule: m.Why}); err != nil {
-			return nil, err
-		}
+		all = append(all, packages.Decision{Step: "no match", Wanted: m.Pattern, For: m.Reason, Rule: m.Why})
 	}
 	for _, m := range r.Unresolved {
-		if err := enc.Encode(decision{Package: u.name(m.Requirer), Wanted: m.Requirement, Step: "unresolved", Rule: m.Why}); err != nil {
-			return nil, err
-		}
+		all = append(all, packages.Decision{Step: "unresolved", By: u.name(m.Requirer), Wanted: m.Requirement, Rule: m.Why})
 	}
-	return b.Bytes(), nil
+	for _, m := range r.Dropped {
+		d := packages.Decision{Package: u.name(m.Index), Step: "filter_packages", Dropped: fmt.Sprintf("filter_packages has %q", m.Pattern)}
+		if m.Newer >= 0 {
+			d.Step, d.Dropped = "older", "older than "+shortName(u.entries[m.Newer])
+		}
+		all = append(all, d)
+	}
+	return all
 }
 
 func (u *universe) name(index int) string { return u.entries[index].NEVRA.String() }

@@ -12,17 +12,20 @@ import (
 )
 
 type trimParams struct {
-	Type     string   `arg:"type,required"`
-	Packages string   `arg:"packages,required"`
-	Solution string   `arg:"solution,required"`
-	Parent   []string `arg:"parent"`
-	Children []string `arg:"child"`
-	Remove   []string `arg:"remove"`
-	OS       string   `arg:"os,required"`
-	Debug    string   `arg:"debug,required"`
-	Src      string   `arg:"src,required"`
-	List     string   `arg:"list,required"`
-	Moved    string   `arg:"moved,required"`
+	Type     string `arg:"type,required"`
+	Packages string `arg:"packages,required"`
+	Solution string `arg:"solution,required"`
+	// Variants and their lists.
+	Parent   [][2]string `arg:"parent"`
+	Children [][2]string `arg:"child"`
+	Remove   [][2]string `arg:"remove"`
+
+	OS        string `arg:"os,required"`
+	Debug     string `arg:"debug,required"`
+	Src       string `arg:"src,required"`
+	List      string `arg:"list,required"`
+	Moved     string `arg:"moved,required"`
+	Decisions string `arg:"decisions,required"`
 }
 
 func runTrim(ctx context.Context, j *rules.Job) error {
@@ -36,10 +39,14 @@ func runTrim(ctx context.Context, j *rules.Job) error {
 	}
 	kept, moved := t.split()
 	for _, out := range []struct {
-		path string
-		list []packages.Listed
-	}{{p.List, kept}, {p.Moved, moved}} {
-		data, err := packages.EncodeList(out.list)
+		path   string
+		encode func() ([]byte, error)
+	}{
+		{p.List, func() ([]byte, error) { return packages.EncodeList(kept) }},
+		{p.Moved, func() ([]byte, error) { return packages.EncodeList(moved) }},
+		{p.Decisions, func() ([]byte, error) { return packages.EncodeDecisions(t.decisions) }},
+	} {
+		data, err := out.encode()
 		if err != nil {
 			return err
 		}
@@ -53,9 +60,17 @@ func runTrim(ctx context.Context, j *rules.Job) error {
 // trimmer decides what of a solution stays in its variant.
 type trimmer struct {
 	variantType string
-	solution    []line                // with what children left to it
-	parent      map[treeNameArch]bool // what the parent needs itself, or was left by siblings
-	removed     map[treeName]bool     // what earlier siblings ship
+	solution    []line
+	left        []child                 // what children leave to it
+	parent      map[treeNameArch]string // what the parent needs itself or was left by siblings: its uid
+	removed     map[treeName]string     // what earlier siblings ship: the uid of one
+	decisions   []packages.Decision
+}
+
+// child is a variant and what it leaves to its parent.
+type child struct {
+	uid   string
+	lines []line
 }
 
 type treeNameArch struct{ tree, name, arch string }
@@ -63,30 +78,34 @@ type treeNameArch struct{ tree, name, arch string }
 type treeName struct{ tree, name string }
 
 func (p *trimParams) load(ctx context.Context, j *rules.Job) (*trimmer, error) {
-	t := &trimmer{variantType: p.Type, parent: map[treeNameArch]bool{}, removed: map[treeName]bool{}}
-	for _, path := range append([]string{p.Solution}, p.Children...) {
-		list, err := readLines(ctx, j, path)
+	t := &trimmer{variantType: p.Type, parent: map[treeNameArch]string{}, removed: map[treeName]string{}}
+	var err error
+	if t.solution, err = readLines(ctx, j, p.Solution); err != nil {
+		return nil, err
+	}
+	for _, c := range p.Children {
+		list, err := readLines(ctx, j, c[1])
 		if err != nil {
 			return nil, err
 		}
-		t.solution = append(t.solution, list...)
+		t.left = append(t.left, child{c[0], list})
 	}
-	for _, path := range p.Parent {
-		list, err := readLines(ctx, j, path)
+	for _, parent := range p.Parent {
+		list, err := readLines(ctx, j, parent[1])
 		if err != nil {
 			return nil, err
 		}
 		for _, l := range list {
-			t.parent[treeNameArch{l.Tree, l.nevra.Name, l.nevra.Arch}] = true
+			t.parent[treeNameArch{l.Tree, l.nevra.Name, l.nevra.Arch}] = parent[0]
 		}
 	}
-	for _, path := range p.Remove {
-		list, err := readLines(ctx, j, path)
+	for _, sibling := range p.Remove {
+		list, err := readLines(ctx, j, sibling[1])
 		if err != nil {
 			return nil, err
 		}
 		for _, l := range list {
-			t.removed[treeName{l.Tree, l.nevra.Name}] = true
+			t.removed[treeName{l.Tree, l.nevra.Name}] = sibling[0]
 		}
 	}
 	return t, nil
@@ -131,17 +150,40 @@ func readLines(ctx context.Context, j *rules.Job, path string) ([]line, error) {
 // Lists are sorted, each package once.
 func (t *trimmer) split() (kept, moved []packages.Listed) {
 	for _, l := range t.solution {
-		switch {
-		case t.removed[treeName{l.Tree, l.nevra.Name}] && (t.variantType == "optional" || l.Tree == rules.OS):
-		case t.parent[treeNameArch{l.Tree, l.nevra.Name, l.nevra.Arch}]:
-		case t.variantType != "variant" && t.variantType != "optional" &&
-			slices.Contains(l.Flags, "fulltree-exclude") && !slices.Contains(l.Flags, "input"):
-			moved = append(moved, l.Listed)
-		default:
-			kept = append(kept, l.Listed)
+		t.place(l, &kept, &moved)
+	}
+	for _, c := range t.left {
+		for _, l := range c.lines {
+			t.decide(l, "from child", "left by "+c.uid, "")
+			t.place(l, &kept, &moved)
 		}
 	}
 	return normalize(kept), normalize(moved)
+}
+
+// place puts a package in its list, or in none.
+func (t *trimmer) place(l line, kept, moved *[]packages.Listed) {
+	sibling, shipped := t.removed[treeName{l.Tree, l.nevra.Name}]
+	parent, above := t.parent[treeNameArch{l.Tree, l.nevra.Name, l.nevra.Arch}]
+	switch {
+	case shipped && (t.variantType == "optional" || l.Tree == rules.OS):
+		t.decide(l, "trimmed", "", sibling+" ships it")
+	case above:
+		t.decide(l, "trimmed", "", "in parent "+parent)
+	case t.variantType != "variant" && t.variantType != "optional" &&
+		slices.Contains(l.Flags, "fulltree-exclude") && !slices.Contains(l.Flags, "input"):
+		t.decide(l, "moved", "", "left to the parent, whose source it was built from")
+		*moved = append(*moved, l.Listed)
+	default:
+		*kept = append(*kept, l.Listed)
+	}
+}
+
+// decide notes what became of a package, unless it stays as a matter of course.
+func (t *trimmer) decide(l line, step, from, dropped string) {
+	t.decisions = append(t.decisions, packages.Decision{
+		Package: l.NEVRA, Tree: l.Tree, Flags: l.Flags, Step: step, For: from, Dropped: dropped,
+	})
 }
 
 // treeOrder is the order of the trees in lists.
@@ -176,7 +218,7 @@ func (p *trimParams) writeSets(ctx context.Context, j *rules.Job, kept []package
 		sets[l.Tree] = append(sets[l.Tree], e)
 	}
 	for i, path := range []string{p.OS, p.Debug, p.Src} {
-		set, err := packages.Write(ctx, j.Trees, sets[treeOrder[i]])
+		set, err := packages.Write(ctx, j, sets[treeOrder[i]])
 		if err != nil {
 			return err
 		}

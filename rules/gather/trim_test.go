@@ -158,7 +158,14 @@ func TestSplit(t *testing.T) {
 				return paths
 			}
 			p.Solution = add("solution", test.solution)[0]
-			p.Parent, p.Children, p.Remove = add("parent", test.parent...), add("child", test.children...), add("remove", test.remove...)
+			of := func(uid string, paths []string) (pairs [][2]string) {
+				for _, path := range paths {
+					pairs = append(pairs, [2]string{uid, path})
+				}
+				return pairs
+			}
+			p.Parent, p.Children = of("P", add("parent", test.parent...)), of("C", add("child", test.children...))
+			p.Remove = of("S", add("remove", test.remove...))
 			trimmer, err := p.load(t.Context(), newJob(t, lists))
 			if err != nil {
 				t.Fatal(err)

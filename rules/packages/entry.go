@@ -104,11 +104,17 @@ func NewEntry(record []byte, file, header cache.Digest) (*Entry, error) {
 		return nil, err
 	}
 	e.Files = slices.DeleteFunc(e.Files, func(f rpm.File) bool { return !repodata.PrimaryPath(f.Path) })
-	e.File = e.NEVRA.FileName()
-	if strings.ContainsAny(e.File, "/\x00\n") || e.File[0] == '.' {
-		return nil, fmt.Errorf("the header names the package %q, which no file can be named", e.NEVRA.String())
+	e.File, err = fileName(e.NEVRA)
+	return e, err
+}
+
+// fileName is how a package file is named: after what it is, whatever it was named.
+func fileName(n rpm.NEVRA) (string, error) {
+	name := n.FileName()
+	if strings.ContainsAny(name, "/\x00\n") || name[0] == '.' {
+		return "", fmt.Errorf("the header names the package %q, which no file can be named", n.String())
 	}
-	return e, nil
+	return name, nil
 }
 
 // formatVersion begins every record. A reader meets an old one only if the
@@ -121,13 +127,13 @@ var errRecord = errors.New("package record: cut off or of another format")
 //
 //	version 1 | SHA-256 32 | length, meta | length, files | length, text
 func EncodeHeader(p *rpm.Package, sha256 [32]byte) []byte {
-	b := append([]byte{formatVersion}, sha256[:]...)
-	var part []byte
-	for _, encode := range []func([]byte) []byte{p.AppendMeta, p.AppendFiles, p.AppendText} {
-		part = encode(part[:0])
-		b = appendBytes(b, part)
-	}
-	return b
+	return joinHeader(sha256, p.AppendMeta(nil), p.AppendFiles(nil), p.AppendText(nil))
+}
+
+func joinHeader(sha256 [32]byte, meta, files, text []byte) []byte {
+	b := make([]byte, 0, 1+len(sha256)+3*binary.MaxVarintLen32+len(meta)+len(files)+len(text))
+	b = append(append(b, formatVersion), sha256[:]...)
+	return appendBytes(appendBytes(appendBytes(b, meta), files), text)
 }
 
 // DecodeHeader reads what EncodeHeader wrote: a whole package and its checksum.
@@ -179,21 +185,26 @@ func splitHeader(b []byte) (sha [32]byte, parts [3][]byte, err error) {
 // where a digest is its function, 32 bytes of hash and the size. Of a package in a
 // repository it is a zero byte, the name of the repository, the path, and the size.
 func (e *Entry) appendMeta(b []byte) []byte {
+	return e.Ident.appendMeta(b, e.Package.AppendFiles(nil), e.Package.AppendMeta(nil))
+}
+
+func (id *Ident) appendMeta(b, files, meta []byte) []byte {
 	var m []byte
-	m = appendBytes(m, []byte(e.File))
-	m = append(m, e.SHA256[:]...)
-	if e.IsRemote() {
+	m = appendBytes(m, []byte(id.File))
+	m = append(m, id.SHA256[:]...)
+	if id.IsRemote() {
 		m = append(m, 0)
-		m = appendBytes(m, []byte(e.Remote.Repository))
-		m = appendBytes(m, []byte(e.Remote.Href))
-		m = binary.AppendUvarint(m, uint64(e.Remote.Size))
+		m = appendBytes(m, []byte(id.Remote.Repository))
+		m = appendBytes(m, []byte(id.Remote.Href))
+		m = binary.AppendUvarint(m, uint64(id.Remote.Size))
 	} else {
-		m = appendDigest(m, e.Digest)
+		m = appendDigest(m, id.Digest)
 	}
-	m = appendDigest(m, e.Header)
-	m = appendBytes(m, e.Package.AppendFiles(nil))
-	m = e.Package.AppendMeta(m)
-	return appendBytes(b, m)
+	m = appendDigest(m, id.Header)
+	m = appendBytes(m, files)
+	b = binary.AppendUvarint(b, uint64(len(m)+len(meta)))
+	b = append(b, m...)
+	return append(b, meta...)
 }
 
 // decodeShard reads a meta file.

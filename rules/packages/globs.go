@@ -22,17 +22,18 @@ func CheckGlobs(globs Globs) error {
 	return nil
 }
 
-// Match reports whether one of the globs matches a package.
-func (g Globs) Match(n rpm.NEVRA) bool {
+// Match returns the first of the globs that matches a package.
+func (g Globs) Match(n rpm.NEVRA) (glob string, ok bool) {
 	if len(g) == 0 {
-		return false
+		return "", false
 	}
-	for _, name := range []string{n.Name, n.Name + "." + n.Arch, strings.TrimSuffix(n.FileName(), ".rpm")} {
-		for _, glob := range g {
+	names := []string{n.Name, n.Name + "." + n.Arch, strings.TrimSuffix(n.FileName(), ".rpm")}
+	for _, glob := range g {
+		for _, name := range names {
 			if ok, _ := path.Match(glob, name); ok {
-				return true
+				return glob, true
 			}
 		}
 	}
-	return false
+	return "", false
 }

@@ -16,7 +16,7 @@ func TestLoadHeads(t *testing.T) {
 		p.Release = release
 		all = append(all, entry(t, trees, p, release))
 	}
-	set, err := packages.Write(t.Context(), trees, all)
+	set, err := packages.Write(t.Context(), newJob(t, trees, nil), all)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -29,6 +29,8 @@ func (host) Download(context.Context, rules.Download) (cache.Digest, error) {
 	return cache.Digest{}, errors.New("nobody downloads here")
 }
 
+func (host) ToDownload(int, int64) {}
+
 func (h host) Decoded(ctx context.Context, d cache.Digest, kind string, decode func(context.Context, []byte) (any, int64, error)) (any, error) {
 	b, err := h.store.Get(ctx, d)
 	if err != nil {
@@ -184,13 +186,13 @@ func TestSetRoundTrip(t *testing.T) {
 		want = append(want, entry(t, trees, named(fmt.Sprintf("p%03d", i)), fmt.Sprint(i)))
 	}
 	want = append(want, entry(t, trees, bash(), "bash"))
-	set, err := packages.Write(t.Context(), trees, want)
+	set, err := packages.Write(t.Context(), newJob(t, trees, nil), want)
 	if err != nil {
 		t.Fatal(err)
 	}
 	shuffled := slices.Concat(want, want[:9]) // some of them twice
 	rand.New(rand.NewPCG(1, 2)).Shuffle(len(shuffled), func(i, j int) { shuffled[i], shuffled[j] = shuffled[j], shuffled[i] })
-	if again, err := packages.Write(t.Context(), trees, shuffled); err != nil || again != set {
+	if again, err := packages.Write(t.Context(), newJob(t, trees, nil), shuffled); err != nil || again != set {
 		t.Errorf("in another order: got %v and error %v, want %v", again, err, set)
 	}
 	slices.SortFunc(want, func(a, b *packages.Entry) int { return strings.Compare(a.File, b.File) })
@@ -233,7 +235,7 @@ func TestMemory(t *testing.T) {
 	for i := range 300 {
 		entries = append(entries, entry(t, trees, named(fmt.Sprintf("p%03d", i)), fmt.Sprint(i)))
 	}
-	set, err := packages.Write(t.Context(), trees, entries)
+	set, err := packages.Write(t.Context(), newJob(t, trees, nil), entries)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -250,7 +252,7 @@ func TestMemory(t *testing.T) {
 
 func TestEmptySet(t *testing.T) {
 	trees := newTrees()
-	set, err := packages.Write(t.Context(), trees, nil)
+	set, err := packages.Write(t.Context(), newJob(t, trees, nil), nil)
 	if err != nil || set.Digest != trees.Empty() {
 		t.Errorf("got %v and error %v, want the empty tree", set, err)
 	}
@@ -273,7 +275,7 @@ func TestWriteDuplicate(t *testing.T) {
 		}
 		shards[e.Shard()] = e
 	}
-	_, err := packages.Write(t.Context(), trees, []*packages.Entry{same, other})
+	_, err := packages.Write(t.Context(), newJob(t, trees, nil), []*packages.Entry{same, other})
 	var d *packages.Duplicate
 	if !errors.As(err, &d) {
 		t.Fatalf("got %v, want a Duplicate", err)
@@ -289,7 +291,7 @@ func TestLoadAll(t *testing.T) {
 	other := entry(t, trees, named("b"), "not b")
 	inputs := map[string]cache.Digest{}
 	for path, entries := range map[string][]*packages.Entry{"ab": {a, b}, "bc": {b, c}, "other": {other}, "none": nil} {
-		set, err := packages.Write(t.Context(), trees, entries)
+		set, err := packages.Write(t.Context(), newJob(t, trees, nil), entries)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -319,7 +321,7 @@ func TestLoadAll(t *testing.T) {
 // TestDamagedSet: a set that is none yields errors that say where.
 func TestDamagedSet(t *testing.T) {
 	trees := newTrees()
-	set, err := packages.Write(t.Context(), trees, []*packages.Entry{entry(t, trees, bash(), "x")})
+	set, err := packages.Write(t.Context(), newJob(t, trees, nil), []*packages.Entry{entry(t, trees, bash(), "x")})
 	if err != nil {
 		t.Fatal(err)
 	}

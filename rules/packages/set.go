@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -189,45 +190,56 @@ func compare[T identified](a, b T) int {
 
 // Write stores the set of entries and returns its tree, the same for any order
 // of entries. A package that is there twice is taken once.
-func Write(ctx context.Context, trees *cache.Trees, entries []*Entry) (cache.Node, error) {
-	sorted := slices.SortedFunc(slices.Values(entries), func(a, b *Entry) int {
-		if c := strings.Compare(a.Shard(), b.Shard()); c != 0 {
-			return c
-		}
-		return compare(a, b)
-	})
-	sorted = slices.CompactFunc(sorted, same[*Entry])
+func Write(ctx context.Context, j *rules.Job, entries []*Entry) (cache.Node, error) {
+	return write(ctx, j, entries)
+}
+
+// WriteListed is Write of packages that are known from metadata.
+func WriteListed(ctx context.Context, j *rules.Job, all []*Listing) (cache.Node, error) {
+	return write(ctx, j, all)
+}
+
+// writable is an Entry or a Listing.
+type writable interface {
+	identified
+	appendMeta(b []byte) []byte
+	Node() cache.Node
+}
+
+func write[T writable](ctx context.Context, j *rules.Job, all []T) (cache.Node, error) {
+	sorted := slices.SortedFunc(slices.Values(all), compare[T])
+	sorted = slices.CompactFunc(sorted, same[T])
 	if err := CheckUnique(sorted); err != nil {
 		return cache.Node{}, err
 	}
-	var root cache.Directory
-	for len(sorted) > 0 {
-		name := sorted[0].Shard()
-		n := 1
-		for n < len(sorted) && sorted[n].Shard() == name {
-			n++
-		}
-		shard, err := writeShard(ctx, trees, sorted[:n])
-		if err != nil {
-			return cache.Node{}, err
-		}
-		shard.Name = name
-		root = append(root, shard)
-		sorted = sorted[n:]
+	byShard := map[string][]T{}
+	for _, e := range sorted {
+		byShard[e.ident().Shard()] = append(byShard[e.ident().Shard()], e)
 	}
-	d, err := trees.Write(ctx, root)
+	names := slices.Sorted(maps.Keys(byShard))
+	root := make(cache.Directory, len(names))
+	err := j.Each(ctx, len(names), func(ctx context.Context, i int) (err error) {
+		root[i], err = writeShard(ctx, j.Trees, byShard[names[i]])
+		root[i].Name = names[i]
+		return err
+	})
+	if err != nil {
+		return cache.Node{}, err
+	}
+	d, err := j.Trees.Write(ctx, root)
 	return cache.Node{Kind: cache.DirKind, Digest: d}, err
 }
 
-// writeShard stores one shard; entries are sorted.
-func writeShard(ctx context.Context, trees *cache.Trees, entries []*Entry) (cache.Node, error) {
+// writeShard stores one shard; its packages are sorted.
+func writeShard[T writable](ctx context.Context, trees *cache.Trees, all []T) (cache.Node, error) {
 	meta := []byte{formatVersion}
 	var headers, rpms cache.Directory
 	remote := false
-	for _, e := range entries {
+	for _, e := range all {
+		id := e.ident()
 		meta = e.appendMeta(meta)
-		headers = append(headers, cache.Node{Name: e.File, Kind: cache.FileKind, Digest: e.Header})
-		if remote = remote || e.IsRemote(); !e.IsRemote() {
+		headers = append(headers, cache.Node{Name: id.File, Kind: cache.FileKind, Digest: id.Header})
+		if remote = remote || id.IsRemote(); !id.IsRemote() {
 			rpms = append(rpms, e.Node())
 		}
 	}
@@ -270,6 +282,30 @@ func HasRemote(ctx context.Context, trees *cache.Trees, root cache.Digest) (bool
 		}
 	}
 	return false, nil
+}
+
+// Files returns the file names of the packages of a set, without reading about the
+// packages themselves.
+func Files(ctx context.Context, trees *cache.Trees, root cache.Digest) ([]string, error) {
+	shards, err := trees.Read(ctx, root)
+	if err != nil {
+		return nil, err
+	}
+	var files []string
+	for _, shard := range shards {
+		headers, err := trees.Lookup(ctx, shard.Digest, HeaderDir)
+		if err != nil {
+			return nil, fmt.Errorf("package set %s: %w", shard.Name, err)
+		}
+		dir, err := trees.Read(ctx, headers.Digest)
+		if err != nil {
+			return nil, fmt.Errorf("package set %s: %w", shard.Name, err)
+		}
+		for _, n := range dir {
+			files = append(files, n.Name)
+		}
+	}
+	return files, nil
 }
 
 // Node returns the package file as an entry of a tree. Its time is the

@@ -11,11 +11,11 @@
 package pkgset
 
 import (
-	"bytes"
 	"context"
 	_ "embed"
 	"fmt"
 	"slices"
+	"strings"
 
 	format "github.com/pungo-build/pungo/internal/rpm"
 	"github.com/pungo-build/pungo/rules"
@@ -30,7 +30,7 @@ var Star []byte
 // Tools returns the tools of this phase.
 func Tools() []*rules.Tool {
 	return []*rules.Tool{
-		{Name: "pkgset", Version: 1, Params: params{}, Run: run},
+		{Name: "pkgset", Version: 2, Params: params{}, Run: run},
 		{Name: "package_signatures", Version: 1, Params: signaturesParams{}, Run: signatures},
 		{Name: "rpm_signature", Version: 1, Params: signatureParams{}, Run: signature},
 	}
@@ -52,8 +52,12 @@ func run(ctx context.Context, j *rules.Job) error {
 	if err != nil {
 		return err
 	}
-	chosen, log := choose(all, p.Arch)
-	set, err := packages.Write(ctx, j.Trees, chosen)
+	chosen, left := choose(all, p.Arch)
+	log, err := packages.EncodeDecisions(left)
+	if err != nil {
+		return err
+	}
+	set, err := packages.Write(ctx, j, chosen)
 	if err != nil {
 		return err
 	}
@@ -63,7 +67,7 @@ func run(ctx context.Context, j *rules.Job) error {
 
 // choose returns the packages of all that belong to a tree arch, and why others
 // that could run there do not.
-func choose(all []*packages.Entry, treeArch string) (chosen []*packages.Entry, log []byte) {
+func choose(all []*packages.Entry, treeArch string) (chosen []*packages.Entry, left []packages.Decision) {
 	c := chooser{native: format.ValidArches(treeArch, false), sources: map[string]*packages.Entry{}, wanted: map[string]bool{}}
 	for _, e := range all {
 		if e.IsSource() {
@@ -81,14 +85,14 @@ func choose(all []*packages.Entry, treeArch string) (chosen []*packages.Entry, l
 			chosen = append(chosen, e)
 		}
 	}
-	return chosen, c.log.Bytes()
+	return chosen, c.left
 }
 
 type chooser struct {
 	native  []string                   // arches of the tree, noarch included
 	sources map[string]*packages.Entry // by file name
 	wanted  map[string]bool            // names of source packages of chosen packages
-	log     bytes.Buffer
+	left    []packages.Decision
 }
 
 // allowed reports whether a package may be in the tree. Only noarch packages
@@ -103,17 +107,21 @@ func (c *chooser) allowed(e *packages.Entry) bool {
 	if src, ok := c.sources[e.SourceRPM]; ok {
 		exclude, exclusive = src.ExcludeArch, src.ExclusiveArch
 	} else {
-		fmt.Fprintf(&c.log, "%s: its source package %s is not in the package set, so its own ExcludeArch and ExclusiveArch count\n", e.File, e.SourceRPM)
+		c.decide(e, "no source", "", fmt.Sprintf("its own ExcludeArch and ExclusiveArch count, %s is not in the package set", e.SourceRPM))
 	}
 	if i := slices.IndexFunc(exclude, c.isNative); i >= 0 {
-		fmt.Fprintf(&c.log, "%s: left out, ExcludeArch has %s\n", e.File, exclude[i])
+		c.decide(e, "ExcludeArch", "ExcludeArch has "+exclude[i], "")
 		return false
 	}
 	if len(exclusive) > 0 && !slices.ContainsFunc(exclusive, c.isNative) {
-		fmt.Fprintf(&c.log, "%s: left out, ExclusiveArch is %v\n", e.File, exclusive)
+		c.decide(e, "ExclusiveArch", "ExclusiveArch is "+strings.Join(exclusive, " "), "")
 		return false
 	}
 	return true
+}
+
+func (c *chooser) decide(e *packages.Entry, step, dropped, rule string) {
+	c.left = append(c.left, packages.Decision{Package: e.NEVRA.String(), Step: step, Rule: rule, Dropped: dropped})
 }
 
 func (c *chooser) isNative(arch string) bool { return slices.Contains(c.native, arch) }

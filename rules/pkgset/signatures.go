@@ -96,7 +96,7 @@ func (c *checker) checkAll(ctx context.Context, all []*packages.Head) (map[strin
 	faults := make([]error, len(all))
 	err := c.Each(ctx, len(all), func(ctx context.Context, i int) error {
 		n, err := format.ParseFileName(all[i].File)
-		if err != nil || c.unsigned.Match(n) {
+		if _, free := c.unsigned.Match(n); free || err != nil {
 			return err
 		}
 		v, err := c.check(ctx, all[i])

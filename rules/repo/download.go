@@ -65,7 +65,7 @@ func (d *downloader) set(ctx context.Context, in, out string) error {
 	if err != nil {
 		return err
 	}
-	set, err := packages.Write(ctx, d.Trees, entries)
+	set, err := packages.Write(ctx, d.Job, entries)
 	if err != nil {
 		return err
 	}
@@ -77,6 +77,7 @@ func (d *downloader) set(ctx context.Context, in, out string) error {
 // tell. All that is wrong is told at once.
 func (d *downloader) complete(ctx context.Context, entries []*packages.Entry) ([]*packages.Entry, error) {
 	entries = slices.Clone(entries)
+	d.announce(entries)
 	faults := make([]error, len(entries))
 	err := d.Each(ctx, len(entries), func(ctx context.Context, i int) error {
 		if !entries[i].IsRemote() {
@@ -98,6 +99,20 @@ func (d *downloader) complete(ctx context.Context, entries []*packages.Entry) ([
 		return nil, err
 	}
 	return entries, packages.JoinFaults(faults)
+}
+
+// announce says how much there is to download.
+func (d *downloader) announce(entries []*packages.Entry) {
+	files, bytes := 0, int64(0)
+	for _, e := range entries {
+		if e.IsRemote() {
+			files++
+			bytes += e.Remote.Size
+		}
+	}
+	if files > 0 {
+		d.ToDownload(files, bytes)
+	}
 }
 
 // file downloads a package and returns the entry that its header makes.

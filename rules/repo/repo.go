@@ -14,6 +14,8 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"strings"
+	"sync"
 
 	"github.com/pungo-build/pungo/cache"
 	"github.com/pungo-build/pungo/internal/repodata"
@@ -30,7 +32,7 @@ var Star []byte
 // Tools returns the tools of this phase.
 func Tools() []*rules.Tool {
 	return []*rules.Tool{
-		{Name: "repo_index", Version: 1, Params: indexParams{}, Run: index},
+		{Name: "repo_index", Version: 2, Params: indexParams{}, Run: index},
 		{Name: "package_download", Version: 1, Params: downloadParams{}, Run: download},
 	}
 }
@@ -40,10 +42,11 @@ type indexParams struct {
 	Repository string   `arg:"repository,required"`
 	Include    []string `arg:"include"`
 	Exclude    []string `arg:"exclude"`
+	Output     string   `arg:"output,required"`
+	Decisions  string   `arg:"decisions,required"`
 	// Signed: repomd.xml has to be signed with one of the keys, files and their names.
 	Signed bool        `arg:"signed"`
 	Keys   [][2]string `arg:"gpgkey"`
-	Output string      `arg:"output,required"`
 }
 
 // index makes a package set of the metadata of a repository.
@@ -52,82 +55,77 @@ func index(ctx context.Context, j *rules.Job) error {
 	if err := rules.Parse(j.Args, &p); err != nil {
 		return err
 	}
-	r := &reader{Job: j, indexParams: p, include: p.Include, exclude: p.Exclude, byID: map[string]*listed{}}
-	if err := errors.Join(packages.CheckGlobs(r.include), packages.CheckGlobs(r.exclude)); err != nil {
+	if err := errors.Join(packages.CheckGlobs(p.Include), packages.CheckGlobs(p.Exclude)); err != nil {
 		return err
 	}
-	if err := r.read(ctx); err != nil {
-		return fmt.Errorf("%s: %w", p.Repository, err)
-	}
-	entries := make([]*packages.Entry, len(r.all))
-	err := j.Each(ctx, len(r.all), func(ctx context.Context, i int) (err error) {
-		if entries[i], err = r.entry(ctx, r.all[i]); err != nil {
-			err = fmt.Errorf("%s: %s: %w", p.Repository, r.all[i].at.Href, err)
-		}
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	set, err := packages.Write(ctx, j.Trees, entries)
+	r := &reader{Job: j, indexParams: p, byID: map[[32]byte]*listed{}}
+	set, err := r.read(ctx)
 	if err != nil {
 		return fmt.Errorf("%s: %w", p.Repository, err)
 	}
 	j.Output(p.Output, set)
-	return nil
+	log, err := packages.EncodeDecisions(r.left)
+	if err != nil {
+		return err
+	}
+	return j.Write(ctx, p.Decisions, log)
 }
 
 // reader reads the metadata of a repository.
 type reader struct {
 	*rules.Job
 	indexParams
-	include, exclude packages.Globs
-	repomd           *repodata.Repomd
-	all              []*listed
-	byID             map[string]*listed // by checksum, which the documents call pkgid
+	repomd *repodata.Repomd
+	all    []*listed
+	byID   map[[32]byte]*listed // by checksum, which the documents call pkgid
+	left   []packages.Decision
 }
 
-// listed is a package as the metadata describes it: decoded, until it is known whole.
+// listed is a package as the metadata describes it.
 type listed struct {
-	pkg    *format.Package
-	record []byte
-	at     repodata.Location
+	*packages.Listing
+	once sync.Once // stores the record
+	err  error
 }
 
-func (l *listed) encode() error {
-	sum, err := hex.DecodeString(l.at.Checksum.Hex)
-	if err != nil || len(sum) != 32 {
-		return errors.New("sha256 is not 64 hex digits")
-	}
-	l.record, l.pkg = packages.EncodeHeader(l.pkg, [32]byte(sum)), nil
-	return nil
-}
-
-func (r *reader) read(ctx context.Context) error {
+func (r *reader) read(ctx context.Context) (set cache.Node, err error) {
 	data, err := r.Read(ctx, r.Metadata+"/repomd.xml")
 	if err != nil {
-		return err
+		return set, err
 	}
 	if err := r.checkSignature(ctx, data); err != nil {
-		return err
+		return set, err
 	}
 	if r.repomd, err = repodata.ParseRepomd(bytes.NewReader(data)); err != nil {
-		return err
+		return set, err
 	}
-	err = r.document(ctx, "primary", func(in io.Reader) error { return repodata.ReadPrimary(in, r.add) })
-	if err != nil {
-		return err
+	if err := r.document(ctx, "primary", repodata.Primary, r.readPrimary); err != nil {
+		return set, err
 	}
-	return r.document(ctx, "filelists", func(in io.Reader) error {
-		return repodata.ReadFilelists(in, r.addFiles)
+	if err := r.document(ctx, "filelists", repodata.Filelists, r.readFilelists); err != nil {
+		return set, err
+	}
+	err = r.Each(ctx, len(r.all), func(ctx context.Context, i int) error {
+		return r.store(ctx, r.all[i], nil) // unless filelists had it
 	})
+	if err != nil {
+		return set, err
+	}
+	all := make([]*packages.Listing, len(r.all))
+	for i, l := range r.all {
+		all[i] = l.Listing
+	}
+	return packages.WriteListed(ctx, r.Job, all)
 }
 
 // maxDocument is the largest document whose size repomd.xml does not state, in bytes.
 const maxDocument = 4 << 30
 
+// pieces is how many pieces of a document are read at a time, where there are slots.
+const pieces = 16
+
 // document reads a document, and holds it against what repomd.xml says of it unpacked.
-func (r *reader) document(ctx context.Context, kind string, read func(io.Reader) error) error {
+func (r *reader) document(ctx context.Context, kind string, d repodata.Document, read func(context.Context, []repodata.Piece) error) error {
 	rec, _ := r.repomd.Record(kind)
 	n, err := r.Input(ctx, r.Metadata+"/"+repodata.SourceName(rec))
 	if err != nil {
@@ -151,7 +149,7 @@ func (r *reader) document(ctx context.Context, kind string, read func(io.Reader)
 		sum = rec.OpenChecksum.Type.New()
 		in = io.TeeReader(in, sum)
 	}
-	if err := read(in); err != nil {
+	if err := d.Cut(in, pieces, func(all []repodata.Piece) error { return read(ctx, all) }); err != nil {
 		return fmt.Errorf("%s: %w", kind, err)
 	}
 	if sum == nil {
@@ -163,53 +161,92 @@ func (r *reader) document(ctx context.Context, kind string, read func(io.Reader)
 	return nil
 }
 
-func (r *reader) add(pkg *format.Package, at repodata.Location) error {
-	if len(r.include) > 0 && !r.include.Match(pkg.NEVRA) || r.exclude.Match(pkg.NEVRA) {
-		return nil
-	}
-	if at.Checksum.Type != repodata.SHA256 {
-		return fmt.Errorf("%s: checksum is of type %q, want sha256", pkg.NEVRA, at.Checksum.Type)
-	}
-	if _, ok := r.byID[at.Checksum.Hex]; ok {
-		return nil // one file under two names
-	}
-	l := &listed{pkg: new(format.Package), at: at}
-	// What was read refers to all of the text, of which little is wanted.
-	if err := format.DecodeMeta(pkg.AppendMeta(nil), l.pkg); err != nil {
+// readPrimary adds the packages of pieces of primary that includes and excludes leave in.
+func (r *reader) readPrimary(ctx context.Context, all []repodata.Piece) error {
+	read := make([]struct {
+		listed []*listed
+		left   []packages.Decision
+	}, len(all))
+	err := r.Each(ctx, len(all), func(_ context.Context, i int) error {
+		return all[i].Primary(func(pkg *format.Package, at repodata.Location) error {
+			if d := r.unwanted(pkg); d != nil {
+				read[i].left = append(read[i].left, *d)
+				return nil
+			}
+			l, err := r.list(pkg, at)
+			read[i].listed = append(read[i].listed, l)
+			return err
+		})
+	})
+	if err != nil {
 		return err
 	}
-	r.all = append(r.all, l)
-	r.byID[at.Checksum.Hex] = l
+	for _, piece := range read {
+		r.left = append(r.left, piece.left...)
+		for _, l := range piece.listed {
+			if r.byID[l.SHA256] == nil { // else one file under two names
+				r.byID[l.SHA256] = l
+				r.all = append(r.all, l)
+			}
+		}
+	}
 	return nil
 }
 
-// addFiles encodes a package, which is known whole now: encoded it takes a part of the
-// room.
-func (r *reader) addFiles(id string, files []format.File) error {
-	l, ok := r.byID[id]
-	if !ok || l.record != nil {
-		return nil // not wanted, or told already
+func (r *reader) list(pkg *format.Package, at repodata.Location) (*listed, error) {
+	sum, err := checksum(at.Checksum)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", pkg.NEVRA, err)
 	}
-	l.pkg.Files = files
-	return l.encode()
+	l, err := packages.NewListing(pkg, sum, packages.Remote{Repository: r.Repository, Href: strings.Clone(at.Href), Size: at.PackageSize})
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", at.Href, err)
+	}
+	return &listed{Listing: l}, nil
 }
 
-// entry makes the entry of a package, whose header record is of what the metadata says.
-func (r *reader) entry(ctx context.Context, l *listed) (*packages.Entry, error) {
-	if l.record == nil { // filelists does not have it
-		if err := l.encode(); err != nil {
-			return nil, err
-		}
+func checksum(c repodata.Checksum) (sum [32]byte, err error) {
+	if c.Type != repodata.SHA256 {
+		return sum, fmt.Errorf("checksum is of type %q, want sha256", c.Type)
 	}
-	header, err := r.Trees.Store().Put(ctx, l.record)
-	if err != nil {
-		return nil, err
+	if n, err := hex.Decode(sum[:], []byte(c.Hex)); err != nil || n != len(sum) || len(c.Hex) != 2*len(sum) {
+		return sum, errors.New("sha256 is not 64 hex digits")
 	}
-	e, err := packages.NewEntry(l.record, cache.Digest{}, header)
-	if err != nil {
-		return nil, err
+	return sum, nil
+}
+
+// readFilelists completes the packages of pieces of filelists.
+func (r *reader) readFilelists(ctx context.Context, all []repodata.Piece) error {
+	return r.Each(ctx, len(all), func(ctx context.Context, i int) error {
+		return all[i].Filelists(func(id string, files []format.File) error {
+			var sum [32]byte
+			if len(id) != 2*len(sum) {
+				return nil
+			}
+			if _, err := hex.Decode(sum[:], []byte(id)); err != nil {
+				return nil
+			}
+			if l := r.byID[sum]; l != nil { // else it is not wanted
+				return r.store(ctx, l, files)
+			}
+			return nil
+		})
+	})
+}
+
+// store stores the header record of a package, the first time that it is called for it.
+func (r *reader) store(ctx context.Context, l *listed, files []format.File) error {
+	l.once.Do(func() { l.Header, l.err = r.Trees.Store().Put(ctx, l.Record(files)) })
+	return l.err
+}
+
+// unwanted returns the decision of includes and excludes against a package, if it is one.
+func (r *reader) unwanted(pkg *format.Package) *packages.Decision {
+	if glob, ok := packages.Globs(r.Exclude).Match(pkg.NEVRA); ok {
+		return &packages.Decision{Package: pkg.NEVRA.String(), Step: "excludepkgs", Dropped: fmt.Sprintf("excludepkgs of %s has %q", r.Repository, glob)}
 	}
-	e.Remote = packages.Remote{Repository: r.Repository, Href: l.at.Href, Size: l.at.PackageSize}
-	l.record = nil
-	return e, nil
+	if _, ok := packages.Globs(r.Include).Match(pkg.NEVRA); !ok && len(r.Include) > 0 {
+		return &packages.Decision{Package: pkg.NEVRA.String(), Step: "includepkgs", Dropped: "includepkgs of " + r.Repository + " does not have it"}
+	}
+	return nil
 }

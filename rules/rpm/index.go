@@ -225,7 +225,7 @@ func shard(ctx context.Context, j *rules.Job) error {
 	if err != nil {
 		return err
 	}
-	set, err := packages.Write(ctx, j.Trees, entries)
+	set, err := packages.Write(ctx, j, entries)
 	if err != nil {
 		return err
 	}

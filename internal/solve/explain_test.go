@@ -65,3 +65,18 @@ func (p *Pool) cause(r *Reason) string {
 func (p *Pool) label(index int) string {
 	return strings.TrimSuffix(p.packages[p.ids[index]].FileName(), ".rpm")
 }
+
+// Chain tells how a package got in: the package itself first, then the one that
+// wanted it, and so on. It is empty if the package is not selected.
+func (r *Result) Chain(index int) []Selected {
+	var chain []Selected
+	for index >= 0 {
+		s, ok := r.Find(index)
+		if !ok {
+			break
+		}
+		chain = append(chain, s)
+		index = s.Reason.By
+	}
+	return chain
+}

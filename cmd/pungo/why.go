@@ -1,0 +1,249 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/pungo-build/pungo/internal/rpm"
+	"github.com/pungo-build/pungo/internal/spell"
+	"github.com/pungo-build/pungo/rules"
+	"github.com/pungo-build/pungo/rules/packages"
+)
+
+// whyArgs are what why and whynot are asked.
+type whyArgs struct {
+	Package string            `arg:"" help:"The package: name, name.arch, name-version-release or name-version-release.arch; * ? and [ ] stand for what they do in file names."`
+	Variant []string          `help:"Only in these variants, by their uids." placeholder:"UID"`
+	Arch    []string          `help:"Only on these arches." placeholder:"ARCH"`
+	Define  map[string]string `mapsep:"none" help:"Value of define(\"NAME\") in the definition, for each NAME." placeholder:"NAME=VALUE"`
+	cacheFlags
+}
+
+// whyCmd tells why packages are where they are.
+type whyCmd struct{ whyArgs }
+
+// Help implements kong.HelpProvider.
+func (c *whyCmd) Help() string {
+	return "For each variant and arch that ships the package: from the group or request on, who wanted what, what was taken for it, by which rule, " +
+		"and what was not. It is what was noted when the packages were chosen; where they were not yet, they are now, without downloading one. " +
+		"Exits with 1 if nobody ships it; `pungo whynot` says why."
+}
+
+func (c *whyCmd) Run(ctx context.Context, p process, g *Globals) error {
+	return c.answer(ctx, p, g, func(t *trail, wanted pattern) ([]answer, error) { return t.why(ctx, wanted) },
+		"no variant ships "+c.Package+"\n  hint: `pungo whynot "+c.Package+"` tells what became of it")
+}
+
+// whynotCmd tells why packages are not where they might be.
+type whynotCmd struct{ whyArgs }
+
+// Help implements kong.HelpProvider.
+func (c *whynotCmd) Help() string {
+	return "For each variant and arch that does not ship the package: what it fell to on the way from its source to the tree, be it a filter, " +
+		"ExcludeArch, a newer version, a parent that has it already, or that nothing wanted it; and what others were taken in its place. " +
+		"Exits with 1 if it is shipped everywhere that was asked for."
+}
+
+func (c *whynotCmd) Run(ctx context.Context, p process, g *Globals) error {
+	return c.answer(ctx, p, g, func(t *trail, wanted pattern) ([]answer, error) { return t.whynot(ctx, wanted) },
+		c.Package+" is shipped everywhere\n  hint: `pungo why "+c.Package+"` tells why")
+}
+
+// answer is what is told of a package in a cell.
+type answer struct {
+	Package string `json:"package"`
+	Variant string `json:"variant"`
+	Arch    string `json:"arch"`
+	Target  string `json:"target"` // whose list counts
+	Tree    string `json:"tree,omitempty"`
+	// Decisions that led there, the first one first; or all that kept it away.
+	Decisions []packages.Decision `json:"decisions"`
+}
+
+func (c *whyArgs) answer(ctx context.Context, p process, g *Globals, ask func(*trail, pattern) ([]answer, error), none string) (err error) {
+	wanted, err := parsePattern(c.Package)
+	if err != nil {
+		return err
+	}
+	s, err := openSession(p, g, c.cacheFlags)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	trails, err := c.trails(ctx, p, s)
+	if err != nil {
+		return err
+	}
+	all := []answer{}
+	known := &names{wanted: wanted}
+	for _, t := range trails {
+		answers, err := ask(t, wanted)
+		if err != nil {
+			return networkError(err)
+		}
+		all = append(all, answers...)
+		if len(all) == 0 && !known.found {
+			if err := known.look(ctx, t); err != nil {
+				return networkError(err)
+			}
+		}
+	}
+	if len(all) == 0 && !known.found {
+		return usagef("no package is called %s%s", c.Package, spell.DidYouMean(c.Package, known.list))
+	}
+	if g.JSON {
+		err = printJSON(p.stdout, all)
+	} else {
+		err = printAnswers(p, all)
+	}
+	if err == nil && len(all) == 0 {
+		err = &exit{exitFailed, none}
+	}
+	return err
+}
+
+// pattern says which packages are meant.
+type pattern struct{ glob, prefix string }
+
+func parsePattern(text string) (pattern, error) {
+	text = strings.TrimSuffix(text, ".rpm")
+	if _, err := path.Match(text, ""); err != nil {
+		return pattern{}, usagef("%q is not a glob", text)
+	}
+	w := pattern{glob: text, prefix: text}
+	// What every match begins with, whatever the glob means: most are told apart by it.
+	if i := strings.IndexAny(text, `*?[\-.`); i >= 0 {
+		w.prefix = text[:i]
+	}
+	return w, nil
+}
+
+// matches reports whether a package, by its NEVRA, is meant.
+func (w pattern) matches(nevra string) bool {
+	if !strings.HasPrefix(nevra, w.prefix) {
+		return false
+	}
+	n, err := rpm.ParseNEVRA(nevra)
+	if err != nil {
+		return false
+	}
+	file := strings.TrimSuffix(n.FileName(), ".rpm")
+	for _, name := range []string{n.Name, n.Name + "." + n.Arch, strings.TrimSuffix(file, "."+n.Arch), file, n.String()} {
+		if ok, _ := path.Match(w.glob, name); ok {
+			return true
+		}
+	}
+	return false
+}
+
+func (w pattern) matching(all []string) []string {
+	var list []string
+	for _, nevra := range all {
+		if w.matches(nevra) {
+			list = append(list, nevra)
+		}
+	}
+	slices.Sort(list)
+	return list
+}
+
+// names are those of packages that a pattern is near to.
+type names struct {
+	wanted pattern
+	found  bool
+	list   []string
+}
+
+func (k *names) look(ctx context.Context, t *trail) error {
+	for _, x := range t.own {
+		files, err := t.files(ctx, x)
+		if err != nil {
+			return err
+		}
+		for _, f := range files {
+			if k.wanted.matches(f) {
+				k.found = true
+				return nil
+			}
+			if n, err := rpm.ParseNEVRA(f); err == nil {
+				k.list = append(k.list, n.Name)
+			}
+		}
+	}
+	return nil
+}
+
+func printAnswers(p process, all []answer) error {
+	var b strings.Builder
+	for _, a := range all {
+		fmt.Fprintf(&b, "%s %s (%s)\n", rules.Cell{Variant: a.Variant, Arch: a.Arch}, packages.ShortName(a.Package), a.Target)
+		for _, d := range a.Decisions {
+			fmt.Fprintf(&b, "  %s\n", decisionText(&d))
+		}
+	}
+	_, err := p.stdout.Write([]byte(b.String()))
+	return err
+}
+
+// decisionText says in a line what was decided, such as
+//
+//	cron-4-1.x86_64 requires smtpdaemon: mta-1-1.x86_64, shortest name, not sendmail-8-1.x86_64
+func decisionText(d *packages.Decision) string {
+	if d.Dropped != "" {
+		return d.Dropped
+	}
+	text := decisionCause(d)
+	if d.Package == "" {
+		return text + ", and " + d.Rule
+	}
+	text += ": " + packages.ShortName(d.Package)
+	if d.Rule != "" && d.Rule != "same source" {
+		text += ", " + d.Rule
+	}
+	const most = 5
+	for i, r := range d.Rejected {
+		switch {
+		case i == most:
+			return text + fmt.Sprintf(" and %d more", len(d.Rejected)-most)
+		case i == 0:
+			text += ", not "
+		default:
+			text += ", "
+		}
+		text += packages.ShortName(r)
+	}
+	return text
+}
+
+// decisionCause says who wanted a package, and what for.
+func decisionCause(d *packages.Decision) string {
+	by := packages.ShortName(d.By)
+	switch d.Step {
+	case "input", "prepopulate", "no match":
+		return fmt.Sprintf("%s wants %q", d.For, d.Wanted)
+	case "conditional":
+		return fmt.Sprintf("%s wants %q, as there is %s", d.For, d.Wanted, by)
+	case "requirement", "debug requirement":
+		return by + " requires " + d.Wanted
+	case "build requirement":
+		return by + " requires " + d.Wanted + " to be built"
+	case "source":
+		return "source of " + by
+	case "debug":
+		return "debug package of " + by
+	case "fulltree":
+		return "fulltree: built along with " + by
+	case "langpack":
+		return "language pack of " + by
+	case "multilib":
+		return fmt.Sprintf("multilib (%s) of %s", d.For, by)
+	case "from child":
+		return d.For
+	}
+	return cmp.Or(d.Rule, d.Step)
+}
