@@ -288,3 +288,26 @@ func TestMirror(t *testing.T) {
 		t.Errorf("who has no network downloaded %q", packages)
 	}
 }
+
+// TestClosureOfMirror: whether a tree of somebody else's packages is closed can be told
+// by metadata alone, and what its repository has is no finding if it is a lookaside.
+func TestClosureOfMirror(t *testing.T) {
+	m := newMirror(t)
+	m.has(t, "1")
+	ws := workspaceOf(t, strings.Replace(fromMirror, `packages = ":packages")`, `packages = ":packages", filter_packages = ["lib"], check_deps = False)`, 1)+`
+repoclosure_test(name = "closure", repo = ":repo", strictness = "fatal")
+
+repoclosure_test(name = "users", lookaside = [":base"], repo = ":repo", report = "users", strictness = "fatal")
+`)
+	cache, define := t.TempDir(), "--define=mirror="+m.URL
+	got := fails(t, command(t, ws, cache, "build", define, ":closure"), exitTestFailed)
+	if want := "nothing provides lib >= 1, needed by app-1-1.x86_64\n"; !strings.Contains(got, want) {
+		t.Errorf("it says\n%s, want %s", got, want)
+	}
+	if out, err := command(t, ws, cache, "build", define, ":users").CombinedOutput(); err != nil {
+		t.Errorf("with a lookaside: %v\n%s", err, out)
+	}
+	if packages := m.take(); len(packages) > 0 {
+		t.Errorf("downloaded %q", packages)
+	}
+}

@@ -11,6 +11,22 @@ import (
 	"github.com/pungo-build/pungo/internal/rpm"
 )
 
+// document is one file of repodata.
+type document struct {
+	kind        string
+	open, close []byte
+	add         func([]byte, *rpm.Package, repodata.Location) []byte
+}
+
+func documentsOf(n int) []document {
+	other := func(b []byte, p *rpm.Package, at repodata.Location) []byte { return repodata.AppendOther(b, p, at, 0) }
+	return []document{
+		{"primary", repodata.PrimaryOpen(n), repodata.PrimaryClose(), repodata.AppendPrimary},
+		{"filelists", repodata.FilelistsOpen(n), repodata.FilelistsClose(), repodata.AppendFilelists},
+		{"other", repodata.OtherOpen(n), repodata.OtherClose(), other},
+	}
+}
+
 // Write writes the repodata of packages below dir. The package files are nowhere:
 // who solves does not look for them. Their checksums are invented.
 func Write(dir string, packages []*rpm.Package) error {
@@ -18,31 +34,9 @@ func Write(dir string, packages []*rpm.Package) error {
 		return err
 	}
 	repomd := repodata.Repomd{Revision: "1"}
-	for _, d := range []struct {
-		kind        string
-		open, close []byte
-		add         func([]byte, *rpm.Package, repodata.Location) []byte
-	}{
-		{"primary", repodata.PrimaryOpen(len(packages)), repodata.PrimaryClose(), repodata.AppendPrimary},
-		{"filelists", repodata.FilelistsOpen(len(packages)), repodata.FilelistsClose(), repodata.AppendFilelists},
-		{"other", repodata.OtherOpen(len(packages)), repodata.OtherClose(), func(b []byte, p *rpm.Package, at repodata.Location) []byte {
-			return repodata.AppendOther(b, p, at, 0)
-		}},
-	} {
-		text := d.open
-		for _, p := range packages {
-			text = d.add(text, p, locationOf(p))
-		}
-		text = append(text, d.close...)
-		var file bytes.Buffer
-		w := repodata.NewFileWriter(&file, repodata.Gzip, repodata.SHA256)
-		if err := w.Append(repodata.Gzip.AppendFrame(nil, text)); err != nil {
-			return err
-		}
-		sum := repodata.NewSum(repodata.SHA256)
-		sum.Add(text)
-		record := w.Record(d.kind, d.kind+".xml", false, 1, sum)
-		if err := os.WriteFile(filepath.Join(dir, record.Location), file.Bytes(), 0o666); err != nil {
+	for _, d := range documentsOf(len(packages)) {
+		record, err := d.write(dir, packages)
+		if err != nil {
 			return err
 		}
 		repomd.Records = append(repomd.Records, record)
@@ -52,6 +46,24 @@ func Write(dir string, packages []*rpm.Package) error {
 		return err
 	}
 	return os.WriteFile(filepath.Join(dir, "repodata", "repomd.xml"), index.Bytes(), 0o666)
+}
+
+func (d *document) write(dir string, packages []*rpm.Package) (repodata.Record, error) {
+	text := d.open
+	for _, p := range packages {
+		text = d.add(text, p, locationOf(p))
+	}
+	text = append(text, d.close...)
+	open := repodata.NewSum(repodata.SHA256)
+	open.Add(text)
+
+	var file bytes.Buffer
+	w := repodata.NewFileWriter(&file, repodata.Gzip, repodata.SHA256)
+	if err := w.Append(repodata.Gzip.AppendFrame(nil, text)); err != nil {
+		return repodata.Record{}, err
+	}
+	record := w.Record(d.kind, d.kind+".xml", false, 1, open)
+	return record, os.WriteFile(filepath.Join(dir, record.Location), file.Bytes(), 0o666)
 }
 
 func locationOf(p *rpm.Package) repodata.Location {

@@ -34,11 +34,8 @@ type Finding struct {
 func (p *Pool) Closure() []Finding {
 	var findings []Finding
 	verdicts := make([]verdict, len(p.requirements))
-	for id := range p.packages {
-		if p.packages[id].Lookaside {
-			continue
-		}
-		if missing := p.missing(int32(id), verdicts); len(missing) > 0 {
+	for id := range p.checked {
+		if missing := p.missing(id, verdicts); len(missing) > 0 {
 			findings = append(findings, Finding{Index: p.index[id], Requirements: missing})
 		}
 	}
@@ -48,12 +45,25 @@ func (p *Pool) Closure() []Finding {
 // Checked counts the packages that Closure looks at.
 func (p *Pool) Checked() int {
 	n := 0
-	for id := range p.packages {
-		if !p.packages[id].Lookaside {
-			n++
-		}
+	for range p.checked {
+		n++
 	}
 	return n
+}
+
+// checked yields the packages outside of lookasides, each once: the source packages
+// of a tree may be in the sets of several arches.
+func (p *Pool) checked(yield func(id int32) bool) {
+	last := -1
+	for id := range p.packages {
+		if p.packages[id].Lookaside || last >= 0 && p.packages[last].NEVRA == p.packages[id].NEVRA {
+			continue
+		}
+		last = id
+		if !yield(int32(id)) {
+			return
+		}
+	}
 }
 
 // verdict is what is known of a requirement.

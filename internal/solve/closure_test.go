@@ -65,6 +65,17 @@ func TestClosure(t *testing.T) {
 			want: []string{"a-0:1-1.noarch: here", "a-0:1-1.noarch: x"}, checked: 1,
 		},
 		{
+			name: "one package in two sets",
+			universe: `a-1-1.src; requires x
+				b-1-1.noarch
+				repo
+				a-1-1.src; requires x
+				lookaside
+				a-1-1.src; requires x`,
+			options: PoolOptions{Copies: true},
+			want:    []string{"a-0:1-1.src: x"}, checked: 2,
+		},
+		{
 			name: "copies",
 			universe: `a-1-1.noarch; requires x, here, there, /here, /there; provides here = 1; files /here
 				lookaside

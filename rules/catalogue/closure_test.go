@@ -37,8 +37,9 @@ func TestDummyClosure(t *testing.T) {
 	tree, compose := readTree(t, c), onDisk(t, c)
 	reports, findings := 0, 0
 	for name := range tree {
-		cell, ok := strings.CutSuffix(filepath.Base(name), ".log")
-		if cell, ok = strings.CutPrefix(cell, "repoclosure-"); !ok || !strings.HasSuffix(name, ".log") {
+		cell, isReport := strings.CutPrefix(filepath.Base(name), "repoclosure-")
+		cell, isLog := strings.CutSuffix(cell, ".log")
+		if !isReport || !isLog {
 			continue
 		}
 		variant, arch, _ := strings.Cut(cell, ".")
