@@ -34,6 +34,7 @@ var benchmarks = []struct {
 	{"noop", noop},
 	{"createrepo", createrepo},
 	{"closure", closure},
+	{"compose", composing},
 	{"ingest", ingest},
 	{"materialize", materializing},
 	{"fetch", fetching},

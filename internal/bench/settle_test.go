@@ -1,0 +1,82 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/pungo-build/pungo/internal/debrpm"
+)
+
+// parseDebian makes a distribution of a Packages file in which versions are left out.
+func parseDebian(t *testing.T, text string) *debian {
+	t.Helper()
+	list, err := debrpm.ParseIndex(strings.ReplaceAll(text, "Package:", "Version: 1.0-1\nArchitecture: all\nPackage:"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	packages := map[string]*debianPackage{}
+	for _, c := range list {
+		p, err := c.Describe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		packages[p.Name] = &debianPackage{p, c.Section(), c.Priority()}
+	}
+	return newDebian(packages)
+}
+
+const mailers = `Package: exim
+Priority: standard
+Provides: mta
+
+Package: postfix
+Provides: mta, exim
+Conflicts: exim, sendmail
+
+Package: mutt
+Depends: postfix | exim, gone | mta | gone-too, gone-three
+
+Package: old
+Depends: mta, exim (>= 2)
+`
+
+func TestSettle(t *testing.T) {
+	d := parseDebian(t, mailers)
+	d.settle()
+	for name, want := range map[string]string{
+		"exim":    "provides [mta] requires [] conflicts []",
+		"postfix": "provides [] requires [] conflicts [sendmail]",
+		"mutt":    "provides [] requires [(gone or mta or gone-too) (postfix)] conflicts []",
+		"old":     "provides [] requires [mta] conflicts []",
+	} {
+		p := d.byName[name]
+		got := fmt.Sprint("provides ", p.Provides, " requires ", p.Requires, " conflicts ", p.Conflicts)
+		if got != want {
+			t.Errorf("%s: got %s, want %s", name, got, want)
+		}
+	}
+}
+
+func TestSubset(t *testing.T) {
+	d := parseDebian(t, mailers)
+	d.settle()
+	for _, test := range []struct {
+		n     int
+		names []string
+		want  string
+	}{
+		{0, []string{"mutt", "nobody"}, "exim mutt postfix"},
+		{0, []string{"old"}, "exim old"},
+		{1, nil, "exim"},
+		{4, nil, "exim mutt old postfix"},
+	} {
+		var got []string
+		for _, p := range d.subset(test.n, test.names).packages {
+			got = append(got, p.Name)
+		}
+		if strings.Join(got, " ") != test.want {
+			t.Errorf("%d and %v: got %v, want %s", test.n, test.names, got, test.want)
+		}
+	}
+}
