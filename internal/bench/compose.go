@@ -29,12 +29,12 @@ func composing(ctx context.Context, l *lab) error {
 	if err := os.WriteFile(c.script, toolScript, 0o777); err != nil {
 		return err
 	}
-	first, next, err := l.nights(ctx)
+	n, err := l.nights(ctx)
 	if err != nil {
 		return err
 	}
-	c.first, c.next = &night{first, l.path("first")}, &night{next, l.path("next")}
-	err = errors.Join(l.writeArchive(ctx, first, c.first.dir, ""), l.writeArchive(ctx, next, c.next.dir, c.first.dir))
+	c.first, c.next = &night{n.first, l.path("first")}, &night{n.next, l.path("next")}
+	err = errors.Join(l.writeArchive(ctx, n.first, c.first.dir, ""), l.writeArchive(ctx, n.next, c.next.dir, c.first.dir))
 	if err != nil {
 		return err
 	}

@@ -34,6 +34,7 @@ var benchmarks = []struct {
 	{"noop", noop},
 	{"createrepo", createrepo},
 	{"closure", closure},
+	{"repoclosure", repoclosure},
 	{"compose", composing},
 	{"ingest", ingest},
 	{"materialize", materializing},
@@ -65,7 +66,8 @@ type lab struct {
 	// each; "" for none.
 	profiles string
 	table    *table
-	moved    int // folders that were put out of the way
+	moved    int      // folders that were put out of the way
+	debian   *nightly // once it is read
 }
 
 // size is n at this scale, but at least 10.

@@ -3,8 +3,10 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/pungo-build/pungo/internal/comps"
@@ -16,29 +18,42 @@ type night struct {
 	dir string
 }
 
-// nights reads the release of Debian and what it is with updates, and reduces both to the
-// scale. There are no files yet.
-func (l *lab) nights(ctx context.Context) (first, next *debian, err error) {
-	if first, next, err = readDebian(ctx); err != nil {
-		return nil, nil, err
+// nightly are two nights at the scale of the lab, for which there are no files yet.
+type nightly struct {
+	first, next *debian // settled: Debian's release, and with its updates
+	raw         *debian // the packages of the first as Debian has them
+}
+
+// nights reads Debian once, whoever asks.
+func (l *lab) nights(ctx context.Context) (*nightly, error) {
+	if l.debian != nil {
+		return l.debian, nil
 	}
-	first.settle()
-	next.settle()
-	if l.scale == 1 {
-		return first, next, nil
+	whole, next, err := readDebian(ctx)
+	if err != nil {
+		return nil, err
 	}
-	whole := first
-	first = whole.subset(l.size(len(whole.packages)), nil)
-	var names []string
-	for _, p := range first.packages {
-		names = append(names, p.Name)
+	n := &nightly{first: newDebian(whole.byName), next: next, raw: whole}
+	n.first.settle()
+	n.next.settle()
+	if l.scale > 1 {
+		n.shrink(l.scale)
 	}
-	for i, p := range next.since(whole) {
-		if i%l.scale == 0 {
-			names = append(names, p.Name)
-		}
+	l.debian = n
+	return n, nil
+}
+
+// shrink divides the number of packages, and of those that the next night adds.
+func (n *nightly) shrink(scale int) {
+	added := n.next.since(n.first)
+	n.first = n.first.subset(len(n.first.packages)/scale, nil)
+	names := slices.Sorted(maps.Keys(n.first.byName))
+	for i := 0; i < len(added); i += scale {
+		names = append(names, added[i].Name)
 	}
-	return first, next.subset(0, names), nil
+	n.next = n.next.subset(0, names)
+	maps.DeleteFunc(n.raw.byName, func(name string, _ *debianPackage) bool { return n.first.byName[name] == nil })
+	n.raw = newDebian(n.raw.byName)
 }
 
 // since returns the packages whose names an older state does not have.

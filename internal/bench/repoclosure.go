@@ -1,0 +1,183 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/pungo-build/pungo/internal/repodata"
+	"github.com/pungo-build/pungo/internal/rpm"
+)
+
+// repoclosure compares the way from a repository's metadata to the closure of all that is
+// in it with `dnf repoclosure`, both with empty caches. The repository is Debian's release
+// with all its choices and conflicts; there are no package files. Both must find the same
+// requirements that nothing meets.
+func repoclosure(ctx context.Context, l *lab) error {
+	n, err := l.nights(ctx)
+	if err != nil {
+		return err
+	}
+	d := n.raw
+	repo, ws, cacheDir, theirs := l.path("mirror", d.arch), l.path("workspace"), l.path("cache"), l.path("theirs")
+	if err := d.writeMetadata(repo); err != nil {
+		return err
+	}
+	if err := writeWorkspace(ws, composeHead([]string{d.arch})+fmt.Sprintf(everythingDefinition, repo), nil); err != nil {
+		return err
+	}
+	var found [2]findings
+	ours, peer, err := l.race(ctx,
+		contestant{
+			command: []string{l.pungo, "build", "-C", ws, "--cache", cacheDir, "//:gather.solve"},
+			before:  l.fresh(cacheDir, filepath.Join(ws, "pungo-out"), filepath.Join(ws, "compose.lock")),
+			after:   func(int, []byte) (err error) { found[0], err = readDecisions(ws); return err },
+		},
+		contestant{
+			// It fails if it finds something, which what it prints tells as well.
+			command: shell(`"$@" || [ $? = 1 ]`, "dnf", "--quiet", "--nogpgcheck", "--releasever=1", "--setopt=cachedir="+theirs,
+				"--repofrompath=debian,file://"+repo, "--repo=debian", "repoclosure"),
+			before: l.empty(theirs),
+			after:  func(_ int, stdout []byte) (err error) { found[1], err = parseRepoclosure(string(stdout)); return err },
+		})
+	if err != nil {
+		return err
+	}
+	if !maps.Equal(found[0], found[1]) {
+		return fmt.Errorf("found %d requirements that nothing meets, dnf %d; these differ: %v",
+			len(found[0]), len(found[1]), different(found[0], found[1]))
+	}
+	claim := fmt.Sprintf("repoclosure: %d packages, %d findings", len(d.packages), len(found[0]))
+	l.table.faster(claim+", against dnf", 5, ours, peer)
+	l.table.below("repoclosure: peak memory", 400, ours)
+	return nil
+}
+
+const everythingDefinition = `
+variant(name = "Everything")
+repo(name = "debian", baseurl = [%q])
+pkgset(name = "packages", sources = [":debian"])
+gather(name = "gather", packages = ":packages", additional_packages = ["*"], check_deps = False)
+`
+
+// findings are requirements that nothing meets, each with the package that has it.
+type findings = map[string]bool
+
+// readDecisions reads them from the log of our solver.
+func readDecisions(ws string) (findings, error) {
+	const log = "gather-Everything.*.json"
+	paths, err := filepath.Glob(filepath.Join(ws, "pungo-out", "targets", "*", "*", log))
+	if err != nil || len(paths) != 1 {
+		return nil, fmt.Errorf("%d files %s: %w", len(paths), log, err)
+	}
+	data, err := os.ReadFile(paths[0])
+	if err != nil {
+		return nil, err
+	}
+	found := findings{}
+	for line := range strings.Lines(string(data)) {
+		if !strings.Contains(line, `"unresolved"`) {
+			continue
+		}
+		var d struct{ Package, Wanted, Step string }
+		if err := json.Unmarshal([]byte(line), &d); err != nil {
+			return nil, err
+		}
+		if err := addFinding(found, d.Package, d.Wanted); err != nil {
+			return nil, err
+		}
+	}
+	return found, nil
+}
+
+// parseRepoclosure reads them from what dnf prints:
+//
+//	package: NEVRA from REPOSITORY
+//	  unresolved deps (1):
+//	    REQUIREMENT
+func parseRepoclosure(text string) (findings, error) {
+	found := findings{}
+	var nevra string
+	for line := range strings.Lines(text) {
+		line = strings.TrimRight(line, "\n")
+		if rest, ok := strings.CutPrefix(line, "package: "); ok {
+			nevra, _, _ = strings.Cut(rest, " from ")
+		} else if wanted, ok := strings.CutPrefix(line, "    "); ok {
+			if err := addFinding(found, nevra, wanted); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return found, nil
+}
+
+func addFinding(found findings, nevra, wanted string) error {
+	n, err := rpm.ParseNEVRA(nevra)
+	found[n.String()+" requires "+wanted] = true
+	return err
+}
+
+// writeMetadata writes repodata of the packages in a new folder, which has none of them.
+func (d *debian) writeMetadata(dir string) error {
+	if err := os.MkdirAll(filepath.Join(dir, "repodata"), 0o777); err != nil {
+		return err
+	}
+	n := len(d.packages)
+	var index repodata.Repomd
+	for _, document := range []struct {
+		kind       string
+		open, tail []byte
+		element    func([]byte, *rpm.Package, repodata.Location) []byte
+	}{
+		{"primary", repodata.PrimaryOpen(n), repodata.PrimaryClose(), repodata.AppendPrimary},
+		{"filelists", repodata.FilelistsOpen(n), repodata.FilelistsClose(), repodata.AppendFilelists},
+		{"other", repodata.OtherOpen(n), repodata.OtherClose(), appendChanges},
+	} {
+		text := document.open
+		for _, p := range d.packages {
+			described := p.Package
+			described.Provides = append(p.own(), p.Provides...)
+			id := repodata.SHA256.Sum([]byte(p.NEVRA.String()))
+			text = document.element(text, &described, repodata.Location{
+				Href: p.FileName(), Checksum: id, PackageSize: 4096, FileTime: p.BuildTime,
+			})
+		}
+		record, err := writeDocument(dir, document.kind, append(text, document.tail...))
+		if err != nil {
+			return err
+		}
+		index.Records = append(index.Records, record)
+	}
+	f, err := os.Create(filepath.Join(dir, "repodata", "repomd.xml"))
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	_, err = index.WriteTo(f)
+	return err
+}
+
+func appendChanges(b []byte, p *rpm.Package, at repodata.Location) []byte {
+	return repodata.AppendOther(b, p, at, repodata.DefaultChangelogLimit)
+}
+
+// own is what a package file provides of itself.
+func (p *debianPackage) own() []rpm.Dependency {
+	return []rpm.Dependency{{Name: p.Name, Sense: rpm.Equal, EVR: p.EVR}}
+}
+
+func writeDocument(dir, kind string, text []byte) (repodata.Record, error) {
+	open := repodata.NewSum(repodata.SHA256)
+	open.Add(text)
+	var b strings.Builder
+	w := repodata.NewFileWriter(&b, repodata.Gzip, repodata.SHA256)
+	if err := w.Append(repodata.Gzip.AppendFrame(nil, text)); err != nil {
+		return repodata.Record{}, err
+	}
+	r := w.Record(kind, kind+".xml", true, built, open)
+	return r, os.WriteFile(filepath.Join(dir, r.Location), []byte(b.String()), 0o666)
+}
