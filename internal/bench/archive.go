@@ -74,7 +74,7 @@ func (d *debian) comps() *comps.Comps {
 	}
 	for _, p := range d.packages {
 		add(p.section, p.Name, comps.Default)
-		if p.priority != "optional" && p.priority != "extra" {
+		if p.essential() {
 			add(core, p.Name, comps.Mandatory)
 		}
 	}

@@ -26,7 +26,8 @@ type debian struct {
 
 type debianPackage struct {
 	rpm.Package
-	section, priority string
+	section string
+	rank    int64 // its importance: by priority, then any that stays the same
 }
 
 // readDebian reads the lists that `apt-get update` left: the release alone, and what it is
@@ -62,12 +63,12 @@ func readLists(ctx context.Context, files []string, newest map[string]*debianPac
 			if old := newest[c.Name]; old != nil && rpm.Compare(old.EVR, c.EVR) >= 0 {
 				continue
 			}
-			p, err := c.Describe()
+			p, err := newPackage(c)
 			if err != nil {
 				return err
 			}
-			invent(&p)
-			newest[c.Name] = &debianPackage{p, c.Section(), c.Priority()}
+			invent(&p.Package)
+			newest[c.Name] = p
 		}
 	}
 	return nil
@@ -148,12 +149,27 @@ func (d *debian) index() {
 	}
 }
 
-// rank is the order of importance: by priority, then any that stays the same.
-func rank(a, b *debianPackage) int {
-	order := func(p *debianPackage) int {
-		return slices.Index([]string{"extra", "optional", "standard", "important", "required"}, p.priority)
+// priorities, of little importance first.
+var priorities = []string{"extra", "optional", "standard", "important", "required"}
+
+// newPackage takes a package of Debian's index.
+func newPackage(c *debrpm.Control) (*debianPackage, error) {
+	p, err := c.Describe()
+	if err != nil {
+		return nil, err
 	}
-	return cmp.Or(cmp.Compare(order(b), order(a)), cmp.Compare(spread(a.Name), spread(b.Name)), cmp.Compare(a.Name, b.Name))
+	rank := int64(slices.Index(priorities, c.Priority()))<<32 | int64(spread(p.Name))
+	return &debianPackage{p, c.Section(), rank}, nil
+}
+
+// essential tells whether a system is poor without the package.
+func (p *debianPackage) essential() bool { return p.rank>>32 >= 2 }
+
+// byRank returns the packages, the most important first.
+func (d *debian) byRank() []*debianPackage {
+	return slices.SortedFunc(slices.Values(d.packages), func(a, b *debianPackage) int {
+		return cmp.Or(cmp.Compare(b.rank, a.rank), cmp.Compare(a.Name, b.Name))
+	})
 }
 
 // of returns the distribution for another arch, which shares the noarch packages.

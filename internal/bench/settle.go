@@ -20,7 +20,7 @@ func (d *debian) settle() {
 	for _, p := range d.packages {
 		s.provider[p.Name] = p
 	}
-	for _, p := range slices.SortedFunc(slices.Values(d.packages), rank) {
+	for _, p := range d.byRank() {
 		p.Provides = without(p.Provides, func(dep rpm.Dependency) bool {
 			if s.provider[dep.Name] == nil {
 				s.provider[dep.Name] = p
@@ -137,7 +137,7 @@ func (d *debian) subset(n int, names []string) *debian {
 			s.close(p, chosen, len(d.packages))
 		}
 	}
-	for _, p := range slices.SortedFunc(slices.Values(d.packages), rank) {
+	for _, p := range d.byRank() {
 		if len(chosen) >= n {
 			break
 		}

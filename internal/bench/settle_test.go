@@ -17,11 +17,11 @@ func parseDebian(t *testing.T, text string) *debian {
 	}
 	packages := map[string]*debianPackage{}
 	for _, c := range list {
-		p, err := c.Describe()
+		p, err := newPackage(c)
 		if err != nil {
 			t.Fatal(err)
 		}
-		packages[p.Name] = &debianPackage{p, c.Section(), c.Priority()}
+		packages[p.Name] = p
 	}
 	return newDebian(packages)
 }
