@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
+	"strings"
 
 	"golang.org/x/sync/errgroup"
 
@@ -34,12 +36,24 @@ func (l *lab) writeArchive(ctx context.Context, d *debian, dir, former string) e
 			return nil
 		})
 	}
-	if err := errors.Join(group.Wait(), writeComps(filepath.Join(dir, "comps.xml"), d.comps())); err != nil {
+	comps, list := dir+".comps.xml", dir+".list"
+	err := errors.Join(group.Wait(), writeComps(comps, d.comps()), os.WriteFile(list, d.fileNames(), 0o666))
+	if err != nil {
 		return err
 	}
-	_, err := output(ctx, "", "createrepo_c", "--quiet", "--no-database", "--workers", fmt.Sprint(l.jobs),
-		"--groupfile", filepath.Join(dir, "comps.xml"), dir)
+	_, err = output(ctx, "", "createrepo_c", "--quiet", "--no-database", "--workers", strconv.Itoa(l.jobs),
+		"--groupfile", comps, "--pkglist", list, dir)
 	return err
+}
+
+// fileNames are the sorted lines of a list that createrepo_c takes.
+func (d *debian) fileNames() []byte {
+	var names []string
+	for _, p := range d.packages {
+		names = append(names, p.FileName()+"\n")
+	}
+	slices.Sort(names)
+	return []byte(strings.Join(names, ""))
 }
 
 // place links the file of the package from the folder former, or writes it.

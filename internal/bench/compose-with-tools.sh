@@ -1,11 +1,12 @@
 #!/bin/sh
-# compose-with-tools.sh REPOSITORY VARIANTS WORKERS CACHE COMPOSE [FORMER]
+# compose-with-tools.sh REPOSITORY COMPS VARIANTS WORKERS CACHE COMPOSE [FORMER]
 #
 # Makes a compose the way a release engineer does it with dnf and createrepo_c: for each
 # variant the packages that its groups need, a folder with links of them, repodata, and
 # the proof that nothing in it lacks anything. It is the peer of internal/bench.
 #
 #   REPOSITORY  folder with packages and their repodata, absolute
+#   COMPS       file with the groups
 #   VARIANTS    file with a line for each variant: its name, and its groups; a variant
 #               without groups has everything
 #   CACHE       folder of dnf's caches, absolute; the next night finds it again
@@ -13,7 +14,7 @@
 #   FORMER      the compose of the night before, whose repodata are taken up
 set -eu
 
-repository=$1 variants=$2 workers=$3 cache=$4 compose=$5 former=${6:-}
+repository=$1 comps=$2 variants=$3 workers=$4 cache=$5 compose=$6 former=${7:-}
 export LC_ALL=C
 mkdir -p "$cache" "$compose"
 
@@ -40,25 +41,27 @@ list() {
                 sub(/^[0-9]+:/, "", words[i + 2])
                 print words[i] "-" words[i + 2] "." words[i + 1] ".rpm"
             }
-        }' "$table" >"$compose/$variant.list"
+        }' "$table" | sort >"$compose/$variant.list"
     [ -s "$compose/$variant.list" ] || { cat "$table" >&2; return 1; }
 }
 
-# Links the packages of a variant and describes them.
+# Links the packages of a variant and describes them. createrepo_c takes six times as long
+# to find 60,000 packages in a folder by itself as with a sorted list of them.
 tree() {
-    mkdir "$compose/$1"
-    (cd "$repository" && xargs -d '\n' cp -l -t "$compose/$1") <"$compose/$1.list"
-    set -- "$1" --quiet --no-database --general-compress-type=gz --workers "$workers" --groupfile "$repository/comps.xml"
-    if [ -n "$former" ]; then
-        set -- "$@" --update --update-md-path "$former/$1" --skip-stat
-    fi
     variant=$1
-    shift
+    mkdir "$compose/$variant"
+    (cd "$repository" && xargs -d '\n' cp -l -t "$compose/$variant") <"$compose/$variant.list"
+    set -- --quiet --no-database --general-compress-type=gz --workers "$workers" \
+        --groupfile "$comps" --pkglist "$compose/$variant.list"
+    if [ -n "$former" ]; then
+        set -- "$@" --update --update-md-path "$former/$variant" --skip-stat
+    fi
     createrepo_c "$@" "$compose/$variant"
 }
 
 check() {
-    dnf --quiet --nogpgcheck --releasever=1 --setopt=cachedir="$cache/check-$1" --repofrompath="$1,file://$compose/$1" --repo="$1" --refresh repoclosure
+    dnf --quiet --nogpgcheck --releasever=1 --setopt=cachedir="$cache/check-$1" \
+        --repofrompath="$1,file://$compose/$1" --repo="$1" --refresh repoclosure
 }
 
 # dnf has one thread: it runs for all variants side by side.
@@ -78,7 +81,7 @@ while read -r name groups; do
         list "$name" $groups &
         jobs="$jobs $!"
     else
-        (cd "$repository" && find . -name '*.rpm') >"$compose/$name.list"
+        find "$repository/" -name '*.rpm' -printf '%P\n' | sort >"$compose/$name.list"
     fi
 done <"$variants"
 finish

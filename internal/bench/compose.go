@@ -101,7 +101,7 @@ func (c *composes) withTools(ctx context.Context, b *composeBench, i int, n *nig
 		return usage{}, err
 	}
 	command := []string{
-		"sh", c.script, filepath.Join(b.mirror, n.arch), variants, strconv.Itoa(c.jobs),
+		"sh", c.script, filepath.Join(b.mirror, n.arch), n.dir + ".comps.xml", variants, strconv.Itoa(c.jobs),
 		c.path("tools", "cache"), c.path("tools", strconv.Itoa(i)),
 	}
 	if i > 0 {
