@@ -34,7 +34,7 @@ var benchmarks = []struct {
 	{"noop", noop},
 	{"createrepo", createrepo},
 	{"closure", closure},
-	{"repoclosure", repoclosure},
+	{"metadata", fromMetadata},
 	{"compose", composing},
 	{"ingest", ingest},
 	{"materialize", materializing},

@@ -13,11 +13,11 @@ import (
 	"github.com/pungo-build/pungo/internal/rpm"
 )
 
-// repoclosure compares the way from a repository's metadata to the closure of all that is
+// fromMetadata compares the way from a repository's metadata to the closure of all that is
 // in it with `dnf repoclosure`, both with empty caches. The repository is Debian's release
 // with all its choices and conflicts; there are no package files. Both must find the same
 // requirements that nothing meets.
-func repoclosure(ctx context.Context, l *lab) error {
+func fromMetadata(ctx context.Context, l *lab) error {
 	n, err := l.nights(ctx)
 	if err != nil {
 		return err
@@ -51,9 +51,9 @@ func repoclosure(ctx context.Context, l *lab) error {
 		return fmt.Errorf("found %d requirements that nothing meets, dnf %d; these differ: %v",
 			len(found[0]), len(found[1]), different(found[0], found[1]))
 	}
-	claim := fmt.Sprintf("repoclosure: %d packages, %d findings", len(d.packages), len(found[0]))
-	l.table.faster(claim+", against dnf", 5, ours, peer)
-	l.table.below("repoclosure: peak memory", 400, ours)
+	claim := fmt.Sprintf("metadata: closure of %d packages, %d findings", len(d.packages), len(found[0]))
+	l.table.faster(claim+", against dnf repoclosure", 5, ours, peer)
+	l.table.below("metadata: peak memory", 400, ours)
 	return nil
 }
 
