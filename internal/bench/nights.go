@@ -34,8 +34,7 @@ func (l *lab) nights(ctx context.Context) (*nightly, error) {
 		return nil, err
 	}
 	n := &nightly{first: newDebian(whole.byName), next: next, raw: whole}
-	n.first.settle()
-	n.next.settle()
+	settle(n.first, n.next)
 	if l.scale > 1 {
 		n.shrink(l.scale)
 	}

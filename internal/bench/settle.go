@@ -14,24 +14,56 @@ import (
 //   - what nobody provides is not required
 //   - what is there is no conflict
 //
-// That costs Debian few of its dependencies, and every one that remains is real.
-func (d *debian) settle() {
-	s := settling{provider: map[string]*debianPackage{}}
-	for _, p := range d.packages {
-		s.provider[p.Name] = p
+// That costs Debian few of its dependencies, and every one that remains is real. A
+// package that is the same on several nights says the same on each.
+func settle(nights ...*debian) {
+	s := settling{}
+	for _, d := range nights {
+		for _, p := range d.packages {
+			s[p.Name] = p.Name
+		}
 	}
-	for _, p := range d.byRank() {
-		p.Provides = without(p.Provides, func(dep rpm.Dependency) bool {
-			if s.provider[dep.Name] == nil {
-				s.provider[dep.Name] = p
-			}
-			return s.provider[dep.Name] != p
-		})
+	for _, d := range nights {
+		for _, p := range d.byRank() {
+			s.claim(p)
+		}
 	}
-	for _, p := range d.packages {
-		p.Requires = s.requires(p.Requires)
-		p.Conflicts = without(p.Conflicts, func(dep rpm.Dependency) bool { return s.meets(dep) != nil })
+	for _, d := range nights {
+		for _, p := range d.packages {
+			s.settle(p, p.nights(nights))
+		}
 	}
+}
+
+// nights returns those nights on which the package is the same.
+func (p *debianPackage) nights(nights []*debian) []*debian {
+	var list []*debian
+	for _, d := range nights {
+		if q := d.byName[p.Name]; q != nil && q.EVR == p.EVR {
+			list = append(list, d)
+		}
+	}
+	return list
+}
+
+// settling has the name of the package that provides a name.
+type settling map[string]string
+
+// claim makes the package the provider of the names that have none yet.
+func (s settling) claim(p *debianPackage) {
+	for _, dep := range p.Provides {
+		if s[dep.Name] == "" {
+			s[dep.Name] = p.Name
+		}
+	}
+}
+
+func (s settling) settle(p *debianPackage, nights []*debian) {
+	p.Provides = without(p.Provides, func(dep rpm.Dependency) bool { return s[dep.Name] != p.Name })
+	p.Requires = s.requires(p.Requires, nights)
+	p.Conflicts = without(p.Conflicts, func(dep rpm.Dependency) bool {
+		return slices.ContainsFunc(nights, func(d *debian) bool { return s.meets(dep, d) != nil })
+	})
 }
 
 // without leaves the list as it is, which another night has too.
@@ -39,11 +71,9 @@ func without(deps []rpm.Dependency, drop func(rpm.Dependency) bool) []rpm.Depend
 	return slices.DeleteFunc(slices.Clone(deps), drop)
 }
 
-type settling struct{ provider map[string]*debianPackage }
-
 // meets returns the package that meets a requirement, nil if there is none.
-func (s *settling) meets(dep rpm.Dependency) *debianPackage {
-	p := s.provider[dep.Name]
+func (s settling) meets(dep rpm.Dependency, d *debian) *debianPackage {
+	p := d.byName[s[dep.Name]]
 	if p == nil {
 		return nil
 	}
@@ -54,15 +84,20 @@ func (s *settling) meets(dep rpm.Dependency) *debianPackage {
 	return nil
 }
 
-func (s *settling) requires(deps []rpm.Dependency) []rpm.Dependency {
+// meetsAlways tells whether a requirement is met on each of some nights.
+func (s settling) meetsAlways(dep rpm.Dependency, nights []*debian) bool {
+	return !slices.ContainsFunc(nights, func(d *debian) bool { return s.meets(dep, d) == nil })
+}
+
+func (s settling) requires(deps []rpm.Dependency, nights []*debian) []rpm.Dependency {
 	var kept []rpm.Dependency
 	for _, dep := range deps {
 		if dep.IsRich() {
 			var ok bool
-			if dep.Name, ok = s.alternatives(dep.Name); !ok {
+			if dep.Name, ok = s.alternatives(dep.Name, nights); !ok {
 				continue
 			}
-		} else if s.meets(dep) == nil {
+		} else if !s.meetsAlways(dep, nights) {
 			continue
 		}
 		kept = append(kept, dep)
@@ -71,27 +106,24 @@ func (s *settling) requires(deps []rpm.Dependency) []rpm.Dependency {
 }
 
 // alternatives settles "(a or b >= 2)"; false if nothing meets it.
-func (s *settling) alternatives(rich string) (string, bool) {
-	var chosen *debianPackage
+func (s settling) alternatives(rich string, nights []*debian) (string, bool) {
+	var chosen string
 	var kept []string
 	for _, text := range alternativesIn(rich) {
 		dep, err := rpm.ParseDependency(text)
 		if err != nil {
 			continue
 		}
-		p := s.meets(dep)
-		if p != nil && chosen != nil && p != chosen {
+		switch provider := s[dep.Name]; {
+		case provider == "", provider == chosen:
+		case chosen == "" && s.meetsAlways(dep, nights):
+			chosen = provider
+		default:
 			continue
-		}
-		if p != nil {
-			chosen = p
 		}
 		kept = append(kept, text)
 	}
-	if chosen == nil {
-		return "", false
-	}
-	return "(" + strings.Join(kept, " or ") + ")", true
+	return "(" + strings.Join(kept, " or ") + ")", chosen != ""
 }
 
 // alternativesIn are the parts of "(a or b)", which have no parentheses in Debian.
@@ -100,7 +132,7 @@ func alternativesIn(rich string) []string {
 }
 
 // needed returns the packages that a package requires, after settle.
-func (s *settling) needed(p *debianPackage) []*debianPackage {
+func (s settling) needed(p *debianPackage, d *debian) []*debianPackage {
 	var list []*debianPackage
 	for _, dep := range p.Requires {
 		options := []string{dep.String()}
@@ -112,7 +144,7 @@ func (s *settling) needed(p *debianPackage) []*debianPackage {
 			if err != nil {
 				continue
 			}
-			if q := s.meets(one); q != nil {
+			if q := s.meets(one, d); q != nil {
 				list = append(list, q)
 				break
 			}
@@ -124,43 +156,42 @@ func (s *settling) needed(p *debianPackage) []*debianPackage {
 // subset reduces a settled distribution to the closure of some packages. Beyond that,
 // while there are less than n, it takes the most important and what they need.
 func (d *debian) subset(n int, names []string) *debian {
-	s := settling{provider: map[string]*debianPackage{}}
+	c := closing{whole: d, providers: settling{}, chosen: map[string]*debianPackage{}}
 	for _, p := range d.packages {
-		s.provider[p.Name] = p
-		for _, dep := range p.Provides {
-			s.provider[dep.Name] = p
-		}
+		c.providers[p.Name] = p.Name
+		c.providers.claim(p)
 	}
-	chosen := map[*debianPackage]bool{}
 	for _, name := range names {
 		if p := d.byName[name]; p != nil {
-			s.close(p, chosen, len(d.packages))
+			c.add(p, len(d.packages))
 		}
 	}
 	for _, p := range d.byRank() {
-		if len(chosen) >= n {
+		if len(c.chosen) >= n {
 			break
 		}
-		s.close(p, chosen, n-len(chosen))
+		c.add(p, n-len(c.chosen))
 	}
-	part := &debian{arch: d.arch}
-	for p := range chosen {
-		part.packages = append(part.packages, p)
-	}
-	part.index()
-	return part
+	return newDebian(c.chosen)
 }
 
-// close adds a package and all that it needs to chosen, if these are at most n.
-func (s *settling) close(p *debianPackage, chosen map[*debianPackage]bool, n int) {
-	if chosen[p] {
+// closing collects packages that lack nothing.
+type closing struct {
+	whole     *debian
+	providers settling
+	chosen    map[string]*debianPackage
+}
+
+// add adds a package and all that it needs, if these are at most n.
+func (c *closing) add(p *debianPackage, n int) {
+	if c.chosen[p.Name] != nil {
 		return
 	}
 	more := []*debianPackage{p}
 	seen := map[*debianPackage]bool{p: true}
 	for i := 0; i < len(more) && len(more) <= n; i++ {
-		for _, q := range s.needed(more[i]) {
-			if !chosen[q] && !seen[q] {
+		for _, q := range c.providers.needed(more[i], c.whole) {
+			if c.chosen[q.Name] == nil && !seen[q] {
 				seen[q] = true
 				more = append(more, q)
 			}
@@ -170,6 +201,6 @@ func (s *settling) close(p *debianPackage, chosen map[*debianPackage]bool, n int
 		return
 	}
 	for _, q := range more {
-		chosen[q] = true
+		c.chosen[q.Name] = q
 	}
 }

@@ -43,7 +43,7 @@ Depends: mta, exim (>= 2)
 
 func TestSettle(t *testing.T) {
 	d := parseDebian(t, mailers)
-	d.settle()
+	settle(d)
 	for name, want := range map[string]string{
 		"exim":    "provides [mta] requires [] conflicts []",
 		"postfix": "provides [] requires [] conflicts [sendmail]",
@@ -58,9 +58,22 @@ func TestSettle(t *testing.T) {
 	}
 }
 
+// TestSettleNights sees that what is the same on two nights is closed on both.
+func TestSettleNights(t *testing.T) {
+	const addon = "Package: addon\nDepends: exim (<< 2) | postfix, exim (<< 2), exim\n\n"
+	first, next := parseDebian(t, addon+mailers), parseDebian(t, addon+mailers)
+	next.byName["exim"].EVR.Version = "2.0"
+	settle(first, next)
+	for _, d := range []*debian{first, next} {
+		if got, want := fmt.Sprint(d.byName["addon"].Requires), "[(postfix) exim]"; got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+}
+
 func TestSubset(t *testing.T) {
 	d := parseDebian(t, mailers)
-	d.settle()
+	settle(d)
 	for _, test := range []struct {
 		n     int
 		names []string
