@@ -11,6 +11,7 @@ import (
 
 	"github.com/pungo-build/pungo/internal/repodata"
 	"github.com/pungo-build/pungo/internal/rpm"
+	"github.com/pungo-build/pungo/rules/packages"
 )
 
 // fromMetadata compares the way from a repository's metadata to the closure of all that is
@@ -83,11 +84,11 @@ func readDecisions(ws string) (findings, error) {
 		if !strings.Contains(line, `"unresolved"`) {
 			continue
 		}
-		var d struct{ Package, Wanted, Step string }
+		var d packages.Decision
 		if err := json.Unmarshal([]byte(line), &d); err != nil {
 			return nil, err
 		}
-		if err := addFinding(found, d.Package, d.Wanted); err != nil {
+		if err := addFinding(found, d.By, d.Wanted); err != nil {
 			return nil, err
 		}
 	}
