@@ -35,6 +35,8 @@ var benchmarks = []struct {
 	{"createrepo", createrepo},
 	{"closure", closure},
 	{"repoclosure", repoclosure},
+	{"metadata", fromMetadata},
+	{"compose", composing},
 	{"ingest", ingest},
 	{"materialize", materializing},
 	{"fetch", fetching},
@@ -65,7 +67,8 @@ type lab struct {
 	// each; "" for none.
 	profiles string
 	table    *table
-	moved    int // folders that were put out of the way
+	moved    int      // folders that were put out of the way
+	debian   *nightly // once it is read
 }
 
 // size is n at this scale, but at least 10.

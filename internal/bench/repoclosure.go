@@ -1,21 +1,17 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"slices"
-	"strings"
 	"testing/fstest"
 
 	"github.com/pungo-build/pungo/cache"
 	"github.com/pungo-build/pungo/cache/disk"
 	"github.com/pungo-build/pungo/executor"
-	"github.com/pungo-build/pungo/internal/debrpm"
 	"github.com/pungo-build/pungo/internal/dnf"
 	"github.com/pungo-build/pungo/internal/rpm"
 	"github.com/pungo-build/pungo/rules/catalogue"
@@ -27,8 +23,7 @@ import (
 // read the repository before and kept what it made of it; we have the package set in a
 // cache. Both sides start with a new process.
 //
-// There are two distributions: an invented one, and the one that the machine's own
-// index of Debian's packages describes.
+// There are two distributions: an invented one, and Debian's.
 func repoclosure(ctx context.Context, l *lab) error {
 	d := distribution{packages: l.size(60_000), sets: 1, files: 4, arches: []string{"x86_64", "noarch"}}
 	var invented []*rpm.Package
@@ -39,11 +34,15 @@ func repoclosure(ctx context.Context, l *lab) error {
 	if err := l.closureAgainstDNF(ctx, "invented", invented); err != nil {
 		return err
 	}
-	real, err := debianIndex(ctx)
+	n, err := l.nights(ctx)
 	if err != nil {
 		return err
 	}
-	return l.closureAgainstDNF(ctx, "Debian", real[:len(real)/l.scale])
+	var real []*rpm.Package
+	for _, p := range n.raw.packages {
+		real = append(real, &p.Package)
+	}
+	return l.closureAgainstDNF(ctx, "Debian", real)
 }
 
 // closureAgainstDNF adds the row of a distribution.
@@ -116,37 +115,6 @@ func firstDifference(a, b []string) string {
 		}
 	}
 	return "one has more"
-}
-
-// debianIndex reads the indexes of packages that apt-get update has left, as
-// packages by name and version, each once.
-func debianIndex(ctx context.Context) ([]*rpm.Package, error) {
-	files, err := exec.CommandContext(ctx, "apt-get", "indextargets", "--format", "$(FILENAME)", "Created-By: Packages").Output()
-	if err != nil {
-		return nil, fmt.Errorf("indexes of Debian's packages: %w", err)
-	}
-	var list []*rpm.Package
-	seen := map[rpm.NEVRA]bool{}
-	for _, file := range strings.Fields(string(files)) {
-		text, err := exec.CommandContext(ctx, "/usr/lib/apt/apt-helper", "cat-file", file).Output()
-		if err != nil {
-			return nil, fmt.Errorf("index %s: %w", file, err)
-		}
-		err = debrpm.EachPackage(bytes.NewReader(text), func(p *rpm.Package) error {
-			if !seen[p.NEVRA] {
-				seen[p.NEVRA] = true
-				list = append(list, p)
-			}
-			return nil
-		})
-		if err != nil {
-			return nil, fmt.Errorf("index %s: %w", file, err)
-		}
-	}
-	if len(list) == 0 {
-		return nil, errors.New("there are no indexes of Debian's packages: apt-get update fetches them")
-	}
-	return list, nil
 }
 
 // storeOnDisk stores the package set of a list in a new cache, and returns its root

@@ -1,68 +1,63 @@
 package debrpm
 
 import (
-	"bufio"
+	"cmp"
 	"fmt"
-	"io"
 	"strings"
 
 	"github.com/pungo-build/pungo/internal/rpm"
 )
 
-// EachPackage reads an index of a Debian archive, a file "Packages", and calls visit
-// with what each package would be as an RPM, as far as the index knows: names,
-// versions and dependencies, and no files.
-//
-// It is a distribution's worth of real dependencies without a download.
-func EachPackage(index io.Reader, visit func(*rpm.Package) error) error {
-	r := bufio.NewReader(index)
-	for {
-		text, err := paragraph(r)
-		if err != nil && err != io.EOF {
-			return err
+// ParseIndex reads an archive's Packages file: the control files of its packages,
+// with an empty line between them.
+func ParseIndex(text string) ([]*Control, error) {
+	var list []*Control
+	for paragraph := range strings.SplitSeq(text, "\n\n") {
+		if strings.TrimSpace(paragraph) == "" {
+			continue
 		}
-		if text != "" {
-			p, err := parseIndexed(text)
-			if err != nil {
-				return err
-			}
-			if err := visit(p); err != nil {
-				return err
-			}
-		}
-		if err == io.EOF {
-			return nil
-		}
-	}
-}
-
-// paragraph reads up to an empty line.
-func paragraph(r *bufio.Reader) (string, error) {
-	var b strings.Builder
-	for {
-		line, err := r.ReadString('\n')
-		if strings.TrimSpace(line) == "" {
-			return b.String(), err
-		}
-		b.WriteString(line)
+		fields, err := parseFields(paragraph)
 		if err != nil {
-			return b.String(), err
+			return nil, fmt.Errorf("paragraph %d: %w", len(list)+1, err)
 		}
+		c := &Control{fields: fields}
+		if err := c.identify(); err != nil {
+			return nil, fmt.Errorf("paragraph %d: %w", len(list)+1, err)
+		}
+		list = append(list, c)
 	}
+	return list, nil
 }
 
-func parseIndexed(text string) (*rpm.Package, error) {
-	fields, err := parseFields(text)
-	if err != nil {
-		return nil, err
+// Section is the package's section, without the area of the archive: "net".
+func (c *Control) Section() string {
+	section := c.fields["section"]
+	return cmp.Or(section[strings.LastIndexByte(section, '/')+1:], "misc")
+}
+
+// Priority is the package's priority: required, important, standard, optional or extra.
+func (c *Control) Priority() string { return cmp.Or(c.fields["priority"], "optional") }
+
+// Describe is the package as far as its control file tells: who it is, and all that
+// it says of other packages except Replaces, which is no Obsoletes.
+func (c *Control) Describe() (rpm.Package, error) {
+	p := rpm.Package{NEVRA: c.NEVRA, SourceRPM: c.Source.FileName(), Text: c.text()}
+	for _, list := range []struct {
+		of    *[]rpm.Dependency
+		field string
+	}{
+		{&p.Requires, "Pre-Depends"}, {&p.Requires, "Depends"}, {&p.Provides, "Provides"},
+		{&p.Recommends, "Recommends"}, {&p.Suggests, "Suggests"}, {&p.Enhances, "Enhances"},
+		{&p.Conflicts, "Conflicts"}, {&p.Conflicts, "Breaks"},
+	} {
+		deps, err := parseRelations(c.fields[strings.ToLower(list.field)])
+		if err != nil {
+			return p, fmt.Errorf("%s %s: %s: %w", c.Name, c.EVR, list.field, err)
+		}
+		*list.of = append(*list.of, deps...)
 	}
-	c := &Control{fields: fields}
-	if err := c.identify(); err != nil {
-		return nil, fmt.Errorf("package %q: %w", fields["package"], err)
+	for _, list := range []*[]rpm.Dependency{&p.Requires, &p.Provides, &p.Conflicts} {
+		sortDependencies(list)
 	}
-	s := &rpm.Spec{Package: rpm.Package{NEVRA: c.NEVRA, SourceRPM: c.Source.FileName(), Text: c.text()}}
-	if err := addRelations(s, c, false); err != nil {
-		return nil, fmt.Errorf("package %q: %w", c.Name, err)
-	}
-	return &s.Package, nil
+	return p, nil
 }

@@ -1,66 +1,48 @@
 package debrpm
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 	"testing"
-
-	"github.com/pungo-build/pungo/internal/rpm"
 )
 
-func TestEachPackage(t *testing.T) {
-	const index = `Package: bash
-Version: 5.2.15-2+b2
+func TestParseIndex(t *testing.T) {
+	const text = `Package: tool
+Source: tools (1.9-1)
+Version: 1:2.0-1+b1
 Architecture: amd64
-Source: bash (5.2.15-2)
+Section: contrib/net
+Priority: important
 Pre-Depends: libc6 (>= 2.36)
-Depends: base-files (>= 2.1.12), debianutils | dash
-Description: GNU Bourne Again SHell
- Long
- .
- text
+Depends: one | two:any, three (<< 4)
+Conflicts: old-tool
+Breaks: three (<< 2~)
+Provides: tool-api (= 3)
+Description: A tool
 
-Package: awk-doc
-Version: 1:1
+Package: three
+Version: 3
 Architecture: all
-Provides: doc (= 2), awk
 
 `
-	var got []string
-	visit := func(p *rpm.Package) error {
-		got = append(got, fmt.Sprint(p.NEVRA, " of ", p.SourceRPM, ": ", p.Requires, p.Provides, p.Text.Summary))
-		return nil
+	list, err := ParseIndex(text)
+	if err != nil {
+		t.Fatal(err)
 	}
-	want := []string{
-		"bash-0:5.2.15-2+b2.x86_64 of bash-5.2.15-2.src.rpm: [libc6 >= 2.36-0 base-files >= 2.1.12-0 (debianutils or dash)] []GNU Bourne Again SHell",
-		"awk-doc-1:1-0.noarch of awk-doc-1-0.src.rpm: [] [doc = 2-0 awk]awk-doc",
+	if len(list) != 2 || list[0].Section() != "net" || list[0].Priority() != "important" || list[1].Section() != "misc" {
+		t.Fatalf("got %d packages, the first in %q", len(list), list[0].Section())
 	}
-	for _, text := range []string{index, strings.TrimSpace(index), "\n" + index + "\n"} {
-		got = nil
-		if err := EachPackage(strings.NewReader(text), visit); err != nil {
-			t.Fatal(err)
-		}
-		if strings.Join(got, "\n") != strings.Join(want, "\n") {
-			t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
-		}
+	p, err := list[0].Describe()
+	if err != nil {
+		t.Fatal(err)
 	}
-}
-
-func TestEachPackageDamaged(t *testing.T) {
-	for text, want := range map[string]string{
-		"Package":    `line "Package", want NAME: VALUE`,
-		"Package: a": `package "a": version "", want [EPOCH:]UPSTREAM[-REVISION] of letters, digits and .+~`,
-		"Package: a\nVersion: 1\nArchitecture: all\nDepends: b (": `package "a": Depends: relation "b (", want NAME (OPERATOR VERSION)`,
-	} {
-		err := EachPackage(strings.NewReader(text), func(*rpm.Package) error { return nil })
-		if err == nil || err.Error() != want {
-			t.Errorf("%q: error %v, want %s", text, err, want)
+	got := fmt.Sprint(p.NEVRA, p.SourceRPM, p.Requires, p.Conflicts, p.Provides)
+	for _, want := range []string{"tool-1:2.0-1+b1.x86_64", "tools-1.9-1.src.rpm", "(one or two)", "three", "tool-api"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("got %s, want %q in it", got, want)
 		}
 	}
-	stop := errors.New("stop")
-	err := EachPackage(strings.NewReader("Package: a\nVersion: 1\nArchitecture: all\n"), func(*rpm.Package) error { return stop })
-	if !errors.Is(err, stop) {
-		t.Errorf("error %v, want that of visit", err)
+	if len(p.Requires) != 3 || len(p.Conflicts) != 2 {
+		t.Errorf("got %d requirements and %d conflicts, want 3 and 2", len(p.Requires), len(p.Conflicts))
 	}
 }
