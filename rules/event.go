@@ -42,9 +42,9 @@ const (
 	ToDownload EventKind = "to_download"
 	// Downloaded tells that one of them is there: with the status run, or hit if it was
 	// there before. Text is its place in the repository.
-	Downloaded EventKind = "downloaded"
-	Warned     EventKind = "warning"
-	BuildFinished  EventKind = "build_finished"
+	Downloaded    EventKind = "downloaded"
+	Warned        EventKind = "warning"
+	BuildFinished EventKind = "build_finished"
 )
 
 // Status is how an action ended.

@@ -43,10 +43,10 @@ type indexParams struct {
 	Include    []string `arg:"include"`
 	Exclude    []string `arg:"exclude"`
 	// Signed: repomd.xml has to be signed with one of the keys, files and their names.
-	Signed     bool        `arg:"signed"`
-	Keys       [][2]string `arg:"gpgkey"`
-	Output     string   `arg:"output,required"`
-	Decisions  string   `arg:"decisions,required"`
+	Signed    bool        `arg:"signed"`
+	Keys      [][2]string `arg:"gpgkey"`
+	Output    string      `arg:"output,required"`
+	Decisions string      `arg:"decisions,required"`
 }
 
 // index makes a package set of the metadata of a repository.
