@@ -17,6 +17,7 @@ import (
 type solveParams struct {
 	Arch             string   `arg:"arch,required"`
 	Packages         string   `arg:"packages,required"`
+	Lookasides       []string `arg:"lookaside"`
 	Comps            string   `arg:"comps"`
 	Additional       []string `arg:"additional-package"`
 	Filter           []string `arg:"filter-package"`
@@ -46,7 +47,7 @@ func runSolve(ctx context.Context, j *rules.Job) error {
 	if err != nil {
 		return err
 	}
-	u, err := universe.Load(ctx, j, p.Packages)
+	u, err := universe.Load(ctx, j, p.Packages, p.Lookasides)
 	if err != nil {
 		return err
 	}
@@ -177,6 +178,9 @@ func decisionsOf(entries []*packages.Entry, r *solve.Result) []packages.Decision
 			d := packages.Decision{
 				Package: name(s.Index), Tree: t.name, Flags: s.Flags.Names(), Step: string(s.Reason.Step),
 				Wanted: s.Reason.Wanted, For: s.Reason.For, Rule: string(s.Reason.Rule),
+			}
+			if s.Flags.Has(solve.FlagLookaside) {
+				d.Dropped = "in a lookaside"
 			}
 			if s.Reason.By >= 0 {
 				d.By = name(s.Reason.By)

@@ -21,7 +21,7 @@ func TestLoadHeads(t *testing.T) {
 		t.Fatal(err)
 	}
 	j := newJob(t, trees, map[string]cache.Digest{"set": set.Digest, "again": set.Digest})
-	entries, err := packages.LoadAll(t.Context(), j, []string{"set"})
+	entries, err := loadAll(t, j, "set")
 	if err != nil {
 		t.Fatal(err)
 	}

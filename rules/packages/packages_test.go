@@ -285,7 +285,20 @@ func TestWriteDuplicate(t *testing.T) {
 	}
 }
 
-func TestLoadAll(t *testing.T) {
+// loadAll returns several sets as one.
+func loadAll(t *testing.T, j *rules.Job, paths ...string) ([]*packages.Entry, error) {
+	t.Helper()
+	sets := make([][]*packages.Entry, len(paths))
+	for i, path := range paths {
+		var err error
+		if sets[i], err = packages.Load(t.Context(), j, path); err != nil {
+			return nil, err
+		}
+	}
+	return packages.Union(sets, paths)
+}
+
+func TestUnion(t *testing.T) {
 	trees := newTrees()
 	a, b, c := entry(t, trees, named("a"), "a"), entry(t, trees, named("b"), "b"), entry(t, trees, named("c"), "c")
 	other := entry(t, trees, named("b"), "not b")
@@ -298,14 +311,14 @@ func TestLoadAll(t *testing.T) {
 		inputs[path] = set.Digest
 	}
 	j := newJob(t, trees, inputs)
-	got, err := packages.LoadAll(t.Context(), j, []string{"bc", "none", "ab", "bc"})
+	got, err := loadAll(t, j, "bc", "none", "ab", "bc")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if want := []*packages.Entry{a, b, c}; !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
-	_, err = packages.LoadAll(t.Context(), j, []string{"other", "none", "ab"})
+	_, err = loadAll(t, j, "other", "none", "ab")
 	var collision *rules.Collision
 	if !errors.As(err, &collision) {
 		t.Fatalf("two of one name: got %v, want a collision", err)
@@ -313,7 +326,7 @@ func TestLoadAll(t *testing.T) {
 	if want := (&rules.Collision{Path: "b-1-1.noarch.rpm", Inputs: []string{"other", "ab"}}); !reflect.DeepEqual(collision, want) {
 		t.Errorf("got %+v, want %+v", collision, want)
 	}
-	if _, err := packages.LoadAll(t.Context(), j, []string{"absent"}); err == nil {
+	if _, err := loadAll(t, j, "absent"); err == nil {
 		t.Error("an input that is not there: no error")
 	}
 }

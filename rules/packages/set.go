@@ -119,30 +119,21 @@ func Memory(ctx context.Context, trees *cache.Trees, root cache.Digest) (int64, 
 	return memoryFactor * sum, nil
 }
 
-// LoadAll returns the packages of several sets as one, each package once. That
-// two sets have different packages of one name is a *rules.Collision.
-func LoadAll(ctx context.Context, j *rules.Job, paths []string) ([]*Entry, error) {
-	return loadAll(ctx, j, paths, LoadTree)
-}
-
-// LoadAllHeads returns the heads of the packages that LoadAll returns.
+// LoadAllHeads returns the heads of the packages of several sets, as Union does.
 func LoadAllHeads(ctx context.Context, j *rules.Job, paths []string) ([]*Head, error) {
-	return loadAll(ctx, j, paths, LoadHeads)
-}
-
-func loadAll[T identified](ctx context.Context, j *rules.Job, paths []string, load loader[T]) ([]T, error) {
-	sets := make([][]T, len(paths))
+	sets := make([][]*Head, len(paths))
 	for i, path := range paths {
 		var err error
-		if sets[i], err = loadInput(ctx, j, path, load); err != nil {
+		if sets[i], err = loadInput(ctx, j, path, LoadHeads); err != nil {
 			return nil, err
 		}
 	}
-	return union(sets, paths)
+	return Union(sets, paths)
 }
 
-// union returns what is in any of sets, which came from paths.
-func union[T identified](sets [][]T, paths []string) ([]T, error) {
+// Union returns the packages of several sets, which came from paths, as one: each
+// package once. That two sets have different packages of one name is a *rules.Collision.
+func Union[T identified](sets [][]T, paths []string) ([]T, error) {
 	all := slices.Concat(sets...)
 	if len(sets) > 1 {
 		slices.SortFunc(all, compare[T])

@@ -15,6 +15,7 @@ import (
 	_ "embed"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	format "github.com/pungo-build/pungo/internal/rpm"
@@ -37,10 +38,10 @@ func Tools() []*rules.Tool {
 }
 
 type params struct {
-	Arch    string   `arg:"arch,required"`
-	Sources []string `arg:"source"`
-	Output  string   `arg:"output,required"`
-	Log     string   `arg:"log,required"`
+	Arch    string      `arg:"arch,required"`
+	Sources [][3]string `arg:"source"` // path, label, priority
+	Output  string      `arg:"output,required"`
+	Log     string      `arg:"log,required"`
 }
 
 func run(ctx context.Context, j *rules.Job) error {
@@ -48,12 +49,12 @@ func run(ctx context.Context, j *rules.Job) error {
 	if err := rules.Parse(j.Args, &p); err != nil {
 		return err
 	}
-	all, err := packages.LoadAll(ctx, j, p.Sources)
+	all, hidden, err := p.load(ctx, j)
 	if err != nil {
 		return err
 	}
 	chosen, left := choose(all, p.Arch)
-	log, err := packages.EncodeDecisions(left)
+	log, err := packages.EncodeDecisions(append(hidden, left...))
 	if err != nil {
 		return err
 	}
@@ -63,6 +64,28 @@ func run(ctx context.Context, j *rules.Job) error {
 	}
 	j.Output(p.Output, set)
 	return j.Write(ctx, p.Log, log)
+}
+
+// load returns what the sources have, but for what better ones hide.
+func (p *params) load(ctx context.Context, j *rules.Job) (all []*packages.Entry, hidden []packages.Decision, err error) {
+	paths := make([]string, len(p.Sources))
+	sources := make([]source, len(p.Sources))
+	for i, s := range p.Sources {
+		paths[i], sources[i].label = s[0], s[1]
+		if sources[i].priority, err = strconv.Atoi(s[2]); err != nil {
+			return nil, nil, fmt.Errorf("priority %q is not a number", s[2])
+		}
+		if sources[i].entries, err = packages.Load(ctx, j, s[0]); err != nil {
+			return nil, nil, err
+		}
+	}
+	hidden = hide(sources, p.Arch)
+	sets := make([][]*packages.Entry, len(sources))
+	for i := range sources {
+		sets[i] = sources[i].entries
+	}
+	all, err = packages.Union(sets, paths)
+	return all, hidden, err
 }
 
 // choose returns the packages of all that belong to a tree arch, and why others

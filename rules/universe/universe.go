@@ -36,20 +36,32 @@ type Universe struct {
 // is charged with both, since it holds the packages even when nobody else does.
 const poolShare = 2
 
-// Load returns the universe of the package set at a path of the job's input root.
-// All who ask for one set share one: all variants of an arch do.
-func Load(ctx context.Context, j *rules.Job, path string) (*Universe, error) {
-	n, err := j.Input(ctx, path)
+// Load returns the universe of the package set at a path of the job's input root, and of
+// lookasides, whose packages satisfy requirements and are not to be shipped. All who ask
+// for the same share one: all variants of an arch do.
+func Load(ctx context.Context, j *rules.Job, path string, lookasides []string) (*Universe, error) {
+	parts, err := partsOf(ctx, j, []string{path}, lookasides)
 	if err != nil {
 		return nil, err
 	}
-	v, err := j.Decoded(ctx, n.Digest, "universe", func(ctx context.Context, _ []byte) (any, int64, error) {
-		u, err := join(ctx, j, []*part{{set: n.Digest}}, solve.PoolOptions{})
+	kind := "universe"
+	for _, lookaside := range parts[1:] {
+		kind += " " + lookaside.set.String()
+	}
+	v, err := j.Decoded(ctx, parts[0].set, kind, func(ctx context.Context, _ []byte) (any, int64, error) {
+		u, err := join(ctx, j, parts, solve.PoolOptions{})
 		if err != nil {
 			return nil, 0, err
 		}
-		cost, err := packages.Memory(ctx, j.Trees, n.Digest)
-		return u, cost + cost/poolShare, err
+		cost := int64(0)
+		for _, part := range parts {
+			memory, err := packages.Memory(ctx, j.Trees, part.set)
+			if err != nil {
+				return nil, 0, err
+			}
+			cost += memory + memory/poolShare
+		}
+		return u, cost, nil
 	})
 	if err != nil {
 		return nil, err
@@ -64,15 +76,22 @@ func Load(ctx context.Context, j *rules.Job, path string) (*Universe, error) {
 // The packages are shared with whoever loads the same sets. The index is made anew:
 // no other action asks about the same trees.
 func Trees(ctx context.Context, j *rules.Job, trees, lookasides, arches []string) (*Universe, error) {
-	var parts []*part
-	for i, path := range slices.Concat(trees, lookasides) {
+	parts, err := partsOf(ctx, j, trees, lookasides)
+	if err != nil {
+		return nil, err
+	}
+	return join(ctx, j, parts, solve.PoolOptions{Copies: true, Arches: arches})
+}
+
+func partsOf(ctx context.Context, j *rules.Job, sets, lookasides []string) (parts []*part, err error) {
+	for i, path := range slices.Concat(sets, lookasides) {
 		n, err := j.Input(ctx, path)
 		if err != nil {
 			return nil, err
 		}
-		parts = append(parts, &part{set: n.Digest, lookaside: i >= len(trees)})
+		parts = append(parts, &part{set: n.Digest, lookaside: i >= len(sets)})
 	}
-	return join(ctx, j, parts, solve.PoolOptions{Copies: true, Arches: arches})
+	return parts, nil
 }
 
 // part is a package set of a universe.
