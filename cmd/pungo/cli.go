@@ -1,6 +1,10 @@
 package main
 
-import "github.com/alecthomas/kong"
+import (
+	"time"
+
+	"github.com/alecthomas/kong"
+)
 
 const description = `pungo makes composes of Linux distributions from a definition in Starlark.
 
@@ -66,10 +70,12 @@ type matrixFlags struct {
 // cacheFlags say where to build, and how.
 type cacheFlags struct {
 	outputFlag
-	Cache          string `group:"where" help:"Folder of the cache; by default in the user's cache folder." placeholder:"DIR"`
-	DigestFunction string `group:"where" help:"Hash function of the cache: blake3 or sha256; by default ${default}." enum:"blake3,sha256" default:"blake3" placeholder:"NAME"`
-	Offline        bool   `group:"where" help:"Download nothing: what is not in the cache is an error."`
-	Jobs           int    `group:"where" help:"How many actions to run at a time; by default one for each processor." short:"j" placeholder:"N"`
+	Cache          string        `group:"where" help:"Folder of the cache; by default in the user's cache folder." placeholder:"DIR"`
+	DigestFunction string        `group:"where" help:"Hash function of the cache: blake3 or sha256; by default ${default}." enum:"blake3,sha256" default:"blake3" placeholder:"NAME"`
+	Offline        bool          `group:"where" help:"Download nothing: what is not in the cache is an error."`
+	Attempts       int           `group:"where" help:"How often a download is tried at one place; by default ${default}." default:"5" placeholder:"N"`
+	Patience       time.Duration `group:"where" help:"How long a download may bring nothing before it is tried again; by default ${default}." default:"30s" placeholder:"TIME"`
+	Jobs           int           `group:"where" help:"How many actions to run at a time; by default one for each processor." short:"j" placeholder:"N"`
 }
 
 // outputFlag says where what is built goes.

@@ -47,7 +47,7 @@ func TestScripts(t *testing.T) {
 		UpdateScripts:       *update,
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
-		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "mkrpm": mkrpm, "cmpcards": cmpcards, "asnobody": asnobody, "incache": incache},
+		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "mkrpm": mkrpm, "cmpcards": cmpcards, "asnobody": asnobody, "incache": incache, "serve": serve, "editmd": editmd},
 		Condition: func(name string) (bool, error) {
 			if name != "root" {
 				return false, fmt.Errorf("condition %q is not known", name)

@@ -47,7 +47,7 @@ func isNetwork(err error) bool {
 }
 
 // newClient returns what downloads, as the user of a process would.
-func newClient(p process) *fetch.Client {
+func newClient(p process, flags cacheFlags) *fetch.Client {
 	name := getenv(p, "NETRC")
 	if home := getenv(p, "HOME"); name == "" && home != "" {
 		name = filepath.Join(home, ".netrc")
@@ -56,5 +56,5 @@ func newClient(p process) *fetch.Client {
 	if err != nil {
 		netrc = nil // most have none
 	}
-	return fetch.New(fetch.Options{Netrc: string(netrc), UserAgent: "pungo"})
+	return fetch.New(fetch.Options{Attempts: flags.Attempts, Stall: flags.Patience, Netrc: string(netrc), UserAgent: "pungo"})
 }

@@ -94,6 +94,9 @@ func openSession(p process, g *Globals, flags cacheFlags) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
+	if flags.Attempts < 1 {
+		return nil, usagef("--attempts %d: want one at least", flags.Attempts)
+	}
 	fn, err := cache.ParseFunction(flags.DigestFunction)
 	if err != nil {
 		return nil, usagef("%v", err)
@@ -102,7 +105,7 @@ func openSession(p process, g *Globals, flags cacheFlags) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &session{root: root, pkg: pkg, flags: flags, output: filepath.Join(root, outputDir), client: newClient(p)}
+	s := &session{root: root, pkg: pkg, flags: flags, output: filepath.Join(root, outputDir), client: newClient(p, flags)}
 	if s.lock, err = remote.ReadLock(s.lockFile()); err != nil {
 		return nil, usagef("%v", err)
 	}

@@ -43,9 +43,6 @@ type Options struct {
 	Netrc string
 	// UserAgent is the name that servers are told.
 	UserAgent string
-	// Progress is told how many bytes came in; nil for nobody. It is called by
-	// several goroutines.
-	Progress func(bytes int)
 }
 
 // Client downloads. It keeps connections for the next file, and is safe for use by
@@ -123,17 +120,25 @@ type File struct {
 
 // Error is why nothing was downloaded: what was wrong at each place.
 type Error struct {
-	URL  string // where the last attempt was
-	Err  error
-	More int // other places that were asked before
+	URL    string // where the last attempt was
+	Err    error
+	Before *Error // of the place that was asked before, nil if this was the first
 }
 
+// mostPlaces is how many places the text of an Error names.
+const mostPlaces = 3
+
+// Error tells of the last places, the last one first.
 func (e *Error) Error() string {
-	text := e.URL + ": " + e.Err.Error()
-	if e.More > 0 {
-		text += fmt.Sprintf(", and %d others have failed before", e.More)
+	var texts []string
+	for at := e; at != nil; at = at.Before {
+		if len(texts) == mostPlaces {
+			texts = append(texts, "and others before")
+			break
+		}
+		texts = append(texts, at.URL+": "+at.Err.Error())
 	}
-	return text
+	return strings.Join(texts, "; ")
 }
 
 func (e *Error) Unwrap() error { return e.Err }
@@ -166,7 +171,8 @@ func (c *Client) Fetch(ctx context.Context, f File, begin func() (io.Writer, err
 	if len(f.URLs) == 0 {
 		return got, errors.New("no place to download from")
 	}
-	for i, place := range f.URLs {
+	var failed *Error
+	for _, place := range f.URLs {
 		t := &transfer{client: c, file: f, begin: begin, place: place}
 		if err = t.run(ctx); err == nil {
 			return Fetched{URL: place, SHA256: [32]byte(t.sum.Sum(nil))}, nil
@@ -177,9 +183,9 @@ func (c *Client) Fetch(ctx context.Context, f File, begin func() (io.Writer, err
 		if ctx.Err() != nil {
 			return got, ctx.Err()
 		}
-		err = &Error{URL: redacted(place), Err: err, More: i}
+		failed = &Error{URL: redacted(place), Err: err, Before: failed}
 	}
-	return got, err
+	return got, failed
 }
 
 func redacted(place string) string {
@@ -283,9 +289,6 @@ func (t *transfer) copy(body io.Reader) error {
 				return &localError{err}
 			}
 			t.n += int64(n)
-			if t.client.opts.Progress != nil {
-				t.client.opts.Progress(n)
-			}
 		}
 		if err == io.EOF {
 			return nil

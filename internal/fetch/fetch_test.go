@@ -141,11 +141,11 @@ func TestFetch(t *testing.T) {
 				w.(http.Flusher).Flush() // so there is no length
 			}
 		}, 3, 3, "size is 9 bytes, want 350000, after 3 attempts"},
-		{"drop by drop", func(int64) http.HandlerFunc { return drops }, 3, 3, "nothing came for too long, after 3 attempts"},
+		{"drop by drop", func(int64) http.HandlerFunc { return drops }, 3, 3, "less than 1000 bytes a second came, after 3 attempts"},
 		{"says nothing", func(int64) http.HandlerFunc {
 			return func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
 		}, 3, 0,
-			"nothing came for too long, after 3 attempts"},
+			"less than 1000 bytes a second came, after 3 attempts"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -212,7 +212,7 @@ func TestFetchFromHere(t *testing.T) {
 		t.Errorf("got %d bytes, %v", len(data), err)
 	}
 	_, _, _, err := get(t, c, wanted("file://"+dir, "file://"+dir+"/none"))
-	if want := "file://" + dir + "/none: not there, and 1 others have failed before"; fmt.Sprint(err) != want || !errors.Is(err, ErrNotThere) {
+	if want := "file://" + dir + "/none: not there; file://" + dir + ": not a file"; fmt.Sprint(err) != want || !errors.Is(err, ErrNotThere) {
 		t.Errorf("got %v, want %s", err, want)
 	}
 }

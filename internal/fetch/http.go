@@ -120,7 +120,7 @@ func retryAfter(r *http.Response) time.Duration {
 	return min(time.Duration(seconds)*time.Second, maxAfter)
 }
 
-var errStalled = errors.New("nothing came for too long")
+var errStalled = fmt.Errorf("less than %d bytes a second came", leastSpeed)
 
 // leastSpeed is what has to come in each period, in bytes a second, as dnf wants it by
 // default: less, byte by byte, holds connections for no use.

@@ -195,7 +195,7 @@ func (e *elements) element() ([]byte, error) {
 			return nil, err
 		}
 		if next < 0 {
-			return nil, e.locate(errors.New("no </package>"))
+			return nil, e.locate(errors.New("the document ends before </package>"))
 		}
 		rest := e.buf[e.from+next:]
 		if bytes.HasPrefix(rest, []byte(packageClose)) {
