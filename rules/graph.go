@@ -306,6 +306,8 @@ type Explanation struct {
 	Packages *Artifact
 	// List is the package list of what the cell ships; nil if others decide on that.
 	List *Artifact
+	// Verified is there if no signature in List is refused; nil if none is looked at.
+	Verified *Artifact
 }
 
 // Position is a place in a definition.

@@ -183,6 +183,7 @@ var functionDocs = []RuleDoc{
 			{Name: "decisions", Type: "file", Default: "None", Doc: "A log of decisions: JSON, one a line, as solve writes them."},
 			{Name: "packages", Type: "file", Default: "None", Doc: "The package set that is left to decide on."},
 			{Name: "list", Type: "file", Default: "None", Doc: "The package list of what the cell ships in the end."},
+			{Name: "verified", Type: "file", Default: "None", Doc: "A file of an action that fails if a signature in the list is refused."},
 		},
 	},
 	{

@@ -67,10 +67,10 @@ func (a *analysis) deliver(i *instance, b *starlark.Builtin, args starlark.Tuple
 	return nil
 }
 
-// explain is ctx.explain(decisions = None, packages = None, list = None).
+// explain is ctx.explain(decisions = None, packages = None, list = None, verified = None).
 func (a *analysis) explain(i *instance, b *starlark.Builtin, args starlark.Tuple, kwargs []starlark.Tuple) error {
-	var decisions, packages, list starlark.Value = starlark.None, starlark.None, starlark.None
-	if err := unpack(b, args, kwargs, &decisions, &packages, &list); err != nil {
+	var decisions, packages, list, verified starlark.Value = starlark.None, starlark.None, starlark.None, starlark.None
+	if err := unpack(b, args, kwargs, &decisions, &packages, &list, &verified); err != nil {
 		return err
 	}
 	x := rules.Explanation{Owner: i.Analysed}
@@ -84,6 +84,7 @@ func (a *analysis) explain(i *instance, b *starlark.Builtin, args starlark.Tuple
 		{"decisions", decisions, cache.FileKind, "a file", &x.Decisions},
 		{"packages", packages, cache.DirKind, "a folder", &x.Packages},
 		{"list", list, cache.FileKind, "a file", &x.List},
+		{"verified", verified, cache.FileKind, "a file", &x.Verified},
 	} {
 		if given.value == starlark.None {
 			continue

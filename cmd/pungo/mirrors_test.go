@@ -49,7 +49,9 @@ func serve(ts *testscript.TestScript, neg bool, args []string) {
 
 var faults = map[string]func(w http.ResponseWriter, r *http.Request, file string){
 	"fail": func(w http.ResponseWriter, _ *http.Request, _ string) { w.WriteHeader(http.StatusInternalServerError) },
-	"loop": func(w http.ResponseWriter, r *http.Request, _ string) { http.Redirect(w, r, r.URL.Path, http.StatusFound) },
+	"loop": func(w http.ResponseWriter, r *http.Request, _ string) {
+		http.Redirect(w, r, r.URL.Path, http.StatusFound)
+	},
 	"reset": func(w http.ResponseWriter, _ *http.Request, file string) {
 		data, _ := os.ReadFile(file)
 		w.Header().Set("Content-Length", strconv.Itoa(len(data)))

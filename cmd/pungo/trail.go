@@ -18,6 +18,7 @@ import (
 // the instances on it explain it.
 type trail struct {
 	*session
+	graph *rules.Graph
 	build *executor.Build
 	end   *rules.Explanation   // whose list counts
 	own   []*rules.Explanation // of this variant or of all, sources first, the end last
@@ -46,7 +47,7 @@ func (c *whyArgs) trails(ctx context.Context, p process, s *session) ([]*trail, 
 			len(c.Arch) > 0 && !slices.Contains(c.Arch, cell.Arch) {
 			continue
 		}
-		t := &trail{session: s, end: x, others: map[string][]*rules.Explanation{}, logs: logs}
+		t := &trail{session: s, graph: graph, end: x, others: map[string][]*rules.Explanation{}, logs: logs}
 		t.collect(graph)
 		want = append(want, x.List)
 		all = append(all, t)
@@ -227,8 +228,14 @@ func (t *trail) whynot(ctx context.Context, wanted pattern) ([]answer, error) {
 	if err != nil {
 		return nil, err
 	}
+	refused, err := t.refused(ctx, shipped)
+	if err != nil {
+		return nil, err
+	}
 	for _, l := range shipped {
-		delete(missing, fileOf(l.NEVRA))
+		if refused[l.File] == "" {
+			delete(missing, fileOf(l.NEVRA))
+		}
 	}
 	t.dropForeign(missing, shipped)
 	var answers []answer
@@ -236,6 +243,9 @@ func (t *trail) whynot(ctx context.Context, wanted pattern) ([]answer, error) {
 		decisions, err := t.fate(ctx, file, missing[file])
 		if err != nil {
 			return nil, err
+		}
+		if fault := refused[file+".rpm"]; fault != "" {
+			decisions = []packages.Decision{{Package: missing[file].nevra, Step: "unsigned", Dropped: fault}}
 		}
 		answers = append(answers, t.answer(missing[file].nevra, "", decisions))
 	}
@@ -386,6 +396,34 @@ func (t *trail) foreign(file string) (step, why string) {
 		return "arch", "packages of arch " + n.Arch + " are not for " + tree
 	}
 	return "not chosen", "not in the package set " + t.own[t.lastSet()].Owner.Label.String()
+}
+
+// refused tells of packages that are to be shipped what is wrong with their signatures, as
+// far as the packages are at hand: nothing is downloaded to tell.
+func (t *trail) refused(ctx context.Context, shipped []packages.Listed) (map[string]string, error) {
+	if t.end.Verified == nil || len(shipped) == 0 {
+		return nil, nil
+	}
+	local := *t.session
+	local.flags.Offline = true
+	build := local.executor(t.graph, local.remote(t.graph, local.lock, false), nil, manner{keepGoing: true})
+	if err := build.Run(ctx, t.end.Verified); err == nil || ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	refused := map[string]string{}
+	for _, e := range build.Report().Actions {
+		if e.Err == nil || e.Action != t.end.Verified.Producer {
+			continue
+		}
+		for line := range strings.Lines(e.Err.Error()) {
+			for _, l := range shipped {
+				if _, fault, ok := strings.Cut(line, l.File+": "); ok {
+					refused[l.File] = strings.TrimSpace(fault)
+				}
+			}
+		}
+	}
+	return refused, nil
 }
 
 // unmatched tells what was wanted by a name that no package has.
