@@ -55,14 +55,6 @@ type composes struct {
 	cold        usage // ours, of the first night
 }
 
-// often is how many times the nights are composed: each takes the peer minutes.
-func (c *composes) often() int {
-	if c.scale > 1 {
-		return 1
-	}
-	return min(c.runs, 2)
-}
-
 // againstTools has no run to warm up: the first one is to be cold.
 func (c *composes) againstTools(ctx context.Context) error {
 	var taken [2][2][]usage // by night and side

@@ -42,6 +42,14 @@ func (l *lab) nights(ctx context.Context) (*nightly, error) {
 	return n, nil
 }
 
+// often is how many times what takes minutes at full size is run.
+func (l *lab) often() int {
+	if l.scale > 1 {
+		return 1
+	}
+	return min(l.runs, 2)
+}
+
 // shrink divides the number of packages, and of those that the next night adds.
 func (n *nightly) shrink(scale int) {
 	added := n.next.since(n.first)
