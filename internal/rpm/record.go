@@ -179,20 +179,19 @@ func DecodeMeta(b []byte, p *Package) error {
 	return d.end("package record")
 }
 
-// DecodeNEVRA reads no more of what AppendMeta wrote than a name and a build time,
-// in seconds since 1970.
-func DecodeNEVRA(b []byte) (n NEVRA, built int64, err error) {
+// DecodeIdentity reads no more of what AppendMeta wrote than what stands before the
+// dependencies: names, versions, arches, times and sizes.
+func DecodeIdentity(b []byte, p *Package) error {
 	const usual = 512
-	var p Package
 	d := decoder{data: string(b[:min(len(b), usual)])}
-	if d.identity(&p); d.err != nil && len(b) > usual {
+	if d.identity(p); d.err != nil && len(b) > usual {
 		d = decoder{data: string(b)}
-		d.identity(&p)
+		d.identity(p)
 	}
 	if d.err != nil {
-		return NEVRA{}, 0, fmt.Errorf("package record: %w", d.err)
+		return fmt.Errorf("package record: %w", d.err)
 	}
-	return p.NEVRA, p.BuildTime, nil
+	return nil
 }
 
 // identity reads what stands before the dependencies.

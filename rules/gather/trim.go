@@ -201,21 +201,25 @@ func normalize(list []packages.Listed) []packages.Listed {
 
 // writeSets makes the three package sets.
 func (p *trimParams) writeSets(ctx context.Context, j *rules.Job, kept []packages.Listed) error {
-	entries, err := packages.Load(ctx, j, p.Packages)
+	set, err := j.Input(ctx, p.Packages)
 	if err != nil {
 		return err
 	}
-	byFile := make(map[string]*packages.Entry, len(entries))
-	for _, e := range entries {
-		byFile[e.File] = e
+	all, err := packages.LoadListings(ctx, j, set.Digest)
+	if err != nil {
+		return err
 	}
-	sets := map[string][]*packages.Entry{}
+	byFile := make(map[string]*packages.Listing, len(all))
+	for _, l := range all {
+		byFile[l.File] = l
+	}
+	sets := map[string][]*packages.Listing{}
 	for _, l := range kept {
-		e := byFile[l.File]
-		if e == nil {
+		listing := byFile[l.File]
+		if listing == nil {
 			return fmt.Errorf("%s is in the solution, and not in the package set", l.File)
 		}
-		sets[l.Tree] = append(sets[l.Tree], e)
+		sets[l.Tree] = append(sets[l.Tree], listing)
 	}
 	for i, path := range []string{p.OS, p.Debug, p.Src} {
 		set, err := packages.Write(ctx, j, sets[treeOrder[i]])

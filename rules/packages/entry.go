@@ -219,8 +219,9 @@ func decodeShard(b []byte) ([]*Entry, error) {
 // decodeHeads reads what a meta file says first of each package.
 func decodeHeads(b []byte) ([]*Head, error) {
 	return decodeMeta(b, func(id Ident, _, meta []byte) (*Head, error) {
-		nevra, built, err := rpm.DecodeNEVRA(meta)
-		return &Head{Ident: id, Name: strings.Clone(nevra.Name), BuildTime: built}, id.checkFile(nevra, err)
+		var p rpm.Package
+		err := rpm.DecodeIdentity(meta, &p)
+		return &Head{Ident: id, Name: strings.Clone(p.Name), BuildTime: p.BuildTime}, id.checkFile(p.NEVRA, err)
 	})
 }
 

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+
+	"github.com/pungo-build/pungo/internal/rpm"
 )
 
 // Listed is one line of a package list: which package, where it belongs, and
@@ -24,9 +26,19 @@ type Listed struct {
 
 // List returns e as a line of a list.
 func (e *Entry) List(tree string, flags []string) Listed {
+	return e.Ident.list(&e.Package, tree, flags)
+}
+
+// List returns l as a line of a list.
+func (l *Listing) List(tree string, flags []string) (Listed, error) {
+	p, err := l.Identity()
+	return l.Ident.list(p, tree, flags), err
+}
+
+func (id *Ident) list(p *rpm.Package, tree string, flags []string) Listed {
 	return Listed{
-		Tree: tree, NEVRA: e.NEVRA.String(), File: e.File, Source: e.SourceRPM,
-		SigKey: e.SigKey, Flags: flags, Shard: e.Shard(),
+		Tree: tree, NEVRA: p.NEVRA.String(), File: id.File, Source: p.SourceRPM,
+		SigKey: p.SigKey, Flags: flags, Shard: id.Shard(),
 	}
 }
 

@@ -1,33 +1,88 @@
 package packages
 
 import (
+	"bytes"
+	"context"
 	"slices"
 
 	"github.com/pungo-build/pungo/cache"
 	"github.com/pungo-build/pungo/internal/repodata"
 	"github.com/pungo-build/pungo/internal/rpm"
+	"github.com/pungo-build/pungo/rules"
 )
 
-// Listing is a package as the metadata of a repository lists it, encoded as sets keep it:
-// of 60,000 packages a third of the memory of entries, and nothing for the collector of
-// garbage to look through.
+// Listing is a package as sets keep it, encoded but for what it is. Who passes packages on
+// does not decode what they require: of 60,000 listings there is a third of the memory of
+// entries, and hardly anything for the collector of garbage to look through.
 type Listing struct {
 	Ident
+	built       int64 // seconds since 1970, of a package whose file is at hand
 	meta, files []byte
 }
 
-// NewListing makes a listing of what primary says of a package, the checksum of its file,
+// ListMetadata makes a listing of what primary says of a package, the checksum of its file,
 // and where that is. Of p.Files it leaves only those that a set keeps.
-func NewListing(p *rpm.Package, sha256 [32]byte, at Remote) (*Listing, error) {
+func ListMetadata(p *rpm.Package, sha256 [32]byte, at Remote) (*Listing, error) {
 	file, err := fileName(p.NEVRA)
 	if err != nil {
 		return nil, err
 	}
-	files := slices.DeleteFunc(p.Files, func(f rpm.File) bool { return !repodata.PrimaryPath(f.Path) })
-	return &Listing{
-		Ident: Ident{File: file, SHA256: sha256, Remote: at},
-		meta:  p.AppendMeta(nil), files: filesRecord(files),
-	}, nil
+	p.Files = slices.DeleteFunc(p.Files, notPrimary)
+	return &Listing{Ident: Ident{File: file, SHA256: sha256, Remote: at}, meta: p.AppendMeta(nil), files: p.AppendFiles(nil)}, nil
+}
+
+func notPrimary(f rpm.File) bool { return !repodata.PrimaryPath(f.Path) }
+
+// ListFile makes a listing of a header record, the digest of the package file, and that of
+// the record. The package is named after what it is, whatever name the file came with.
+func ListFile(record []byte, file, header cache.Digest) (*Listing, error) {
+	sha, parts, err := splitHeader(record)
+	if err != nil {
+		return nil, err
+	}
+	l := &Listing{Ident: Ident{SHA256: sha, Digest: file, Header: header}, meta: bytes.Clone(parts[0])}
+	p, err := l.Identity()
+	if err != nil {
+		return nil, err
+	}
+	if err := rpm.DecodeFiles(parts[1], p); err != nil {
+		return nil, err
+	}
+	p.Files = slices.DeleteFunc(p.Files, notPrimary)
+	l.files, l.built = p.AppendFiles(nil), p.BuildTime
+	l.File, err = fileName(p.NEVRA)
+	return l, err
+}
+
+// LoadListings returns the packages of the set with a root, in the order of LoadTree.
+func LoadListings(ctx context.Context, j *rules.Job, root cache.Digest) ([]*Listing, error) {
+	return loadTree(ctx, j, root, func(b []byte) ([]*Listing, int64, error) {
+		shard, err := decodeListings(b)
+		return shard, int64(len(b)) + listingMemory*int64(len(shard)), err
+	})
+}
+
+// listingMemory is about what a listing occupies besides its record.
+const listingMemory = 400
+
+func decodeListings(b []byte) ([]*Listing, error) {
+	return decodeMeta(b, func(id Ident, files, meta []byte) (*Listing, error) {
+		l := &Listing{Ident: id, meta: meta, files: files}
+		if id.IsRemote() {
+			return l, nil
+		}
+		p, err := l.Identity()
+		if err == nil {
+			l.built, err = p.BuildTime, id.checkFile(p.NEVRA, nil)
+		}
+		return l, err
+	})
+}
+
+// Identity returns what the package is: all but dependencies, files and text.
+func (l *Listing) Identity() (*rpm.Package, error) {
+	p := new(rpm.Package)
+	return p, rpm.DecodeIdentity(l.meta, p)
 }
 
 // Record returns the header record of the package, without text, with all of its files;
@@ -35,14 +90,12 @@ func NewListing(p *rpm.Package, sha256 [32]byte, at Remote) (*Listing, error) {
 func (l *Listing) Record(files []rpm.File) []byte {
 	all := l.files
 	if files != nil {
-		all = filesRecord(files)
+		all = (&rpm.Package{Files: files}).AppendFiles(nil)
 	}
 	return joinHeader(l.SHA256, l.meta, all, new(rpm.Package).AppendText(nil))
 }
 
-func filesRecord(files []rpm.File) []byte { return (&rpm.Package{Files: files}).AppendFiles(nil) }
-
 func (l *Listing) appendMeta(b []byte) []byte { return l.Ident.appendMeta(b, l.files, l.meta) }
 
 // Node returns the package file as an entry of a tree, as that of an Entry.
-func (l *Listing) Node() cache.Node { return l.node(0) }
+func (l *Listing) Node() cache.Node { return l.node(l.built) }

@@ -252,7 +252,7 @@ func TestMemory(t *testing.T) {
 
 func TestEmptySet(t *testing.T) {
 	trees := newTrees()
-	set, err := packages.Write(t.Context(), newJob(t, trees, nil), nil)
+	set, err := packages.Write[*packages.Entry](t.Context(), newJob(t, trees, nil), nil)
 	if err != nil || set.Digest != trees.Empty() {
 		t.Errorf("got %v and error %v, want the empty tree", set, err)
 	}

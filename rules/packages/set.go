@@ -52,7 +52,7 @@ func LoadHeads(ctx context.Context, j *rules.Job, root cache.Digest) ([]*Head, e
 // headMemory is about what a head occupies.
 const headMemory = 350
 
-// loader is LoadTree or LoadHeads.
+// loader is LoadTree, LoadHeads or LoadListings.
 type loader[T identified] func(ctx context.Context, j *rules.Job, root cache.Digest) ([]T, error)
 
 func loadInput[T identified](ctx context.Context, j *rules.Job, path string, load loader[T]) ([]T, error) {
@@ -179,17 +179,6 @@ func compare[T identified](a, b T) int {
 	return cmp.Or(strings.Compare(x.Remote.Repository, y.Remote.Repository), strings.Compare(x.Remote.Href, y.Remote.Href))
 }
 
-// Write stores the set of entries and returns its tree, the same for any order
-// of entries. A package that is there twice is taken once.
-func Write(ctx context.Context, j *rules.Job, entries []*Entry) (cache.Node, error) {
-	return write(ctx, j, entries)
-}
-
-// WriteListed is Write of packages that are known from metadata.
-func WriteListed(ctx context.Context, j *rules.Job, all []*Listing) (cache.Node, error) {
-	return write(ctx, j, all)
-}
-
 // writable is an Entry or a Listing.
 type writable interface {
 	identified
@@ -197,7 +186,9 @@ type writable interface {
 	Node() cache.Node
 }
 
-func write[T writable](ctx context.Context, j *rules.Job, all []T) (cache.Node, error) {
+// Write stores a set of packages and returns its tree, the same for any order of the
+// packages. One that is there twice is taken once.
+func Write[T writable](ctx context.Context, j *rules.Job, all []T) (cache.Node, error) {
 	sorted := slices.SortedFunc(slices.Values(all), compare[T])
 	sorted = slices.CompactFunc(sorted, same[T])
 	if err := CheckUnique(sorted); err != nil {

@@ -67,7 +67,7 @@ func run(ctx context.Context, j *rules.Job) error {
 }
 
 // load returns what the sources have, but for what better ones hide.
-func (p *params) load(ctx context.Context, j *rules.Job) (all []*packages.Entry, hidden []packages.Decision, err error) {
+func (p *params) load(ctx context.Context, j *rules.Job) (all []*candidate, hidden []packages.Decision, err error) {
 	paths := make([]string, len(p.Sources))
 	sources := make([]source, len(p.Sources))
 	for i, s := range p.Sources {
@@ -75,23 +75,47 @@ func (p *params) load(ctx context.Context, j *rules.Job) (all []*packages.Entry,
 		if sources[i].priority, err = strconv.Atoi(s[2]); err != nil {
 			return nil, nil, fmt.Errorf("priority %q is not a number", s[2])
 		}
-		if sources[i].entries, err = packages.Load(ctx, j, s[0]); err != nil {
-			return nil, nil, err
+		if sources[i].candidates, err = loadCandidates(ctx, j, s[0]); err != nil {
+			return nil, nil, fmt.Errorf("input %s: %w", s[0], err)
 		}
 	}
 	hidden = hide(sources, p.Arch)
-	sets := make([][]*packages.Entry, len(sources))
+	sets := make([][]*candidate, len(sources))
 	for i := range sources {
-		sets[i] = sources[i].entries
+		sets[i] = sources[i].candidates
 	}
 	all, err = packages.Union(sets, paths)
 	return all, hidden, err
 }
 
+// candidate is a package of a source.
+type candidate struct {
+	*packages.Listing
+	*format.Package // without dependencies
+}
+
+func loadCandidates(ctx context.Context, j *rules.Job, path string) ([]*candidate, error) {
+	n, err := j.Input(ctx, path)
+	if err != nil {
+		return nil, err
+	}
+	all, err := packages.LoadListings(ctx, j, n.Digest)
+	if err != nil {
+		return nil, err
+	}
+	candidates := make([]*candidate, len(all))
+	err = j.Each(ctx, len(all), func(_ context.Context, i int) error {
+		p, err := all[i].Identity()
+		candidates[i] = &candidate{all[i], p}
+		return err
+	})
+	return candidates, err
+}
+
 // choose returns the packages of all that belong to a tree arch, and why others
 // that could run there do not.
-func choose(all []*packages.Entry, treeArch string) (chosen []*packages.Entry, left []packages.Decision) {
-	c := chooser{native: format.ValidArches(treeArch, false), sources: map[string]*packages.Entry{}, wanted: map[string]bool{}}
+func choose(all []*candidate, treeArch string) (chosen []*candidate, left []packages.Decision) {
+	c := chooser{native: format.ValidArches(treeArch, false), sources: map[string]*candidate{}, wanted: map[string]bool{}}
 	for _, e := range all {
 		if e.IsSource() {
 			c.sources[e.File] = e
@@ -112,9 +136,9 @@ func choose(all []*packages.Entry, treeArch string) (chosen []*packages.Entry, l
 }
 
 type chooser struct {
-	native  []string                   // arches of the tree, noarch included
-	sources map[string]*packages.Entry // by file name
-	wanted  map[string]bool            // names of source packages of chosen packages
+	native  []string              // arches of the tree, noarch included
+	sources map[string]*candidate // by file name
+	wanted  map[string]bool       // names of source packages of chosen packages
 	left    []packages.Decision
 }
 
@@ -122,7 +146,7 @@ type chooser struct {
 // can be shut out: others exist just where they were built. The lists of the
 // source package count, where it is known, since those of a noarch package say
 // where it was built.
-func (c *chooser) allowed(e *packages.Entry) bool {
+func (c *chooser) allowed(e *candidate) bool {
 	if e.Arch != "noarch" {
 		return true
 	}
@@ -143,14 +167,14 @@ func (c *chooser) allowed(e *packages.Entry) bool {
 	return true
 }
 
-func (c *chooser) decide(e *packages.Entry, step, dropped, rule string) {
+func (c *chooser) decide(e *candidate, step, dropped, rule string) {
 	c.left = append(c.left, packages.Decision{Package: e.NEVRA.String(), Step: step, Rule: rule, Dropped: dropped})
 }
 
 func (c *chooser) isNative(arch string) bool { return slices.Contains(c.native, arch) }
 
 // sourceName returns the name of the package's source package.
-func sourceName(e *packages.Entry) string {
+func sourceName(e *candidate) string {
 	n, err := format.ParseFileName(e.SourceRPM)
 	if err != nil {
 		return ""

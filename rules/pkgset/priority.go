@@ -11,9 +11,9 @@ import (
 
 // source is where packages come from.
 type source struct {
-	label    string
-	priority int // the less the better
-	entries  []*packages.Entry
+	label      string
+	priority   int // the less the better
+	candidates []*candidate
 }
 
 // subject is what sources compete for. A binary package and a source package of one name
@@ -35,7 +35,7 @@ func hide(sources []source, treeArch string) (hidden []packages.Decision) {
 	arches := format.ValidArches(treeArch, true)
 	best := map[subject]*source{}
 	for i := range sources {
-		for _, e := range sources[i].entries {
+		for _, e := range sources[i].candidates {
 			key := subject{e.Name, e.IsSource()}
 			if other := best[key]; (other == nil || sources[i].priority < other.priority) && (e.IsSource() || slices.Contains(arches, e.Arch)) {
 				best[key] = &sources[i]
@@ -44,7 +44,7 @@ func hide(sources []source, treeArch string) (hidden []packages.Decision) {
 	}
 	for i := range sources {
 		s := &sources[i]
-		s.entries = slices.DeleteFunc(slices.Clone(s.entries), func(e *packages.Entry) bool {
+		s.candidates = slices.DeleteFunc(slices.Clone(s.candidates), func(e *candidate) bool {
 			by := best[subject{e.Name, e.IsSource()}]
 			if by == nil || by.priority >= s.priority {
 				return false

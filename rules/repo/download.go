@@ -24,7 +24,7 @@ func download(ctx context.Context, j *rules.Job) error {
 	if err := rules.Parse(j.Args, &p); err != nil {
 		return err
 	}
-	d := &downloader{Job: j, entries: map[[32]byte]*packages.Entry{}}
+	d := &downloader{Job: j, listings: map[string]*packages.Listing{}}
 	for _, set := range p.Sets {
 		if err := d.set(ctx, set[0], set[1]); err != nil {
 			return err
@@ -40,8 +40,8 @@ func download(ctx context.Context, j *rules.Job) error {
 
 type downloader struct {
 	*rules.Job
-	mu      sync.Mutex
-	entries map[[32]byte]*packages.Entry // that were downloaded, by checksum
+	mu       sync.Mutex
+	listings map[string]*packages.Listing // of packages that were downloaded, by file
 }
 
 func (d *downloader) set(ctx context.Context, in, out string) error {
@@ -57,15 +57,15 @@ func (d *downloader) set(ctx context.Context, in, out string) error {
 		d.Output(out, cache.Node{Kind: cache.DirKind, Digest: n.Digest})
 		return nil
 	}
-	entries, err := packages.LoadTree(ctx, d.Job, n.Digest)
+	listings, err := packages.LoadListings(ctx, d.Job, n.Digest)
 	if err != nil {
 		return err
 	}
-	entries, err = d.complete(ctx, entries)
+	listings, err = d.complete(ctx, listings)
 	if err != nil {
 		return err
 	}
-	set, err := packages.Write(ctx, d.Job, entries)
+	set, err := packages.Write(ctx, d.Job, listings)
 	if err != nil {
 		return err
 	}
@@ -73,41 +73,41 @@ func (d *downloader) set(ctx context.Context, in, out string) error {
 	return nil
 }
 
-// complete returns the entries with those in place of remote ones that their files
+// complete returns the listings with those in place of remote ones that their files
 // tell. All that is wrong is told at once.
-func (d *downloader) complete(ctx context.Context, entries []*packages.Entry) ([]*packages.Entry, error) {
-	entries = slices.Clone(entries)
-	d.announce(entries)
-	faults := make([]error, len(entries))
-	err := d.Each(ctx, len(entries), func(ctx context.Context, i int) error {
-		if !entries[i].IsRemote() {
+func (d *downloader) complete(ctx context.Context, listings []*packages.Listing) ([]*packages.Listing, error) {
+	listings = slices.Clone(listings)
+	d.announce(listings)
+	faults := make([]error, len(listings))
+	err := d.Each(ctx, len(listings), func(ctx context.Context, i int) error {
+		if !listings[i].IsRemote() {
 			return nil
 		}
-		e, err := d.file(ctx, entries[i])
+		l, err := d.file(ctx, listings[i])
 		var lost *cache.BlobError
 		switch {
 		case errors.As(err, &lost) || ctx.Err() != nil:
 			return err
 		case err != nil:
-			faults[i] = fmt.Errorf("%s: %w", entries[i].File, err)
+			faults[i] = fmt.Errorf("%s: %w", listings[i].File, err)
 		default:
-			entries[i] = e
+			listings[i] = l
 		}
 		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	return entries, packages.JoinFaults(faults)
+	return listings, packages.JoinFaults(faults)
 }
 
 // announce says how much there is to download.
-func (d *downloader) announce(entries []*packages.Entry) {
+func (d *downloader) announce(listings []*packages.Listing) {
 	files, bytes := 0, int64(0)
-	for _, e := range entries {
-		if e.IsRemote() {
+	for _, l := range listings {
+		if l.IsRemote() {
 			files++
-			bytes += e.Remote.Size
+			bytes += l.Remote.Size
 		}
 	}
 	if files > 0 {
@@ -115,9 +115,9 @@ func (d *downloader) announce(entries []*packages.Entry) {
 	}
 }
 
-// file downloads a package and returns the entry that its header makes.
-func (d *downloader) file(ctx context.Context, e *packages.Entry) (*packages.Entry, error) {
-	file, err := d.Download(ctx, rules.Download{Repository: e.Remote.Repository, Href: e.Remote.Href, SHA256: e.SHA256, Size: e.Remote.Size})
+// file downloads a package and returns the listing that its header makes.
+func (d *downloader) file(ctx context.Context, l *packages.Listing) (*packages.Listing, error) {
+	file, err := d.Download(ctx, rules.Download{Repository: l.Remote.Repository, Href: l.Remote.Href, SHA256: l.SHA256, Size: l.Remote.Size})
 	if err != nil {
 		return nil, err
 	}
@@ -133,16 +133,16 @@ func (d *downloader) file(ctx context.Context, e *packages.Entry) (*packages.Ent
 	if err != nil {
 		return nil, err
 	}
-	got, err := packages.NewEntry(record, file, r.Outputs[0].Digest)
+	got, err := packages.ListFile(record, file, r.Outputs[0].Digest)
 	if err != nil {
 		return nil, err
 	}
-	if got.File != e.File {
-		return nil, fmt.Errorf("repodata says it is %s, the file says %s", e.NEVRA, got.NEVRA)
+	if got.File != l.File {
+		return nil, fmt.Errorf("repodata says it is %s, the file says %s", l.File, got.File)
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.entries[e.SHA256] = got
+	d.listings[l.File] = got
 	return got, nil
 }
 
@@ -156,13 +156,11 @@ func (d *downloader) list(ctx context.Context, in, out string) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", in, err)
 	}
-	byFile := make(map[string]*packages.Entry, len(d.entries))
-	for _, e := range d.entries {
-		byFile[e.File] = e
-	}
 	for i, l := range list {
-		if e, ok := byFile[l.File]; ok {
-			list[i] = e.List(l.Tree, l.Flags)
+		if got, ok := d.listings[l.File]; ok {
+			if list[i], err = got.List(l.Tree, l.Flags); err != nil {
+				return err
+			}
 		}
 	}
 	if data, err = packages.EncodeList(list); err != nil {

@@ -115,7 +115,7 @@ func (r *reader) read(ctx context.Context) (set cache.Node, err error) {
 	for i, l := range r.all {
 		all[i] = l.Listing
 	}
-	return packages.WriteListed(ctx, r.Job, all)
+	return packages.Write(ctx, r.Job, all)
 }
 
 // maxDocument is the largest document whose size repomd.xml does not state, in bytes.
@@ -198,7 +198,7 @@ func (r *reader) list(pkg *format.Package, at repodata.Location) (*listed, error
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", pkg.NEVRA, err)
 	}
-	l, err := packages.NewListing(pkg, sum, packages.Remote{Repository: r.Repository, Href: strings.Clone(at.Href), Size: at.PackageSize})
+	l, err := packages.ListMetadata(pkg, sum, packages.Remote{Repository: r.Repository, Href: strings.Clone(at.Href), Size: at.PackageSize})
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", at.Href, err)
 	}

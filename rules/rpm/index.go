@@ -213,19 +213,19 @@ func shard(ctx context.Context, j *rules.Job) error {
 	if err != nil {
 		return err
 	}
-	entries := make([]*packages.Entry, len(files))
+	listings := make([]*packages.Listing, len(files))
 	err = j.Each(ctx, len(files), func(ctx context.Context, i int) error {
-		e, err := readEntry(ctx, j, files[i], p.Verify)
+		l, err := list(ctx, j, files[i], p.Verify)
 		if err != nil {
 			return fmt.Errorf("%s: %w", unsharded(paths[i], files[i]), err)
 		}
-		entries[i] = e
+		listings[i] = l
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	set, err := packages.Write(ctx, j, entries)
+	set, err := packages.Write(ctx, j, listings)
 	if err != nil {
 		return err
 	}
@@ -233,8 +233,8 @@ func shard(ctx context.Context, j *rules.Job) error {
 	return nil
 }
 
-// readEntry returns the entry of one package file.
-func readEntry(ctx context.Context, j *rules.Job, file cache.Node, verify bool) (*packages.Entry, error) {
+// list returns the listing of one package file.
+func list(ctx context.Context, j *rules.Job, file cache.Node, verify bool) (*packages.Listing, error) {
 	r, err := j.Call(ctx, rules.Call{
 		Tool:   "rpm_header",
 		Args:   verifying(verify, "--rpm", "rpm", "--output", "header"),
@@ -247,7 +247,7 @@ func readEntry(ctx context.Context, j *rules.Job, file cache.Node, verify bool) 
 	if err != nil {
 		return nil, err
 	}
-	return packages.NewEntry(record, file.Digest, r.Outputs[0].Digest)
+	return packages.ListFile(record, file.Digest, r.Outputs[0].Digest)
 }
 
 // verifying returns arguments, and one more if packages are to be verified.
