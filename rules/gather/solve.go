@@ -127,11 +127,15 @@ func (p *solveParams) write(ctx context.Context, j *rules.Job, entries []*packag
 	if err != nil {
 		return err
 	}
-	list, err := packages.EncodeList(listOf(entries, r))
-	if err != nil {
-		return err
+	var list, decisions []byte
+	encode := []func(){
+		func() { list = packages.EncodeList(listOf(entries, r)) },
+		func() { decisions = packages.EncodeDecisions(decisionsOf(entries, r)) },
 	}
-	decisions, err := packages.EncodeDecisions(decisionsOf(entries, r))
+	err = j.Each(ctx, len(encode), func(_ context.Context, i int) error {
+		encode[i]()
+		return nil
+	})
 	if err != nil {
 		return err
 	}

@@ -39,18 +39,14 @@ func runTrim(ctx context.Context, j *rules.Job) error {
 	}
 	kept, moved := t.split()
 	for _, out := range []struct {
-		path   string
-		encode func() ([]byte, error)
+		path string
+		data []byte
 	}{
-		{p.List, func() ([]byte, error) { return packages.EncodeList(kept) }},
-		{p.Moved, func() ([]byte, error) { return packages.EncodeList(moved) }},
-		{p.Decisions, func() ([]byte, error) { return packages.EncodeDecisions(t.decisions) }},
+		{p.List, packages.EncodeList(kept)},
+		{p.Moved, packages.EncodeList(moved)},
+		{p.Decisions, packages.EncodeDecisions(t.decisions)},
 	} {
-		data, err := out.encode()
-		if err != nil {
-			return err
-		}
-		if err := j.Write(ctx, out.path, data); err != nil {
+		if err := j.Write(ctx, out.path, out.data); err != nil {
 			return err
 		}
 	}

@@ -113,14 +113,11 @@ func TestPaths(t *testing.T) {
 // tree only.
 func TestShipped(t *testing.T) {
 	trees := cache.NewTrees(cache.NewMemory(cache.BLAKE3))
-	data, err := packages.EncodeList([]packages.Listed{
+	data := packages.EncodeList([]packages.Listed{
 		{Tree: rules.OS, NEVRA: "lib-2:1-1.noarch", File: "lib-1-1.noarch.rpm", Source: "lib-1-1.src.rpm"},
 		{Tree: rules.Src, NEVRA: "lib-2:1-1.src", File: "lib-1-1.src.rpm"},
 		{Tree: rules.Debug, NEVRA: "lib-debuginfo-2:1-1.noarch", File: "lib-debuginfo-1-1.noarch.rpm", Source: "lib-1-1.src.rpm"},
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
 	d, err := trees.Store().Put(t.Context(), data)
 	if err != nil {
 		t.Fatal(err)

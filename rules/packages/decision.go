@@ -26,16 +26,23 @@ type Decision struct {
 }
 
 // EncodeDecisions writes one JSON object a line.
-func EncodeDecisions(decisions []Decision) ([]byte, error) {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
+func EncodeDecisions(decisions []Decision) []byte {
+	var o object
 	for i := range decisions {
-		if err := enc.Encode(&decisions[i]); err != nil {
-			return nil, err
-		}
+		d := &decisions[i]
+		o.text("package", d.Package, true)
+		o.text("tree", d.Tree, true)
+		o.texts("flags", d.Flags)
+		o.text("step", d.Step, false)
+		o.text("by", d.By, true)
+		o.text("wanted", d.Wanted, true)
+		o.text("for", d.For, true)
+		o.text("rule", d.Rule, true)
+		o.texts("rejected", d.Rejected)
+		o.text("dropped", d.Dropped, true)
+		o.end()
 	}
-	return b.Bytes(), nil
+	return o.b
 }
 
 // DecisionLog is a log of decisions that is read line by line, as they are asked for:

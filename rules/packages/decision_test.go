@@ -1,6 +1,8 @@
 package packages_test
 
 import (
+	"bytes"
+	"encoding/json"
 	"reflect"
 	"slices"
 	"testing"
@@ -10,14 +12,11 @@ import (
 
 // FuzzReadDecisions: what is no log is an error, now or when a line is asked for.
 func FuzzReadDecisions(f *testing.F) {
-	data, err := packages.EncodeDecisions([]packages.Decision{
+	data := packages.EncodeDecisions([]packages.Decision{
 		{Package: "a-0:1-1.noarch", Tree: "os", Step: "requirement", By: "b-0:1-1.noarch", Rejected: []string{"c-0:1-1.noarch"}},
 		{Step: "no match", Wanted: "x", For: `group "core" (mandatory)`},
 		{Package: "old-1:1-1.noarch", Step: "older", Dropped: "older than old-1:2-1.noarch"},
 	})
-	if err != nil {
-		f.Fatal(err)
-	}
 	f.Add(data)
 	f.Add([]byte(`{ "step":"x", "package":"a" }`))
 	f.Add([]byte("{\"package\":\"a\\u0022\"}\n\n"))
@@ -37,16 +36,33 @@ func FuzzReadDecisions(f *testing.F) {
 	})
 }
 
+// TestJSON: what is written is what encoding/json would write.
+func TestJSON(t *testing.T) {
+	all := []packages.Decision{
+		{},
+		{Package: "a-0:1-1.noarch", Tree: "os", Flags: []string{"input", "x"}, Step: "input", By: "b", Wanted: "(a <= 1 & b > 2)", For: "é\x7f\u2028", Rule: "r", Rejected: []string{"", `"`}},
+		{Step: "tab\t\\", Dropped: "no UTF-8: \xff"},
+	}
+	var want bytes.Buffer
+	enc := json.NewEncoder(&want)
+	enc.SetEscapeHTML(false)
+	for _, d := range all {
+		if err := enc.Encode(d); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := packages.EncodeDecisions(all); string(got) != want.String() {
+		t.Errorf("got\n%swant\n%s", got, want.Bytes())
+	}
+}
+
 func TestRejecting(t *testing.T) {
 	all := []packages.Decision{
 		{Package: "a-0:1-1.noarch", Step: "requirement", Rejected: []string{"b-0:1-1.noarch", "bc-0:1-1.noarch"}},
 		{Package: "bc-0:1-1.noarch", Step: "input"},
 		{Package: "d-0:1-1.noarch", Step: "requirement", By: "bc-0:1-1.noarch", Rejected: []string{"e-0:1-1.noarch"}},
 	}
-	data, err := packages.EncodeDecisions(all)
-	if err != nil {
-		t.Fatal(err)
-	}
+	data := packages.EncodeDecisions(all)
 	log, err := packages.ReadDecisions(data[:len(data)-1]) // a log need not end a line
 	if err != nil {
 		t.Fatal(err)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/pungo-build/pungo/internal/rpm"
 )
@@ -43,22 +44,66 @@ func (id *Ident) list(p *rpm.Package, tree string, flags []string) Listed {
 }
 
 // EncodeList writes one JSON object a line.
-func EncodeList(list []Listed) ([]byte, error) {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
+func EncodeList(list []Listed) []byte {
+	var o object
 	for i := range list {
-		if err := enc.Encode(&list[i]); err != nil {
-			return nil, err
-		}
+		l := &list[i]
+		o.text("tree", l.Tree, false)
+		o.text("nevra", l.NEVRA, false)
+		o.text("file", l.File, false)
+		o.text("source", l.Source, true)
+		o.text("sigkey", l.SigKey, true)
+		o.texts("flags", l.Flags)
+		o.text("shard", l.Shard, false)
+		o.end()
 	}
-	return b.Bytes(), nil
+	return o.b
 }
 
 // DecodeList reads what EncodeList wrote.
 func DecodeList(data []byte) ([]Listed, error) {
-	var list []Listed
-	dec := json.NewDecoder(bytes.NewReader(data))
+	text := string(data)
+	list := make([]Listed, 0, strings.Count(text, "\n"))
+	for len(text) > 0 {
+		line, rest, _ := strings.Cut(text, "\n")
+		var l Listed
+		if !l.decode(line) {
+			return decodeAnyList(list, text)
+		}
+		list, text = append(list, l), rest
+	}
+	return list, nil
+}
+
+// decode reads a line of the form that EncodeList has.
+func (l *Listed) decode(line string) bool {
+	return fields(line, func(name, value string) bool {
+		switch name {
+		case "tree":
+			l.Tree = value
+		case "nevra":
+			l.NEVRA = value
+		case "file":
+			l.File = value
+		case "source":
+			l.Source = value
+		case "sigkey":
+			l.SigKey = value
+		case "shard":
+			l.Shard = value
+		default:
+			return false
+		}
+		return true
+	}, func(name string, values []string) bool {
+		l.Flags = values
+		return name == "flags"
+	})
+}
+
+// decodeAnyList reads the rest of a list in whatever form JSON has.
+func decodeAnyList(list []Listed, text string) ([]Listed, error) {
+	dec := json.NewDecoder(strings.NewReader(text))
 	for {
 		var l Listed
 		err := dec.Decode(&l)

@@ -54,16 +54,17 @@ func ListFile(record []byte, file, header cache.Digest) (*Listing, error) {
 	return l, err
 }
 
-// LoadListings returns the packages of the set with a root, in the order of LoadTree.
+// LoadListings returns the packages of the set with a root, in the order of LoadTree. They
+// are not kept for the next who asks: to read them takes no longer.
 func LoadListings(ctx context.Context, j *rules.Job, root cache.Digest) ([]*Listing, error) {
-	return loadTree(ctx, j, root, func(b []byte) ([]*Listing, int64, error) {
-		shard, err := decodeListings(b)
-		return shard, int64(len(b)) + listingMemory*int64(len(shard)), err
+	return loadShards(ctx, j, root, func(ctx context.Context, meta cache.Digest) ([]*Listing, error) {
+		b, err := j.Trees.Store().Get(ctx, meta)
+		if err != nil {
+			return nil, err
+		}
+		return decodeListings(b)
 	})
 }
-
-// listingMemory is about what a listing occupies besides its record.
-const listingMemory = 400
 
 func decodeListings(b []byte) ([]*Listing, error) {
 	return decodeMeta(b, func(id Ident, files, meta []byte) (*Listing, error) {

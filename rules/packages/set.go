@@ -52,7 +52,7 @@ func LoadHeads(ctx context.Context, j *rules.Job, root cache.Digest) ([]*Head, e
 // headMemory is about what a head occupies.
 const headMemory = 350
 
-// loader is LoadTree, LoadHeads or LoadListings.
+// loader is LoadTree or LoadHeads.
 type loader[T identified] func(ctx context.Context, j *rules.Job, root cache.Digest) ([]T, error)
 
 func loadInput[T identified](ctx context.Context, j *rules.Job, path string, load loader[T]) ([]T, error) {
@@ -69,24 +69,33 @@ func loadInput[T identified](ctx context.Context, j *rules.Job, path string, loa
 
 // loadTree decodes the shards of a set, each once as a []T.
 func loadTree[T identified](ctx context.Context, j *rules.Job, root cache.Digest, decode func(meta []byte) (shard []T, memory int64, err error)) ([]T, error) {
+	kind := fmt.Sprintf("packages.%T", *new(T))
+	return loadShards(ctx, j, root, func(ctx context.Context, meta cache.Digest) ([]T, error) {
+		v, err := j.Decoded(ctx, meta, kind, func(_ context.Context, b []byte) (any, int64, error) {
+			return decode(b)
+		})
+		if err != nil {
+			return nil, err
+		}
+		return v.([]T), nil
+	})
+}
+
+// loadShards returns what load makes of the shards of a set.
+func loadShards[T identified](ctx context.Context, j *rules.Job, root cache.Digest, load func(ctx context.Context, meta cache.Digest) ([]T, error)) ([]T, error) {
 	shards, err := j.Trees.Read(ctx, root)
 	if err != nil {
 		return nil, err
 	}
-	kind := fmt.Sprintf("packages.%T", *new(T))
 	loaded := make([][]T, len(shards))
 	err = j.Each(ctx, len(shards), func(ctx context.Context, i int) error {
 		meta, err := j.Trees.Lookup(ctx, shards[i].Digest, metaName)
+		if err == nil {
+			loaded[i], err = load(ctx, meta.Digest)
+		}
 		if err != nil {
 			return fmt.Errorf("package set %s: %w", shards[i].Name, err)
 		}
-		v, err := j.Decoded(ctx, meta.Digest, kind, func(_ context.Context, b []byte) (any, int64, error) {
-			return decode(b)
-		})
-		if err != nil {
-			return fmt.Errorf("package set %s: %w", shards[i].Name, err)
-		}
-		loaded[i] = v.([]T)
 		return nil
 	})
 	if err != nil {
@@ -135,7 +144,7 @@ func LoadAllHeads(ctx context.Context, j *rules.Job, paths []string) ([]*Head, e
 // package once. That two sets have different packages of one name is a *rules.Collision.
 func Union[T identified](sets [][]T, paths []string) ([]T, error) {
 	all := slices.Concat(sets...)
-	if len(sets) > 1 {
+	if !slices.IsSortedFunc(all, compare[T]) {
 		slices.SortFunc(all, compare[T])
 	}
 	all = slices.CompactFunc(all, same[T])
@@ -189,7 +198,10 @@ type writable interface {
 // Write stores a set of packages and returns its tree, the same for any order of the
 // packages. One that is there twice is taken once.
 func Write[T writable](ctx context.Context, j *rules.Job, all []T) (cache.Node, error) {
-	sorted := slices.SortedFunc(slices.Values(all), compare[T])
+	sorted := slices.Clone(all)
+	if !slices.IsSortedFunc(sorted, compare[T]) {
+		slices.SortFunc(sorted, compare[T])
+	}
 	sorted = slices.CompactFunc(sorted, same[T])
 	if err := CheckUnique(sorted); err != nil {
 		return cache.Node{}, err

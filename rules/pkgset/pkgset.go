@@ -54,16 +54,12 @@ func run(ctx context.Context, j *rules.Job) error {
 		return err
 	}
 	chosen, left := choose(all, p.Arch)
-	log, err := packages.EncodeDecisions(append(hidden, left...))
-	if err != nil {
-		return err
-	}
 	set, err := packages.Write(ctx, j, chosen)
 	if err != nil {
 		return err
 	}
 	j.Output(p.Output, set)
-	return j.Write(ctx, p.Log, log)
+	return j.Write(ctx, p.Log, packages.EncodeDecisions(append(hidden, left...)))
 }
 
 // load returns what the sources have, but for what better ones hide.

@@ -172,8 +172,5 @@ func writeSigners(ctx context.Context, j *rules.Job, in, out string, signers map
 			list[i].SigKey = key
 		}
 	}
-	if data, err = packages.EncodeList(list); err != nil {
-		return err
-	}
-	return j.Write(ctx, out, data)
+	return j.Write(ctx, out, packages.EncodeList(list))
 }

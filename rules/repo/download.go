@@ -163,8 +163,5 @@ func (d *downloader) list(ctx context.Context, in, out string) error {
 			}
 		}
 	}
-	if data, err = packages.EncodeList(list); err != nil {
-		return err
-	}
-	return d.Write(ctx, out, data)
+	return d.Write(ctx, out, packages.EncodeList(list))
 }

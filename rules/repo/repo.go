@@ -64,11 +64,7 @@ func index(ctx context.Context, j *rules.Job) error {
 		return fmt.Errorf("%s: %w", p.Repository, err)
 	}
 	j.Output(p.Output, set)
-	log, err := packages.EncodeDecisions(r.left)
-	if err != nil {
-		return err
-	}
-	return j.Write(ctx, p.Decisions, log)
+	return j.Write(ctx, p.Decisions, packages.EncodeDecisions(r.left))
 }
 
 // reader reads the metadata of a repository.
