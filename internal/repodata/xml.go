@@ -186,6 +186,26 @@ var passed = []struct{ begin, end string }{{"<!--", "-->"}, {"<![CDATA[", "]]>"}
 // element returns the text of the element that begins here. What looks like its end in a
 // comment, CDATA or an instruction is none.
 func (e *elements) element() ([]byte, error) {
+	end, err := e.find(packageClose)
+	if err != nil {
+		return nil, err
+	}
+	// Hardly any element has what could hide an end, and one look tells.
+	if end >= 0 && !bytes.Contains(e.buf[e.from:e.from+end], []byte("<!")) && !bytes.Contains(e.buf[e.from:e.from+end], []byte("<?")) {
+		return e.take(end + len(packageClose)), nil
+	}
+	return e.markedElement()
+}
+
+// take returns the next n bytes, which are at hand.
+func (e *elements) take(n int) []byte {
+	text := e.buf[e.from : e.from+n]
+	e.from += n
+	return text
+}
+
+// markedElement is element for who looks at every tag.
+func (e *elements) markedElement() ([]byte, error) {
 	for at := 0; ; {
 		next, err := e.findBehind(at, "<")
 		for err == nil && !e.eof && len(e.buf)-e.from-next < len(packageClose) {
@@ -199,10 +219,7 @@ func (e *elements) element() ([]byte, error) {
 		}
 		rest := e.buf[e.from+next:]
 		if bytes.HasPrefix(rest, []byte(packageClose)) {
-			end := next + len(packageClose)
-			text := e.buf[e.from : e.from+end]
-			e.from += end
-			return text, nil
+			return e.take(next + len(packageClose)), nil
 		}
 		at = next + 1
 		for _, p := range passed {
