@@ -159,15 +159,15 @@ func storeSet(ctx context.Context, store cache.Store, n int, pkg func(i int) *rp
 	j := &rules.Job{Host: alone{}, Trees: cache.NewTrees(store)}
 	roots := make([]cache.Digest, shards)
 	for shard := range shards {
-		var entries []*packages.Entry
+		var list []*packages.Listing
 		for i := shard; i < n; i += shards {
-			e, err := inventEntry(pkg(i), i, byte(shard))
+			l, err := invented(pkg(i), i, byte(shard))
 			if err != nil {
 				return cache.Node{}, err
 			}
-			entries = append(entries, e)
+			list = append(list, l)
 		}
-		root, err := packages.Write(ctx, j, entries)
+		root, err := packages.Write(ctx, j, list)
 		if err != nil {
 			return cache.Node{}, err
 		}
@@ -189,9 +189,9 @@ func (alone) Each(ctx context.Context, n int, fn func(ctx context.Context, i int
 	return nil
 }
 
-// inventEntry makes an entry of package i. Its header record is not stored: nobody
+// invented makes a listing of package i. Its header record is not stored: nobody
 // asks for files that primary does not list.
-func inventEntry(p *rpm.Package, i int, shard byte) (*packages.Entry, error) {
+func invented(p *rpm.Package, i int, shard byte) (*packages.Listing, error) {
 	hash := make([]byte, 32)
 	hash[0] = shard
 	binary.BigEndian.PutUint32(hash[1:], uint32(i))
@@ -200,5 +200,5 @@ func inventEntry(p *rpm.Package, i int, shard byte) (*packages.Entry, error) {
 		return nil, err
 	}
 	record := packages.EncodeHeader(p, [32]byte(hash))
-	return packages.NewEntry(record, digest, cache.BLAKE3.Sum(record))
+	return packages.ListFile(record, digest, cache.BLAKE3.Sum(record))
 }

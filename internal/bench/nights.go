@@ -122,10 +122,6 @@ func variantLines(list []chosen) string {
 	return b.String()
 }
 
-// closureTest is where a target belongs that proves that nothing in the repositories
-// lacks anything, as the peer's `dnf repoclosure` does: repoclosure_test, once it is there.
-const closureTest = ""
-
 // mirrorDefinition composes variants of what is in the folders MIRROR/ARCH.
 func mirrorDefinition(mirror string, arches []string, list []chosen) string {
 	var b strings.Builder
@@ -146,8 +142,9 @@ gather(
 createrepo(name = "repo", comps = ":comps", packages = ":gather", trees = ["os", "src"])
 tree_metadata(name = "treeinfo", repo = ":repo")
 metadata(name = "metadata")
+repoclosure_test(name = "closure", repo = ":repo", strictness = "fatal")
 `, filepath.Join(mirror, "$basearch"))
-	return b.String() + closureTest
+	return b.String()
 }
 
 func quoted(list []string) string {

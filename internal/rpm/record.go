@@ -175,8 +175,21 @@ func (t *Text) strings() [8]*string {
 func DecodeMeta(b []byte, p *Package) error {
 	d := decoder{data: string(b)}
 	d.identity(p)
-	d.dependencies(p)
+	d.dependencies(p, len(p.dependencyLists()))
 	return d.end("package record")
+}
+
+// DecodeNeeds reads of what AppendMeta wrote what a solver asks for: of the dependencies
+// Provides and Requires, which are two thirds of all.
+func DecodeNeeds(b []byte, p *Package) error {
+	const provides, requires = 1, 1
+	d := decoder{data: string(b)}
+	d.identity(p)
+	d.dependencies(p, provides+requires)
+	if d.err != nil {
+		return fmt.Errorf("package record: %w", d.err)
+	}
+	return nil
 }
 
 // DecodeIdentity reads no more of what AppendMeta wrote than what stands before the
@@ -211,14 +224,15 @@ func (d *decoder) identity(p *Package) {
 	p.ExcludeArch = d.texts()
 }
 
-// dependencies reads all lists into one array.
-func (d *decoder) dependencies(p *Package) {
+// dependencies reads the first n lists into one array.
+func (d *decoder) dependencies(p *Package, n int) {
 	lists := p.dependencyLists()
 	var lengths [len(lists)]int
 	total := 0
 	for i := range lists {
-		lengths[i] = d.length(2)
-		total += lengths[i]
+		if lengths[i] = d.length(2); i < n {
+			total += lengths[i]
+		}
 	}
 	if total > len(d.data)/2 {
 		d.fail(fmt.Errorf("%d dependencies in %d bytes", total, len(d.data)))
@@ -232,8 +246,8 @@ func (d *decoder) dependencies(p *Package) {
 	}
 	for i, list := range lists {
 		*list = nil
-		if n := lengths[i]; n > 0 {
-			*list, all = all[:n:n], all[n:]
+		if k := lengths[i]; i < n && k > 0 {
+			*list, all = all[:k:k], all[k:]
 		}
 	}
 }

@@ -20,12 +20,10 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"slices"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/pungo-build/pungo/cache"
-	"github.com/pungo-build/pungo/internal/repodata"
 	"github.com/pungo-build/pungo/internal/rpm"
 )
 
@@ -86,26 +84,6 @@ func (id *Ident) Shard() string {
 func Letter(file string) string {
 	first, _ := utf8.DecodeRuneInString(file)
 	return strings.ToLower(string(first))
-}
-
-// NewEntry makes an entry of a header record, the digest of the package file,
-// and that of the record. The file is named after the package, whatever name it
-// came with.
-func NewEntry(record []byte, file, header cache.Digest) (*Entry, error) {
-	sha, parts, err := splitHeader(record)
-	if err != nil {
-		return nil, err
-	}
-	e := &Entry{Ident: Ident{SHA256: sha, Digest: file, Header: header}}
-	if err := rpm.DecodeMeta(parts[0], &e.Package); err != nil {
-		return nil, err
-	}
-	if err := rpm.DecodeFiles(parts[1], &e.Package); err != nil {
-		return nil, err
-	}
-	e.Files = slices.DeleteFunc(e.Files, func(f rpm.File) bool { return !repodata.PrimaryPath(f.Path) })
-	e.File, err = fileName(e.NEVRA)
-	return e, err
 }
 
 // fileName is how a package file is named: after what it is, whatever it was named.
@@ -177,17 +155,13 @@ func splitHeader(b []byte) (sha [32]byte, parts [3][]byte, err error) {
 	return sha, parts, r.err
 }
 
-// appendMeta appends an entry to a shard's meta file:
+// appendMeta appends a package to a shard's meta file:
 //
 //	length of the rest | file name | SHA-256 32 | digest | digest of the record |
 //	length, files | meta
 //
 // where a digest is its function, 32 bytes of hash and the size. Of a package in a
 // repository it is a zero byte, the name of the repository, the path, and the size.
-func (e *Entry) appendMeta(b []byte) []byte {
-	return e.Ident.appendMeta(b, e.Package.AppendFiles(nil), e.Package.AppendMeta(nil))
-}
-
 func (id *Ident) appendMeta(b, files, meta []byte) []byte {
 	var m []byte
 	m = appendBytes(m, []byte(id.File))
@@ -211,7 +185,7 @@ func (id *Ident) appendMeta(b, files, meta []byte) []byte {
 func decodeShard(b []byte) ([]*Entry, error) {
 	return decodeMeta(b, func(id Ident, files, meta []byte) (*Entry, error) {
 		e := &Entry{Ident: id}
-		err := errors.Join(rpm.DecodeMeta(meta, &e.Package), rpm.DecodeFiles(files, &e.Package))
+		err := errors.Join(rpm.DecodeNeeds(meta, &e.Package), rpm.DecodeFiles(files, &e.Package))
 		return e, id.checkFile(e.NEVRA, err)
 	})
 }

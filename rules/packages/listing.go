@@ -97,6 +97,3 @@ func (l *Listing) Record(files []rpm.File) []byte {
 }
 
 func (l *Listing) appendMeta(b []byte) []byte { return l.Ident.appendMeta(b, l.files, l.meta) }
-
-// Node returns the package file as an entry of a tree, as that of an Entry.
-func (l *Listing) Node() cache.Node { return l.node(l.built) }

@@ -93,8 +93,8 @@ func bash() *rpm.Package {
 	}
 }
 
-// entry is a package of a set, with content that the seed decides.
-func entry(t *testing.T, trees *cache.Trees, p *rpm.Package, seed string) *packages.Entry {
+// listing is a package of a set, with content that the seed decides.
+func listing(t *testing.T, trees *cache.Trees, p *rpm.Package, seed string) *packages.Listing {
 	t.Helper()
 	file, err := trees.Store().Put(t.Context(), []byte(seed))
 	if err != nil {
@@ -105,7 +105,7 @@ func entry(t *testing.T, trees *cache.Trees, p *rpm.Package, seed string) *packa
 	if err != nil {
 		t.Fatal(err)
 	}
-	e, err := packages.NewEntry(record, file, header)
+	e, err := packages.ListFile(record, file, header)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -158,24 +158,18 @@ func TestDamagedHeader(t *testing.T) {
 	}
 }
 
-func TestNewEntry(t *testing.T) {
+func TestListFile(t *testing.T) {
 	trees := newTrees()
-	e := entry(t, trees, bash(), "content")
+	e := listing(t, trees, bash(), "content")
 	if got, want := e.File, "bash-5.2~rc1-3.x86_64.rpm"; got != want {
 		t.Errorf("file: got %s, want %s", got, want)
-	}
-	if got, want := e.Files, bash().Files[:2]; !reflect.DeepEqual(got, want) {
-		t.Errorf("files in primary: got %v, want %v", got, want)
 	}
 	if got, want := e.Shard(), e.Digest.Hex()[:2]; got != want {
 		t.Errorf("shard: got %s, want %s", got, want)
 	}
-	if got := e.Node(); got.ModTime != 1769860000 || got.Name != e.File || got.Digest != e.Digest {
-		t.Errorf("node: got %+v", got)
-	}
 	for _, name := range []string{"../x", "a/b", ".x", "a\nb", "a\x00b"} {
 		record := packages.EncodeHeader(named(name), [32]byte{})
-		if _, err := packages.NewEntry(record, e.Digest, e.Header); err == nil {
+		if _, err := packages.ListFile(record, e.Digest, e.Header); err == nil {
 			t.Errorf("name %q: no error", name)
 		}
 	}
@@ -183,11 +177,11 @@ func TestNewEntry(t *testing.T) {
 
 func TestSetRoundTrip(t *testing.T) {
 	trees := newTrees()
-	var want []*packages.Entry
+	var want []*packages.Listing
 	for i := range 300 {
-		want = append(want, entry(t, trees, named(fmt.Sprintf("p%03d", i)), fmt.Sprint(i)))
+		want = append(want, listing(t, trees, named(fmt.Sprintf("p%03d", i)), fmt.Sprint(i)))
 	}
-	want = append(want, entry(t, trees, bash(), "bash"))
+	want = append(want, listing(t, trees, bash(), "bash"))
 	set, err := packages.Write(t.Context(), newJob(t, trees, nil), want)
 	if err != nil {
 		t.Fatal(err)
@@ -197,20 +191,45 @@ func TestSetRoundTrip(t *testing.T) {
 	if again, err := packages.Write(t.Context(), newJob(t, trees, nil), shuffled); err != nil || again != set {
 		t.Errorf("in another order: got %v and error %v, want %v", again, err, set)
 	}
-	slices.SortFunc(want, func(a, b *packages.Entry) int { return strings.Compare(a.File, b.File) })
-	got, err := packages.Load(t.Context(), newJob(t, trees, map[string]cache.Digest{"in/set": set.Digest}), "in/set")
+	slices.SortFunc(want, func(a, b *packages.Listing) int { return strings.Compare(a.File, b.File) })
+	got, err := packages.LoadListings(t.Context(), newJob(t, trees, nil), set.Digest)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %d packages, want %d, or they differ", len(got), len(want))
 	}
+	checkEntries(t, newJob(t, trees, nil), set.Digest, want)
 	for _, e := range got[:5] {
 		for _, dir := range []string{"rpm", "header"} {
 			path := e.Shard() + "/" + dir + "/" + e.File
 			if _, err := trees.Lookup(t.Context(), set.Digest, path); err != nil {
 				t.Errorf("%s: %v", path, err)
 			}
+		}
+	}
+}
+
+// checkEntries checks that a set has entries of listings, in their order, and what a solver
+// asks of bash.
+func checkEntries(t *testing.T, j *rules.Job, set cache.Digest, want []*packages.Listing) {
+	t.Helper()
+	entries, err := packages.LoadTree(t.Context(), j, set)
+	if err != nil || len(entries) != len(want) {
+		t.Fatalf("%d entries, error %v, want %d", len(entries), err, len(want))
+	}
+	for i, e := range entries {
+		if e.Ident != want[i].Ident {
+			t.Errorf("entry %d is %+v, want %+v", i, e.Ident, want[i].Ident)
+		}
+		if e.Name != "bash" {
+			continue
+		}
+		if got, want := e.Files, bash().Files[:2]; !reflect.DeepEqual(got, want) {
+			t.Errorf("files in primary: got %v, want %v", got, want)
+		}
+		if b := bash(); !reflect.DeepEqual(e.Provides, b.Provides) || !reflect.DeepEqual(e.Requires, b.Requires) {
+			t.Errorf("provides %v and requires %v, want %v and %v", e.Provides, e.Requires, b.Provides, b.Requires)
 		}
 	}
 }
@@ -233,9 +252,9 @@ func (c charging) Decoded(ctx context.Context, d cache.Digest, kind string, deco
 // are charged with.
 func TestMemory(t *testing.T) {
 	trees := newTrees()
-	var entries []*packages.Entry
+	var entries []*packages.Listing
 	for i := range 300 {
-		entries = append(entries, entry(t, trees, named(fmt.Sprintf("p%03d", i)), fmt.Sprint(i)))
+		entries = append(entries, listing(t, trees, named(fmt.Sprintf("p%03d", i)), fmt.Sprint(i)))
 	}
 	set, err := packages.Write(t.Context(), newJob(t, trees, nil), entries)
 	if err != nil {
@@ -254,7 +273,7 @@ func TestMemory(t *testing.T) {
 
 func TestEmptySet(t *testing.T) {
 	trees := newTrees()
-	set, err := packages.Write[*packages.Entry](t.Context(), newJob(t, trees, nil), nil)
+	set, err := packages.Write(t.Context(), newJob(t, trees, nil), nil)
 	if err != nil || set.Digest != trees.Empty() {
 		t.Errorf("got %v and error %v, want the empty tree", set, err)
 	}
@@ -268,16 +287,16 @@ func TestEmptySet(t *testing.T) {
 // digests put them.
 func TestWriteDuplicate(t *testing.T) {
 	trees := newTrees()
-	shards := map[string]*packages.Entry{}
-	var same, other *packages.Entry // as shards
+	shards := map[string]*packages.Listing{}
+	var same, other *packages.Listing // as shards
 	for i := 0; same == nil; i++ {
-		e := entry(t, trees, named("a"), fmt.Sprint(i))
+		e := listing(t, trees, named("a"), fmt.Sprint(i))
 		if first := shards[e.Shard()]; first != nil {
 			same, other = first, e
 		}
 		shards[e.Shard()] = e
 	}
-	_, err := packages.Write(t.Context(), newJob(t, trees, nil), []*packages.Entry{same, other})
+	_, err := packages.Write(t.Context(), newJob(t, trees, nil), []*packages.Listing{same, other})
 	var d *packages.Duplicate
 	if !errors.As(err, &d) {
 		t.Fatalf("got %v, want a Duplicate", err)
@@ -288,12 +307,15 @@ func TestWriteDuplicate(t *testing.T) {
 }
 
 // loadAll returns several sets as one.
-func loadAll(t *testing.T, j *rules.Job, paths ...string) ([]*packages.Entry, error) {
+func loadAll(t *testing.T, j *rules.Job, paths ...string) ([]*packages.Listing, error) {
 	t.Helper()
-	sets := make([][]*packages.Entry, len(paths))
+	sets := make([][]*packages.Listing, len(paths))
 	for i, path := range paths {
-		var err error
-		if sets[i], err = packages.Load(t.Context(), j, path); err != nil {
+		n, err := j.Input(t.Context(), path)
+		if err == nil {
+			sets[i], err = packages.LoadListings(t.Context(), j, n.Digest)
+		}
+		if err != nil {
 			return nil, err
 		}
 	}
@@ -302,10 +324,10 @@ func loadAll(t *testing.T, j *rules.Job, paths ...string) ([]*packages.Entry, er
 
 func TestUnion(t *testing.T) {
 	trees := newTrees()
-	a, b, c := entry(t, trees, named("a"), "a"), entry(t, trees, named("b"), "b"), entry(t, trees, named("c"), "c")
-	other := entry(t, trees, named("b"), "not b")
+	a, b, c := listing(t, trees, named("a"), "a"), listing(t, trees, named("b"), "b"), listing(t, trees, named("c"), "c")
+	other := listing(t, trees, named("b"), "not b")
 	inputs := map[string]cache.Digest{}
-	for path, entries := range map[string][]*packages.Entry{"ab": {a, b}, "bc": {b, c}, "other": {other}, "none": nil} {
+	for path, entries := range map[string][]*packages.Listing{"ab": {a, b}, "bc": {b, c}, "other": {other}, "none": nil} {
 		set, err := packages.Write(t.Context(), newJob(t, trees, nil), entries)
 		if err != nil {
 			t.Fatal(err)
@@ -317,7 +339,7 @@ func TestUnion(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := []*packages.Entry{a, b, c}; !reflect.DeepEqual(got, want) {
+	if want := []*packages.Listing{a, b, c}; !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 	_, err = loadAll(t, j, "other", "none", "ab")
@@ -336,7 +358,7 @@ func TestUnion(t *testing.T) {
 // TestDamagedSet: a set that is none yields errors that say where.
 func TestDamagedSet(t *testing.T) {
 	trees := newTrees()
-	set, err := packages.Write(t.Context(), newJob(t, trees, nil), []*packages.Entry{entry(t, trees, bash(), "x")})
+	set, err := packages.Write(t.Context(), newJob(t, trees, nil), []*packages.Listing{listing(t, trees, bash(), "x")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -375,11 +397,16 @@ func TestDamagedSet(t *testing.T) {
 
 func TestList(t *testing.T) {
 	trees := newTrees()
-	e := entry(t, trees, bash(), "bash")
-	list := []packages.Listed{
-		e.List(rules.OS, []string{"input", "multilib"}),
-		entry(t, trees, named("a<&>b"), "a").List(rules.Src, nil),
+	e := listing(t, trees, bash(), "bash")
+	first, err := e.List(rules.OS, []string{"input", "multilib"})
+	if err != nil {
+		t.Fatal(err)
 	}
+	second, err := listing(t, trees, named("a<&>b"), "a").List(rules.Src, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	list := []packages.Listed{first, second}
 	data := packages.EncodeList(list)
 	want := `{"tree":"os","nevra":"bash-1:5.2~rc1-3.x86_64","file":"bash-5.2~rc1-3.x86_64.rpm","source":"bash-5.2~rc1-3.src.rpm",` +
 		`"sigkey":"0123456789abcdef","flags":["input","multilib"],"shard":"` + e.Shard() + "\"}\n" +
@@ -416,7 +443,7 @@ func FuzzDecodeHeader(f *testing.F) {
 		if err == nil && (pathsErr != nil || paths != len(p.Files)) {
 			t.Errorf("paths: got %d and error %v, want %d", paths, pathsErr, len(p.Files))
 		}
-		if e, err := packages.NewEntry(b, d, d); err == nil && strings.Contains(e.File, "/") {
+		if e, err := packages.ListFile(b, d, d); err == nil && strings.Contains(e.File, "/") {
 			t.Errorf("file name %q", e.File)
 		}
 	})

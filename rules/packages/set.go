@@ -188,27 +188,20 @@ func compare[T identified](a, b T) int {
 	return cmp.Or(strings.Compare(x.Remote.Repository, y.Remote.Repository), strings.Compare(x.Remote.Href, y.Remote.Href))
 }
 
-// writable is an Entry or a Listing.
-type writable interface {
-	identified
-	appendMeta(b []byte) []byte
-	Node() cache.Node
-}
-
 // Write stores a set of packages and returns its tree, the same for any order of the
 // packages. One that is there twice is taken once.
-func Write[T writable](ctx context.Context, j *rules.Job, all []T) (cache.Node, error) {
+func Write(ctx context.Context, j *rules.Job, all []*Listing) (cache.Node, error) {
 	sorted := slices.Clone(all)
-	if !slices.IsSortedFunc(sorted, compare[T]) {
-		slices.SortFunc(sorted, compare[T])
+	if !slices.IsSortedFunc(sorted, compare[*Listing]) {
+		slices.SortFunc(sorted, compare[*Listing])
 	}
-	sorted = slices.CompactFunc(sorted, same[T])
+	sorted = slices.CompactFunc(sorted, same[*Listing])
 	if err := CheckUnique(sorted); err != nil {
 		return cache.Node{}, err
 	}
-	byShard := map[string][]T{}
-	for _, e := range sorted {
-		byShard[e.ident().Shard()] = append(byShard[e.ident().Shard()], e)
+	byShard := map[string][]*Listing{}
+	for _, l := range sorted {
+		byShard[l.Shard()] = append(byShard[l.Shard()], l)
 	}
 	names := slices.Sorted(maps.Keys(byShard))
 	root := make(cache.Directory, len(names))
@@ -225,16 +218,15 @@ func Write[T writable](ctx context.Context, j *rules.Job, all []T) (cache.Node, 
 }
 
 // writeShard stores one shard; its packages are sorted.
-func writeShard[T writable](ctx context.Context, trees *cache.Trees, all []T) (cache.Node, error) {
+func writeShard(ctx context.Context, trees *cache.Trees, all []*Listing) (cache.Node, error) {
 	meta := []byte{formatVersion}
 	var headers, rpms cache.Directory
 	remote := false
-	for _, e := range all {
-		id := e.ident()
-		meta = e.appendMeta(meta)
-		headers = append(headers, cache.Node{Name: id.File, Kind: cache.FileKind, Digest: id.Header})
-		if remote = remote || id.IsRemote(); !id.IsRemote() {
-			rpms = append(rpms, e.Node())
+	for _, l := range all {
+		meta = l.appendMeta(meta)
+		headers = append(headers, cache.Node{Name: l.File, Kind: cache.FileKind, Digest: l.Header})
+		if remote = remote || l.IsRemote(); !l.IsRemote() {
+			rpms = append(rpms, l.node(l.built))
 		}
 	}
 	metaDigest, err := trees.Store().Put(ctx, meta)
@@ -302,11 +294,8 @@ func Files(ctx context.Context, trees *cache.Trees, root cache.Digest) ([]string
 	return files, nil
 }
 
-// Node returns the package file as an entry of a tree. Its time is the
-// package's build time, in whatever tree it stands.
-func (e *Entry) Node() cache.Node { return e.node(e.BuildTime) }
-
-// Node returns the package file as an entry of a tree, as that of an Entry.
+// Node returns the package file as an entry of a tree. Its time is the package's build
+// time, in whatever tree it stands.
 func (h *Head) Node() cache.Node { return h.node(h.BuildTime) }
 
 func (id *Ident) node(built int64) cache.Node {

@@ -54,7 +54,7 @@ func run(ctx context.Context, j *rules.Job) error {
 		return err
 	}
 	chosen, left := choose(all, p.Arch)
-	set, err := packages.Write(ctx, j, chosen)
+	set, err := packages.Write(ctx, j, listings(chosen))
 	if err != nil {
 		return err
 	}
@@ -106,6 +106,14 @@ func loadCandidates(ctx context.Context, j *rules.Job, path string) ([]*candidat
 		return err
 	})
 	return candidates, err
+}
+
+func listings(candidates []*candidate) []*packages.Listing {
+	all := make([]*packages.Listing, len(candidates))
+	for i, c := range candidates {
+		all[i] = c.Listing
+	}
+	return all
 }
 
 // choose returns the packages of all that belong to a tree arch, and why others

@@ -86,20 +86,20 @@ func check(t testing.TB, arch string, tree []*format.Package, lookasides ...[]*f
 // newSet stores a package set.
 func newSet(t testing.TB, trees *cache.Trees, list []*format.Package) cache.Node {
 	t.Helper()
-	var entries []*packages.Entry
+	var listings []*packages.Listing
 	for _, p := range list {
 		record := packages.EncodeHeader(p, sha256.Sum256([]byte(p.FileName())))
 		header, err := trees.Store().Put(t.Context(), record)
 		if err != nil {
 			t.Fatal(err)
 		}
-		e, err := packages.NewEntry(record, cache.BLAKE3.Sum([]byte(p.FileName())), header)
+		l, err := packages.ListFile(record, cache.BLAKE3.Sum([]byte(p.FileName())), header)
 		if err != nil {
 			t.Fatal(err)
 		}
-		entries = append(entries, e)
+		listings = append(listings, l)
 	}
-	set, err := packages.Write(t.Context(), &rules.Job{Host: host{trees: trees}, Trees: trees}, entries)
+	set, err := packages.Write(t.Context(), &rules.Job{Host: host{trees: trees}, Trees: trees}, listings)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -32,6 +32,15 @@ func (c *caller) Call(ctx context.Context, call rules.Call) (cache.Result, error
 	return j.Result(), err
 }
 
+func (c *caller) Decoded(ctx context.Context, d cache.Digest, _ string, decode func(context.Context, []byte) (any, int64, error)) (any, error) {
+	b, err := c.trees.Store().Get(ctx, d)
+	if err != nil {
+		return nil, err
+	}
+	v, _, err := decode(ctx, b)
+	return v, err
+}
+
 func (*caller) Each(ctx context.Context, n int, fn func(ctx context.Context, i int) error) error {
 	for i := range n {
 		if err := fn(ctx, i); err != nil {
@@ -45,7 +54,7 @@ func (*caller) Each(ctx context.Context, n int, fn func(ctx context.Context, i i
 // entries in the order of names.
 func newSet(t *testing.T, trees *cache.Trees, files map[string][]string) (cache.Digest, []*packages.Entry) {
 	t.Helper()
-	var entries []*packages.Entry
+	var listings []*packages.Listing
 	for _, name := range slices.Sorted(maps.Keys(files)) {
 		p := &format.Package{NEVRA: format.NEVRA{Name: name, EVR: format.EVR{Version: "1", Release: "1"}, Arch: "noarch"}}
 		for _, path := range files[name] {
@@ -56,13 +65,18 @@ func newSet(t *testing.T, trees *cache.Trees, files map[string][]string) (cache.
 		if err != nil {
 			t.Fatal(err)
 		}
-		e, err := packages.NewEntry(record, cache.BLAKE3.Sum([]byte(name)), header)
+		l, err := packages.ListFile(record, cache.BLAKE3.Sum([]byte(name)), header)
 		if err != nil {
 			t.Fatal(err)
 		}
-		entries = append(entries, e)
+		listings = append(listings, l)
 	}
-	set, err := packages.Write(t.Context(), &rules.Job{Host: &caller{}, Trees: trees}, entries)
+	j := &rules.Job{Host: &caller{trees: trees}, Trees: trees}
+	set, err := packages.Write(t.Context(), j, listings)
+	if err != nil {
+		t.Fatal(err)
+	}
+	entries, err := packages.LoadTree(t.Context(), j, set.Digest)
 	if err != nil {
 		t.Fatal(err)
 	}
