@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -412,15 +413,12 @@ func (t *trail) refused(ctx context.Context, shipped []packages.Listed) (map[str
 	}
 	refused := map[string]string{}
 	for _, e := range build.Report().Actions {
-		if e.Err == nil || e.Action != t.end.Verified.Producer {
+		var faults packages.Faults
+		if e.Action != t.end.Verified.Producer || !errors.As(e.Err, &faults) {
 			continue
 		}
-		for line := range strings.Lines(e.Err.Error()) {
-			for _, l := range shipped {
-				if _, fault, ok := strings.Cut(line, l.File+": "); ok {
-					refused[l.File] = strings.TrimSpace(fault)
-				}
-			}
+		for _, fault := range faults {
+			refused[fault.File] = fault.Err.Error()
 		}
 	}
 	return refused, nil
