@@ -198,6 +198,9 @@ func (p *Piece) Primary(fn func(*rpm.Package, Location) error) error {
 			return x.errorf("%w", err)
 		}
 		at, err := x.primary(open, pkg)
+		if err == nil {
+			err = x.end()
+		}
 		if err != nil {
 			return x.errorf("%w", err)
 		}
@@ -236,6 +239,9 @@ func (p *Piece) Filelists(fn func(pkgid string, files []rpm.File) error) error {
 		if err == nil && id == "" {
 			err = errors.New("no pkgid")
 		}
+		if err == nil {
+			err = x.end()
+		}
 		if err != nil {
 			return x.errorf("%w", err)
 		}
@@ -252,6 +258,16 @@ type packageReader struct {
 
 func (x *packageReader) errorf(format string, args ...any) error {
 	return fmt.Errorf("byte %d: package %.80q: %w", x.at, x.about, fmt.Errorf(format, args...))
+}
+
+// end reports what is behind the element. Elements are cut at the first </package>; if one
+// ended before, as <package/> or with a space in the tag, there is a second one, which must
+// not get lost.
+func (x *packageReader) end() error {
+	if x.i < len(x.s) {
+		return errors.New("its element ends before the first </package>")
+	}
+	return nil
 }
 
 // children calls fn for each element in the one that begins with t, which reads it to its

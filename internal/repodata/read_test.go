@@ -104,6 +104,28 @@ func TestReadErrors(t *testing.T) {
 	}
 }
 
+// TestHiddenPackage: that the cutter takes two elements for one does not lose any.
+func TestHiddenPackage(t *testing.T) {
+	primary, filelists := shortDocuments()
+	want := `package "bash": its element ends before the first </package>`
+	twice := func(text []byte, end string) io.Reader {
+		begin := bytes.Index(text, []byte("<package "))
+		one, rest, _ := strings.Cut(string(text[begin:]), "</package>")
+		return strings.NewReader(string(text[:begin]) + one + end + one + "</package>" + rest)
+	}
+	ignore := func(string, []rpm.File) error { return nil }
+	if err := ReadPrimary(twice(primary, "</package >"), func(*rpm.Package, Location) error { return nil }); err == nil || !strings.HasSuffix(err.Error(), want) {
+		t.Errorf("primary: got %v", err)
+	}
+	if err := ReadFilelists(twice(filelists, "</package\n>"), ignore); err == nil || !strings.HasSuffix(err.Error(), want) {
+		t.Errorf("filelists: got %v", err)
+	}
+	empty := `<filelists><package pkgid="1" name="bash"/><package pkgid="2" name="zsh"></package></filelists>`
+	if err := ReadFilelists(strings.NewReader(empty), ignore); err == nil || !strings.HasSuffix(err.Error(), want) {
+		t.Errorf("empty: got %v", err)
+	}
+}
+
 // TestEndsThatAreNone: what looks like an end tag in CDATA or a comment is none, wherever
 // a read ends, and costs no more than other text.
 func TestEndsThatAreNone(t *testing.T) {
