@@ -87,8 +87,11 @@ func (r *Remote) Pinned() map[string]Pin {
 	return maps.Clone(r.pinned)
 }
 
-// maxRepomd is the largest repomd.xml that is downloaded, in bytes.
-const maxRepomd = 4 << 20
+// Bounds of what is downloaded, in bytes.
+const (
+	maxRepomd = 4 << 20
+	maxFile   = 4 << 30 // whose size nobody states
+)
 
 // metadata are the types of files that a source has besides repomd.xml.
 var metadata = []string{"primary", "filelists"}
@@ -151,7 +154,11 @@ func (r *Remote) addFile(ctx context.Context, b *cache.Builder, repo *rules.Repo
 		if rec.Checksum.Type != repodata.SHA256 || err != nil || len(sum) != 32 {
 			return fmt.Errorf("%s: checksum is of type %q, want sha256", rec.Location, rec.Checksum.Type)
 		}
-		d, _, err := r.blob(ctx, repo, rec.Location, [32]byte(sum), rec.Size)
+		size := rec.Size
+		if size == 0 {
+			size = -1 // old repomd.xml state none
+		}
+		d, _, err := r.blob(ctx, repo, rec.Location, [32]byte(sum), size)
 		if err != nil {
 			return stale(err)
 		}
@@ -196,6 +203,9 @@ func (r *Remote) pin(ctx context.Context, repo *rules.Repository) (Pin, error) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if first, ok := r.pinned[repo.Name]; ok {
+		return first, nil // who asked meanwhile may have got another state
+	}
 	r.pinned[repo.Name] = pin
 	return pin, nil
 }
@@ -270,7 +280,8 @@ func (r *Remote) memoized(ctx context.Context, sum [32]byte) (cache.Digest, bool
 	return d, len(missing) == 0, err
 }
 
-// blob returns a file of a repository, from the store or by a download, each once.
+// blob returns a file of a repository, from the store or by a download, each once. Its
+// size is -1 if nobody states it.
 func (r *Remote) blob(ctx context.Context, repo *rules.Repository, href string, sum [32]byte, size int64) (file cache.Digest, fetched bool, err error) {
 	if sum == ([32]byte{}) {
 		return file, false, fmt.Errorf("%s has a checksum of nothing but zeros", href)
@@ -300,7 +311,7 @@ func (r *Remote) blob(ctx context.Context, repo *rules.Repository, href string, 
 	if err != nil {
 		return file, false, err
 	}
-	file, _, err = r.download(ctx, fetch.File{URLs: p.urls(href), SHA256: sum, Size: size})
+	file, _, err = r.download(ctx, fetch.File{URLs: p.urls(href), SHA256: sum, Size: size, Max: maxFile})
 	return file, true, err
 }
 

@@ -114,7 +114,7 @@ func (r *reader) read(ctx context.Context) (set cache.Node, err error) {
 	return packages.Write(ctx, r.Job, all)
 }
 
-// maxDocument is the largest document whose size repomd.xml does not state, in bytes.
+// maxDocument is the largest document that is read, unpacked, in bytes.
 const maxDocument = 4 << 30
 
 // pieces is how many pieces of a document are read at a time, where there are slots.
@@ -134,7 +134,7 @@ func (r *reader) document(ctx context.Context, kind string, d repodata.Document,
 	defer f.Close()
 	size := int64(maxDocument)
 	if rec.OpenSize > 0 {
-		size = rec.OpenSize
+		size = min(size, rec.OpenSize)
 	}
 	in, err := repodata.Unpack(struct{ io.Reader }{f}, size)
 	if err != nil {
