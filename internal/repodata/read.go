@@ -31,7 +31,7 @@ func Unpack(packed io.Reader, max int64) (io.Reader, error) {
 	case bytes.HasPrefix(head, []byte{0x28, 0xb5, 0x2f, 0xfd}):
 		r, err = zstd.NewReader(b, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(maxWindow))
 	case bytes.HasPrefix(head, []byte{0xfd, '7', 'z', 'X', 'Z', 0}):
-		r, err = xz.ReaderConfig{DictCap: maxWindow}.NewReader(b)
+		r, err = xz.NewReader(b)
 	}
 	return &bounded{r: r, left: max, max: max}, err
 }
@@ -43,7 +43,9 @@ func SourceName(rec Record) string {
 	return rec.Type + ".xml" + packed
 }
 
-// maxWindow is how far back packed text may refer: what `zstd --long` and `xz -9` need.
+// maxWindow is how far back text packed by Zstandard may refer: what `zstd --long` needs.
+// The library has no such bound for XZ: there it is what the file says, 4 GiB at most, of
+// which as much is used as text is there.
 const maxWindow = 128 << 20
 
 // bounded yields an error after max bytes.
