@@ -16,6 +16,7 @@ import (
 	"io/fs"
 	"maps"
 	"strconv"
+	"strings"
 	"sync"
 
 	"github.com/pungo-build/pungo/cache"
@@ -116,7 +117,7 @@ func (r *Remote) resolve(ctx context.Context, repo *rules.Repository) (cache.Nod
 	}
 	index, _, err := r.blob(ctx, repo, indexPath, pin.SHA256, pin.Size)
 	if err != nil {
-		return cache.Node{}, stale(err)
+		return cache.Node{}, stale(repo, err)
 	}
 	data, err := r.opts.Store.Get(ctx, index)
 	if err != nil {
@@ -160,7 +161,7 @@ func (r *Remote) addFile(ctx context.Context, b *cache.Builder, repo *rules.Repo
 		}
 		d, _, err := r.blob(ctx, repo, rec.Location, [32]byte(sum), size)
 		if err != nil {
-			return stale(err)
+			return stale(repo, err)
 		}
 		return b.Add(repodata.SourceName(rec), cache.Node{Kind: cache.FileKind, Digest: d})
 	}
@@ -168,10 +169,11 @@ func (r *Remote) addFile(ctx context.Context, b *cache.Builder, repo *rules.Repo
 }
 
 // stale adds what can be done where a place does not have what was pinned.
-func stale(err error) error {
+func stale(repo *rules.Repository, err error) error {
 	var mismatch *fetch.MismatchError
 	if errors.As(err, &mismatch) || errors.Is(err, fetch.ErrNotThere) {
-		return fmt.Errorf("%w\n  hint: the repository has moved on, or the mirror is out of sync; `pungo lock --update NAME` takes the newest", err)
+		label, _, _ := strings.Cut(repo.Name, "@")
+		return fmt.Errorf("%w\n  hint: the repository has moved on, or the mirror is out of sync; `pungo lock --update %s` takes the newest", err, label)
 	}
 	return err
 }
