@@ -159,8 +159,9 @@ type Fetched struct {
 	SHA256 [32]byte
 }
 
-// Fetch writes the content of a file to what begin returns. It calls begin again when it begins anew: what was written before is void.
-// An error is an *Error, that of ctx, or that of begin or its writer as it is.
+// Fetch writes the content of a file to what begin returns. It calls begin again when it
+// begins anew: what was written before is void. An error is an *Error, that of ctx, or
+// that of begin or its writer as it is.
 func (c *Client) Fetch(ctx context.Context, f File, begin func() (io.Writer, error)) (got Fetched, err error) {
 	select {
 	case c.slots <- struct{}{}:

@@ -73,18 +73,6 @@ const (
 	maxText    = 4 << 10  // bytes of a name, version or path of a location
 )
 
-// ReadPrimary calls fn for each package of a primary document, plain, as Piece.Primary
-// does.
-func ReadPrimary(r io.Reader, fn func(*rpm.Package, Location) error) error {
-	return Primary.Cut(r, 1, func(pieces []Piece) error { return pieces[0].Primary(fn) })
-}
-
-// ReadFilelists calls fn for each package of a filelists document, plain, as
-// Piece.Filelists does.
-func ReadFilelists(r io.Reader, fn func(pkgid string, files []rpm.File) error) error {
-	return Filelists.Cut(r, 1, func(pieces []Piece) error { return pieces[0].Filelists(fn) })
-}
-
 // Document is a kind of document, named after its root.
 type Document string
 
