@@ -157,8 +157,8 @@ type pattern struct{ glob, prefix string }
 
 func parsePattern(text string) (pattern, error) {
 	text = strings.TrimSuffix(text, ".rpm")
-	if _, err := path.Match(text, ""); err != nil {
-		return pattern{}, usagef("%q is not a glob", text)
+	if err := packages.CheckGlobs(packages.Globs{text}); err != nil {
+		return pattern{}, usagef("%v", err)
 	}
 	w := pattern{glob: text, prefix: text}
 	// What every match begins with, whatever the glob means: most are told apart by it.
@@ -177,8 +177,11 @@ func (w pattern) matches(nevra string) bool {
 	if err != nil {
 		return false
 	}
-	file := strings.TrimSuffix(n.FileName(), ".rpm")
-	for _, name := range []string{n.Name, n.Name + "." + n.Arch, strings.TrimSuffix(file, "."+n.Arch), file, n.String()} {
+	if _, ok := (packages.Globs{w.glob}).Find(n); ok {
+		return true
+	}
+	// Or as other programs print it: with the epoch, or without the arch.
+	for _, name := range []string{n.String(), strings.TrimSuffix(n.FileName(), "."+n.Arch+".rpm")} {
 		if ok, _ := path.Match(w.glob, name); ok {
 			return true
 		}
