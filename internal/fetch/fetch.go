@@ -360,9 +360,16 @@ func (t *transfer) openFile(u *url.URL) (io.ReadCloser, error) {
 	if err != nil {
 		return nil, bare(err)
 	}
-	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
+	info, err := f.Stat()
+	switch {
+	case err != nil || !info.Mode().IsRegular():
+		err = errors.New("not a file")
+	case t.file.Size >= 0 && info.Size() != t.file.Size:
+		err = &MismatchError{"size", fmt.Sprintf("%d bytes", info.Size()), fmt.Sprint(t.file.Size)}
+	}
+	if err != nil {
 		f.Close()
-		return nil, errors.New("not a file")
+		return nil, err
 	}
 	t.w = nil
 	return f, nil
