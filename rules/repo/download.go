@@ -106,19 +106,7 @@ func (d *downloader) file(ctx context.Context, l *packages.Listing) (*packages.L
 	if err != nil {
 		return nil, err
 	}
-	r, err := d.Call(ctx, rules.Call{
-		Tool:   "rpm_header",
-		Args:   []string{"--rpm", "rpm", "--output", "header"},
-		Inputs: []cache.Node{{Name: "rpm", Kind: cache.FileKind, Digest: file}},
-	})
-	if err != nil {
-		return nil, err
-	}
-	record, err := d.Trees.Store().Get(ctx, r.Outputs[0].Digest)
-	if err != nil {
-		return nil, err
-	}
-	got, err := packages.ListFile(record, file, r.Outputs[0].Digest)
+	got, err := packages.ListRPM(ctx, d.Job, file, false)
 	if err != nil {
 		return nil, err
 	}

@@ -123,11 +123,7 @@ const pieces = 16
 // document reads a document, and holds it against what repomd.xml says of it unpacked.
 func (r *reader) document(ctx context.Context, kind string, d repodata.Document, read func(context.Context, []repodata.Piece) error) error {
 	rec, _ := r.repomd.Record(kind)
-	n, err := r.Input(ctx, r.Metadata+"/"+repodata.SourceName(rec))
-	if err != nil {
-		return err
-	}
-	f, err := r.Trees.Store().Open(ctx, n.Digest)
+	f, err := r.Open(ctx, r.Metadata+"/"+repodata.SourceName(rec))
 	if err != nil {
 		return err
 	}
