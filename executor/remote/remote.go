@@ -244,12 +244,6 @@ func (r *Remote) Newest(ctx context.Context, repo *rules.Repository) (Pin, error
 	return pin, err
 }
 
-func abort(w cache.Writer) {
-	if w != nil {
-		w.Abort()
-	}
-}
-
 // Download implements executor.Downloader.
 func (r *Remote) Download(ctx context.Context, d rules.Download) (file cache.Digest, fetched bool, err error) {
 	repo, ok := r.byName[d.Repository]
@@ -365,4 +359,10 @@ func (r *Remote) download(ctx context.Context, f fetch.File) (d cache.Digest, at
 		}
 	}
 	return d, got.URL, r.record(ctx, got.SHA256, d)
+}
+
+func abort(w cache.Writer) {
+	if w != nil {
+		w.Abort()
+	}
 }
