@@ -2,10 +2,13 @@ package repodata
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"reflect"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/iotest"
 
@@ -175,6 +178,61 @@ func TestManyProvides(t *testing.T) {
 	})
 	if err != nil {
 		t.Error(err)
+	}
+}
+
+// TestCut: pieces are read side by side, and come in the order of the document.
+func TestCut(t *testing.T) {
+	const most = 4
+	p, at := full()
+	text := PrimaryOpen(0)
+	var want []string
+	for i := range 2000 {
+		p.Name = fmt.Sprintf("package%04d", i)
+		want = append(want, p.Name)
+		text = AppendPrimary(text, p, at)
+	}
+	open := len(text)
+	text = append(text, PrimaryClose()...)
+	var got []string
+	calls, pieces := 0, 0
+	read := func(all []Piece) error {
+		calls++
+		pieces += len(all)
+		if len(all) == 0 || len(all) > most {
+			t.Errorf("%d pieces, want 1 to %d", len(all), most)
+		}
+		names := make([][]string, len(all))
+		var group sync.WaitGroup
+		for i := range all {
+			group.Go(func() {
+				err := all[i].Primary(func(p *rpm.Package, _ Location) error {
+					names[i] = append(names[i], strings.Clone(p.Name))
+					return nil
+				})
+				if err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		group.Wait()
+		got = append(got, slices.Concat(names...)...)
+		return nil
+	}
+	if err := Primary.Cut(bytes.NewReader(text), most, read); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(got, want) || pieces < 3 {
+		t.Errorf("%d packages in %d pieces, want %d in several", len(got), pieces, len(want))
+	}
+	if err := Primary.Cut(bytes.NewReader(text[:open]), most, read); fmt.Sprint(err) != "the document ends within <metadata>" {
+		t.Errorf("cut off: got %v", err)
+	}
+	calls = 0
+	enough := errors.New("enough")
+	err := Primary.Cut(bytes.NewReader(text), most, func([]Piece) error { calls++; return enough })
+	if err != enough || calls != 1 {
+		t.Errorf("got %v after %d calls, want %v after one", err, calls, enough)
 	}
 }
 
