@@ -147,25 +147,23 @@ func (r *Remote) resolve(ctx context.Context, repo *rules.Repository) (cache.Nod
 
 // addFile adds a file that repomd.xml lists, under the name of its type.
 func (r *Remote) addFile(ctx context.Context, b *cache.Builder, repo *rules.Repository, repomd *repodata.Repomd, kind string) error {
-	for _, rec := range repomd.Records {
-		if rec.Type != kind {
-			continue
-		}
-		sum, err := hex.DecodeString(rec.Checksum.Hex)
-		if rec.Checksum.Type != repodata.SHA256 || err != nil || len(sum) != 32 {
-			return fmt.Errorf("%s: checksum is of type %q, want sha256", rec.Location, rec.Checksum.Type)
-		}
-		size := rec.Size
-		if size == 0 {
-			size = -1 // old repomd.xml state none
-		}
-		d, _, err := r.blob(ctx, repo, rec.Location, [32]byte(sum), size)
-		if err != nil {
-			return stale(repo, err)
-		}
-		return b.Add(repodata.SourceName(rec), cache.Node{Kind: cache.FileKind, Digest: d})
+	rec, ok := repomd.Record(kind)
+	if !ok {
+		return fmt.Errorf("repomd.xml lists no %s", kind)
 	}
-	return fmt.Errorf("repomd.xml lists no %s", kind)
+	sum, err := hex.DecodeString(rec.Checksum.Hex)
+	if rec.Checksum.Type != repodata.SHA256 || err != nil || len(sum) != 32 {
+		return fmt.Errorf("%s: checksum is of type %q, want sha256", rec.Location, rec.Checksum.Type)
+	}
+	size := rec.Size
+	if size == 0 {
+		size = -1 // old repomd.xml state none
+	}
+	d, _, err := r.blob(ctx, repo, rec.Location, [32]byte(sum), size)
+	if err != nil {
+		return stale(repo, err)
+	}
+	return b.Add(repodata.SourceName(rec), cache.Node{Kind: cache.FileKind, Digest: d})
 }
 
 // stale adds what can be done where a place does not have what was pinned.
