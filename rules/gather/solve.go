@@ -162,7 +162,7 @@ func trees(r *solve.Result) []struct {
 }
 
 func listOf(entries []*packages.Entry, r *solve.Result) []packages.Listed {
-	var list []packages.Listed
+	list := make([]packages.Listed, 0, len(r.Binaries)+len(r.Debug)+len(r.Sources))
 	for _, t := range trees(r) {
 		for _, s := range t.selected {
 			if !s.Flags.Has(solve.FlagLookaside) {
@@ -175,8 +175,14 @@ func listOf(entries []*packages.Entry, r *solve.Result) []packages.Listed {
 
 // decisionsOf says why each package is in the tree, and why others that could be are not.
 func decisionsOf(entries []*packages.Entry, r *solve.Result) []packages.Decision {
-	name := func(index int) string { return entries[index].NEVRA.String() }
-	var all []packages.Decision
+	names := make([]string, len(entries)) // each once, of those that come up
+	name := func(index int) string {
+		if names[index] == "" {
+			names[index] = entries[index].NEVRA.String()
+		}
+		return names[index]
+	}
+	all := make([]packages.Decision, 0, len(r.Binaries)+len(r.Debug)+len(r.Sources)+len(r.Dropped))
 	for _, t := range trees(r) {
 		for _, s := range t.selected {
 			d := packages.Decision{

@@ -70,7 +70,7 @@ func loadInput[T identified](ctx context.Context, j *rules.Job, path string, loa
 // loadTree decodes the shards of a set, each once as a []T.
 func loadTree[T identified](ctx context.Context, j *rules.Job, root cache.Digest, decode func(meta []byte) (shard []T, memory int64, err error)) ([]T, error) {
 	kind := fmt.Sprintf("packages.%T", *new(T))
-	return loadShards(ctx, j, root, func(ctx context.Context, meta cache.Digest) ([]T, error) {
+	return loadShards(ctx, j, root, func(ctx context.Context, _ cache.Node, meta cache.Digest) ([]T, error) {
 		v, err := j.Decoded(ctx, meta, kind, func(_ context.Context, b []byte) (any, int64, error) {
 			return decode(b)
 		})
@@ -81,8 +81,9 @@ func loadTree[T identified](ctx context.Context, j *rules.Job, root cache.Digest
 	})
 }
 
-// loadShards returns what load makes of the shards of a set.
-func loadShards[T identified](ctx context.Context, j *rules.Job, root cache.Digest, load func(ctx context.Context, meta cache.Digest) ([]T, error)) ([]T, error) {
+// loadShards returns what load makes of the shards of a set, each with what it says of its
+// packages.
+func loadShards[T identified](ctx context.Context, j *rules.Job, root cache.Digest, load func(ctx context.Context, shard cache.Node, meta cache.Digest) ([]T, error)) ([]T, error) {
 	shards, err := j.Trees.Read(ctx, root)
 	if err != nil {
 		return nil, err
@@ -91,7 +92,7 @@ func loadShards[T identified](ctx context.Context, j *rules.Job, root cache.Dige
 	err = j.Each(ctx, len(shards), func(ctx context.Context, i int) error {
 		meta, err := j.Trees.Lookup(ctx, shards[i].Digest, metaName)
 		if err == nil {
-			loaded[i], err = load(ctx, meta.Digest)
+			loaded[i], err = load(ctx, shards[i], meta.Digest)
 		}
 		if err != nil {
 			return fmt.Errorf("package set %s: %w", shards[i].Name, err)
@@ -219,6 +220,10 @@ func Write(ctx context.Context, j *rules.Job, all []*Listing) (cache.Node, error
 
 // writeShard stores one shard; its packages are sorted.
 func writeShard(ctx context.Context, trees *cache.Trees, all []*Listing) (cache.Node, error) {
+	if from := all[0].from; from != nil && from.packages == len(all) &&
+		!slices.ContainsFunc(all, func(l *Listing) bool { return l.from != from }) {
+		return from.node, nil
+	}
 	meta := []byte{formatVersion}
 	var headers, rpms cache.Directory
 	remote := false
