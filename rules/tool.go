@@ -113,14 +113,28 @@ func (j *Job) input(path string) (cache.Node, bool) {
 
 // Read returns the content of a file of the input root.
 func (j *Job) Read(ctx context.Context, path string) ([]byte, error) {
-	n, err := j.Input(ctx, path)
+	d, err := j.file(ctx, path)
 	if err != nil {
 		return nil, err
 	}
-	if n.Kind != cache.FileKind {
-		return nil, fmt.Errorf("input %s: a folder, want a file", path)
+	return j.Trees.Store().Get(ctx, d)
+}
+
+// Open opens a file of the input root, for what is too large to be read at once.
+func (j *Job) Open(ctx context.Context, path string) (cache.File, error) {
+	d, err := j.file(ctx, path)
+	if err != nil {
+		return nil, err
 	}
-	return j.Trees.Store().Get(ctx, n.Digest)
+	return j.Trees.Store().Open(ctx, d)
+}
+
+func (j *Job) file(ctx context.Context, path string) (cache.Digest, error) {
+	n, err := j.Input(ctx, path)
+	if err == nil && n.Kind != cache.FileKind {
+		err = fmt.Errorf("input %s: a folder, want a file", path)
+	}
+	return n.Digest, err
 }
 
 // Write makes a file of data the output at path.

@@ -23,6 +23,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"golang.org/x/term"
@@ -246,7 +247,7 @@ func (c *console) warned(e rules.Event) {
 	if e.Label != "" {
 		text = eventInstance(e) + ": " + text
 	}
-	c.line("warning: "+text, yellow)
+	c.line("warning: "+harmless(text), yellow)
 }
 
 // finishedLine tells how an action ended. It is "" for what came from the cache
@@ -264,7 +265,7 @@ func finishedLine(e rules.Event) string {
 	line := fmt.Sprintf("%-6s %s (%s) %s", word, eventInstance(e), what, seconds(e.Seconds))
 	if e.Status == rules.Absent && e.Text != "" {
 		reason, _, _ := strings.Cut(e.Text, "\n")
-		line += ": " + strings.TrimPrefix(reason, eventInstance(e)+": ")
+		line += ": " + strings.TrimPrefix(harmless(reason), eventInstance(e)+": ")
 	}
 	return line
 }
@@ -391,7 +392,7 @@ func failureCard(e executor.Entry, log string, flags []string) string {
 		fmt.Fprintf(&b, "  declared at %s\n", a.Owner.Target.Pos)
 	}
 	cause, hint := anatomy(e.Err)
-	fmt.Fprintf(&b, "  %s\n", strings.ReplaceAll(strings.TrimPrefix(cause, a.String()+": "), "\n", "\n  "))
+	fmt.Fprintf(&b, "  %s\n", strings.ReplaceAll(strings.TrimPrefix(harmless(cause), a.String()+": "), "\n", "\n  "))
 	for _, line := range tail(e.Log, lastLines) {
 		fmt.Fprintf(&b, "  | %s\n", line)
 	}
@@ -429,15 +430,20 @@ func anatomy(err error) (cause, hint string) {
 	return err.Error(), ""
 }
 
-// tail returns the last n lines of a text, without what would steer a terminal.
-func tail(text string, n int) []string {
-	text = strings.Map(func(r rune) rune {
-		if r < ' ' && r != '\n' && r != '\t' || r == 0x7f {
+// harmless is a text without what would steer a terminal: packages, repositories and
+// programs choose what they are called and what they say.
+func harmless(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) && r != '\n' && r != '\t' {
 			return -1
 		}
 		return r
 	}, text)
-	if text = strings.TrimRight(text, "\n"); text == "" {
+}
+
+// tail returns the last n lines of a text.
+func tail(text string, n int) []string {
+	if text = strings.TrimRight(harmless(text), "\n"); text == "" {
 		return nil
 	}
 	lines := strings.Split(text, "\n")

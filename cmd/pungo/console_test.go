@@ -224,10 +224,10 @@ func TestFailureCard(t *testing.T) {
 		action *rules.Action
 		want   []string
 	}{
-		{"tool", &executor.ActionError{Action: repo, Err: errors.New("bash.rpm: not an RPM package\nat byte 4")}, repo, []string{
+		{"tool", &executor.ActionError{Action: repo, Err: errors.New("ba\x1b[2Jsh\u009b2J.rpm: not an RPM package\nat byte 4")}, repo, []string{
 			"failed //:repo@Server (createrepo)",
 			"  declared at compose.star:12:1",
-			"  bash.rpm: not an RPM package",
+			"  ba[2Jsh2J.rpm: not an RPM package",
 			"  at byte 4",
 			"  again: pungo build '//:repo@Server'",
 		}},

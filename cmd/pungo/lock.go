@@ -195,7 +195,7 @@ func (c *lockChange) print(p process, asJSON bool) error {
 	if len(c.Repositories) == 0 {
 		b.WriteString("nothing to change\n")
 	}
-	_, err := p.stdout.Write([]byte(b.String()))
+	_, err := p.stdout.Write([]byte(harmless(b.String())))
 	return err
 }
 

@@ -125,7 +125,7 @@ func finish(p process, err error) int {
 		text = "interrupted"
 	}
 	if text != "" {
-		fmt.Fprintln(p.stderr, "pungo: "+text)
+		fmt.Fprintln(p.stderr, "pungo: "+harmless(text))
 	}
 	return code
 }

@@ -16,8 +16,7 @@ import (
 )
 
 // Lock is the pins of a workspace: which state of each repository counts. The zero
-// value has none. As text it
-// is made to be read in a diff:
+// value has none. As text it is made to be read in a diff:
 //
 //	# Which states of its repositories this compose is made of; pungo lock writes it.
 //	pungo-lock 1

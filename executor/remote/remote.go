@@ -16,6 +16,7 @@ import (
 	"io/fs"
 	"maps"
 	"strconv"
+	"strings"
 	"sync"
 
 	"github.com/pungo-build/pungo/cache"
@@ -87,8 +88,11 @@ func (r *Remote) Pinned() map[string]Pin {
 	return maps.Clone(r.pinned)
 }
 
-// maxRepomd is the largest repomd.xml that is downloaded, in bytes.
-const maxRepomd = 4 << 20
+// Bounds of what is downloaded, in bytes.
+const (
+	maxRepomd = 4 << 20
+	maxFile   = 4 << 30 // whose size nobody states
+)
 
 // metadata are the types of files that a source has besides repomd.xml.
 var metadata = []string{"primary", "filelists"}
@@ -113,7 +117,7 @@ func (r *Remote) resolve(ctx context.Context, repo *rules.Repository) (cache.Nod
 	}
 	index, _, err := r.blob(ctx, repo, indexPath, pin.SHA256, pin.Size)
 	if err != nil {
-		return cache.Node{}, stale(err)
+		return cache.Node{}, stale(repo, err)
 	}
 	data, err := r.opts.Store.Get(ctx, index)
 	if err != nil {
@@ -151,9 +155,13 @@ func (r *Remote) addFile(ctx context.Context, b *cache.Builder, repo *rules.Repo
 		if rec.Checksum.Type != repodata.SHA256 || err != nil || len(sum) != 32 {
 			return fmt.Errorf("%s: checksum is of type %q, want sha256", rec.Location, rec.Checksum.Type)
 		}
-		d, _, err := r.blob(ctx, repo, rec.Location, [32]byte(sum), rec.Size)
+		size := rec.Size
+		if size == 0 {
+			size = -1 // old repomd.xml state none
+		}
+		d, _, err := r.blob(ctx, repo, rec.Location, [32]byte(sum), size)
 		if err != nil {
-			return stale(err)
+			return stale(repo, err)
 		}
 		return b.Add(repodata.SourceName(rec), cache.Node{Kind: cache.FileKind, Digest: d})
 	}
@@ -161,10 +169,11 @@ func (r *Remote) addFile(ctx context.Context, b *cache.Builder, repo *rules.Repo
 }
 
 // stale adds what can be done where a place does not have what was pinned.
-func stale(err error) error {
+func stale(repo *rules.Repository, err error) error {
 	var mismatch *fetch.MismatchError
 	if errors.As(err, &mismatch) || errors.Is(err, fetch.ErrNotThere) {
-		return fmt.Errorf("%w\n  hint: the repository has moved on, or the mirror is out of sync; `pungo lock --update NAME` takes the newest", err)
+		label, _, _ := strings.Cut(repo.Name, "@")
+		return fmt.Errorf("%w\n  hint: the repository has moved on, or the mirror is out of sync; `pungo lock --update %s` takes the newest", err, label)
 	}
 	return err
 }
@@ -196,6 +205,9 @@ func (r *Remote) pin(ctx context.Context, repo *rules.Repository) (Pin, error) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if first, ok := r.pinned[repo.Name]; ok {
+		return first, nil // who asked meanwhile may have got another state
+	}
 	r.pinned[repo.Name] = pin
 	return pin, nil
 }
@@ -232,12 +244,6 @@ func (r *Remote) Newest(ctx context.Context, repo *rules.Repository) (Pin, error
 	return pin, err
 }
 
-func abort(w cache.Writer) {
-	if w != nil {
-		w.Abort()
-	}
-}
-
 // Download implements executor.Downloader.
 func (r *Remote) Download(ctx context.Context, d rules.Download) (file cache.Digest, fetched bool, err error) {
 	repo, ok := r.byName[d.Repository]
@@ -270,7 +276,8 @@ func (r *Remote) memoized(ctx context.Context, sum [32]byte) (cache.Digest, bool
 	return d, len(missing) == 0, err
 }
 
-// blob returns a file of a repository, from the store or by a download, each once.
+// blob returns a file of a repository, from the store or by a download, each once. Its
+// size is -1 if nobody states it.
 func (r *Remote) blob(ctx context.Context, repo *rules.Repository, href string, sum [32]byte, size int64) (file cache.Digest, fetched bool, err error) {
 	if sum == ([32]byte{}) {
 		return file, false, fmt.Errorf("%s has a checksum of nothing but zeros", href)
@@ -300,7 +307,7 @@ func (r *Remote) blob(ctx context.Context, repo *rules.Repository, href string, 
 	if err != nil {
 		return file, false, err
 	}
-	file, _, err = r.download(ctx, fetch.File{URLs: p.urls(href), SHA256: sum, Size: size})
+	file, _, err = r.download(ctx, fetch.File{URLs: p.urls(href), SHA256: sum, Size: size, Max: maxFile})
 	return file, true, err
 }
 
@@ -352,4 +359,10 @@ func (r *Remote) download(ctx context.Context, f fetch.File) (d cache.Digest, at
 		}
 	}
 	return d, got.URL, r.record(ctx, got.SHA256, d)
+}
+
+func abort(w cache.Writer) {
+	if w != nil {
+		w.Abort()
+	}
 }

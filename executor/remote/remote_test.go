@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -118,6 +119,16 @@ func TestResolve(t *testing.T) {
 	}
 	if _, err := other.open(repo, Options{Offline: true}).Resolve(t.Context(), base); !errors.Is(err, ErrOffline) {
 		t.Errorf("got %v, want %v", err, ErrOffline)
+	}
+}
+
+// TestWithoutSizes: repomd.xml need not state sizes.
+func TestWithoutSizes(t *testing.T) {
+	f := repository(t, "1")
+	f[indexPath] = regexp.MustCompile(`<size>.*</size>`).ReplaceAll(f[indexPath], nil)
+	repo := &rules.Repository{Name: base.Repository, BaseURLs: []string{serve(t, f)}}
+	if _, err := newWorld().open(repo, Options{}).Resolve(t.Context(), base); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -67,7 +67,7 @@ func (r *Remote) signature(ctx context.Context, p *places, index string) (FilePi
 func (r *Remote) addSignature(ctx context.Context, b *cache.Builder, repo *rules.Repository, f FilePin) error {
 	d, _, err := r.blob(ctx, repo, signaturePath, f.SHA256, f.Size)
 	if err != nil {
-		return stale(err)
+		return stale(repo, err)
 	}
 	return b.Add("repomd.xml.asc", cache.Node{Kind: cache.FileKind, Digest: d})
 }

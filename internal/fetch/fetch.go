@@ -159,8 +159,9 @@ type Fetched struct {
 	SHA256 [32]byte
 }
 
-// Fetch writes the content of a file to what begin returns. It calls begin again when it begins anew: what was written before is void.
-// An error is an *Error, that of ctx, or that of begin or its writer as it is.
+// Fetch writes the content of a file to what begin returns. It calls begin again when it
+// begins anew: what was written before is void. An error is an *Error, that of ctx, or
+// that of begin or its writer as it is.
 func (c *Client) Fetch(ctx context.Context, f File, begin func() (io.Writer, error)) (got Fetched, err error) {
 	select {
 	case c.slots <- struct{}{}:
@@ -359,9 +360,16 @@ func (t *transfer) openFile(u *url.URL) (io.ReadCloser, error) {
 	if err != nil {
 		return nil, bare(err)
 	}
-	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
+	info, err := f.Stat()
+	switch {
+	case err != nil || !info.Mode().IsRegular():
+		err = errors.New("not a file")
+	case t.file.Size >= 0 && info.Size() != t.file.Size:
+		err = &MismatchError{"size", fmt.Sprintf("%d bytes", info.Size()), fmt.Sprint(t.file.Size)}
+	}
+	if err != nil {
 		f.Close()
-		return nil, errors.New("not a file")
+		return nil, err
 	}
 	t.w = nil
 	return f, nil

@@ -215,6 +215,12 @@ func TestFetchFromHere(t *testing.T) {
 	if want := "file://" + dir + "/none: not there; file://" + dir + ": not a file"; fmt.Sprint(err) != want || !errors.Is(err, ErrNotThere) {
 		t.Errorf("got %v, want %s", err, want)
 	}
+	short := wanted("file://" + dir + "/a%20b")
+	short.Size++
+	_, begun, _, err := get(t, c, short)
+	if want := fmt.Sprintf("%s: size is %d bytes, want %d", short.URLs[0], len(content), short.Size); fmt.Sprint(err) != want || begun > 0 {
+		t.Errorf("got %v after %d attempts, want %s", err, begun, want)
+	}
 }
 
 func TestCancelled(t *testing.T) {

@@ -37,9 +37,14 @@ func revoke(t *testing.T, k *openpgptest.Key, reason packet.ReasonForRevocation,
 // signV3 is a signature of version 3 by an RSA key, which the library makes no more.
 func signV3(t *testing.T, k *openpgptest.Key, hash crypto.Hash, data []byte, at time.Time) []byte {
 	t.Helper()
+	return signV3As(t, k, packet.SigTypeBinary, hash, data, at)
+}
+
+func signV3As(t *testing.T, k *openpgptest.Key, kind packet.SignatureType, hash crypto.Hash, data []byte, at time.Time) []byte {
+	t.Helper()
 	created := binary.BigEndian.AppendUint32(nil, uint32(at.Unix()))
 	h := hash.New()
-	h.Write(slices.Concat(data, []byte{0}, created))
+	h.Write(slices.Concat(data, []byte{byte(kind)}, created))
 	sum := h.Sum(nil)
 	number, err := rsa.SignPKCS1v15(nil, k.PrivateKey.PrivateKey.(*rsa.PrivateKey), hash, sum)
 	if err != nil {
@@ -49,7 +54,7 @@ func signV3(t *testing.T, k *openpgptest.Key, hash crypto.Hash, data []byte, at 
 	algorithms := []byte{1, map[crypto.Hash]byte{crypto.SHA1: 2, crypto.SHA256: 8}[hash]}
 	number = bytes.TrimLeft(number, "\x00")
 	size := binary.BigEndian.AppendUint16(nil, uint16(8*len(number)-bits.LeadingZeros8(number[0])))
-	body := slices.Concat([]byte{3, 5, 0}, created, id, algorithms, sum[:2], size, number)
+	body := slices.Concat([]byte{3, 5, byte(kind)}, created, id, algorithms, sum[:2], size, number)
 	return slices.Concat([]byte{0x89}, binary.BigEndian.AppendUint16(nil, uint16(len(body))), body)
 }
 
@@ -78,6 +83,8 @@ func TestJudge(t *testing.T) {
 		{"version 3", []*openpgptest.Key{big}, signV3(t, big, crypto.SHA256, text, soon), big.ID()},
 		{"version 3, wrong", []*openpgptest.Key{big}, signV3(t, big, crypto.SHA256, []byte("x"), soon), "signature of BIG is wrong"},
 		{"version 3, before the key", []*openpgptest.Key{big}, signV3(t, big, crypto.SHA256, text, openpgptest.Made.Add(-year)), "BIG was made on 2026-01-01, and signed on 2025-01-01"},
+		{"of text", []*openpgptest.Key{big}, signV3As(t, big, packet.SigTypeText, crypto.SHA256, text, soon), "signature of BIG is of type 0x01, want 0x00, over bytes"},
+		{"of a name", []*openpgptest.Key{big}, signV3As(t, big, packet.SigTypePositiveCert, crypto.SHA256, text, soon), "signature of BIG is of type 0x13, want 0x00, over bytes"},
 		{"SHA-1", []*openpgptest.Key{big}, signV3(t, big, crypto.SHA1, text, soon), "signature of BIG is over a SHA-1, which can be forged"},
 		{"armored", []*openpgptest.Key{one}, openpgptest.Armor(t, signatureBlock, one.Sign(text, soon)), one.ID()},
 		{"unknown key", []*openpgptest.Key{two}, one.Sign(text, soon), "signed with ONE"},

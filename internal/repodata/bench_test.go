@@ -176,7 +176,7 @@ func BenchmarkReadPrimary(b *testing.B) {
 	b.SetBytes(int64(len(text)))
 	b.ReportAllocs()
 	for b.Loop() {
-		if err := ReadPrimary(bytes.NewReader(text), func(*rpm.Package, Location) error { return nil }); err != nil {
+		if err := readPrimary(bytes.NewReader(text), func(*rpm.Package, Location) error { return nil }); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -31,7 +31,7 @@ func Unpack(packed io.Reader, max int64) (io.Reader, error) {
 	case bytes.HasPrefix(head, []byte{0x28, 0xb5, 0x2f, 0xfd}):
 		r, err = zstd.NewReader(b, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(maxWindow))
 	case bytes.HasPrefix(head, []byte{0xfd, '7', 'z', 'X', 'Z', 0}):
-		r, err = xz.ReaderConfig{DictCap: maxWindow}.NewReader(b)
+		r, err = xz.NewReader(b)
 	}
 	return &bounded{r: r, left: max, max: max}, err
 }
@@ -43,7 +43,9 @@ func SourceName(rec Record) string {
 	return rec.Type + ".xml" + packed
 }
 
-// maxWindow is how far back packed text may refer: what `zstd --long` and `xz -9` need.
+// maxWindow is how far back text packed by Zstandard may refer: what `zstd --long` needs.
+// The library has no such bound for XZ: there it is what the file says, 4 GiB at most, of
+// which as much is used as text is there.
 const maxWindow = 128 << 20
 
 // bounded yields an error after max bytes.
@@ -70,18 +72,6 @@ const (
 	maxElement = 64 << 20 // bytes of its element
 	maxText    = 4 << 10  // bytes of a name, version or path of a location
 )
-
-// ReadPrimary calls fn for each package of a primary document, plain, as Piece.Primary
-// does.
-func ReadPrimary(r io.Reader, fn func(*rpm.Package, Location) error) error {
-	return Primary.Cut(r, 1, func(pieces []Piece) error { return pieces[0].Primary(fn) })
-}
-
-// ReadFilelists calls fn for each package of a filelists document, plain, as
-// Piece.Filelists does.
-func ReadFilelists(r io.Reader, fn func(pkgid string, files []rpm.File) error) error {
-	return Filelists.Cut(r, 1, func(pieces []Piece) error { return pieces[0].Filelists(fn) })
-}
 
 // Document is a kind of document, named after its root.
 type Document string
@@ -198,6 +188,9 @@ func (p *Piece) Primary(fn func(*rpm.Package, Location) error) error {
 			return x.errorf("%w", err)
 		}
 		at, err := x.primary(open, pkg)
+		if err == nil {
+			err = x.end()
+		}
 		if err != nil {
 			return x.errorf("%w", err)
 		}
@@ -236,6 +229,9 @@ func (p *Piece) Filelists(fn func(pkgid string, files []rpm.File) error) error {
 		if err == nil && id == "" {
 			err = errors.New("no pkgid")
 		}
+		if err == nil {
+			err = x.end()
+		}
 		if err != nil {
 			return x.errorf("%w", err)
 		}
@@ -252,6 +248,16 @@ type packageReader struct {
 
 func (x *packageReader) errorf(format string, args ...any) error {
 	return fmt.Errorf("byte %d: package %.80q: %w", x.at, x.about, fmt.Errorf(format, args...))
+}
+
+// end reports what is behind the element. Elements are cut at the first </package>; if one
+// ended before, as <package/> or with a space in the tag, there is a second one, which must
+// not get lost.
+func (x *packageReader) end() error {
+	if x.i < len(x.s) {
+		return errors.New("its element ends before the first </package>")
+	}
+	return nil
 }
 
 // children calls fn for each element in the one that begins with t, which reads it to its

@@ -37,12 +37,21 @@ func shortDocuments() (primary, filelists []byte) {
 	return primary, append(AppendFilelists(FilelistsOpen(1), p, at), FilelistsClose()...)
 }
 
+// readPrimary reads a document as one piece after another.
+func readPrimary(r io.Reader, fn func(*rpm.Package, Location) error) error {
+	return Primary.Cut(r, 1, func(pieces []Piece) error { return pieces[0].Primary(fn) })
+}
+
+func readFilelists(r io.Reader, fn func(pkgid string, files []rpm.File) error) error {
+	return Filelists.Cut(r, 1, func(pieces []Piece) error { return pieces[0].Filelists(fn) })
+}
+
 // TestReadBack: what is written is read as it was.
 func TestReadBack(t *testing.T) {
 	want, wantAt := full()
 	primary, filelists := shortDocuments()
 	var got *rpm.Package
-	err := ReadPrimary(bytes.NewReader(primary), func(p *rpm.Package, at Location) error {
+	err := readPrimary(bytes.NewReader(primary), func(p *rpm.Package, at Location) error {
 		if at != wantAt {
 			t.Errorf("location %+v, want %+v", at, wantAt)
 		}
@@ -55,7 +64,7 @@ func TestReadBack(t *testing.T) {
 	if len(got.Files) != 2 {
 		t.Errorf("primary lists %v", got.Files)
 	}
-	err = ReadFilelists(bytes.NewReader(filelists), func(id string, files []rpm.File) error {
+	err = readFilelists(bytes.NewReader(filelists), func(id string, files []rpm.File) error {
 		if id != wantAt.Checksum.Hex {
 			t.Errorf("pkgid %s, want %s", id, wantAt.Checksum.Hex)
 		}
@@ -97,10 +106,32 @@ func TestReadErrors(t *testing.T) {
 		{"<package ", "text<package ", `byte 155: text between packages`},
 	} {
 		text := strings.Replace(string(primary), test.old, test.new, 1)
-		err := ReadPrimary(strings.NewReader(text), func(*rpm.Package, Location) error { return nil })
+		err := readPrimary(strings.NewReader(text), func(*rpm.Package, Location) error { return nil })
 		if fmt.Sprint(err) != test.want {
 			t.Errorf("%s for %s: got %v, want %s", test.new, test.old, err, test.want)
 		}
+	}
+}
+
+// TestHiddenPackage: that the cutter takes two elements for one does not lose any.
+func TestHiddenPackage(t *testing.T) {
+	primary, filelists := shortDocuments()
+	want := `package "bash": its element ends before the first </package>`
+	twice := func(text []byte, end string) io.Reader {
+		begin := bytes.Index(text, []byte("<package "))
+		one, rest, _ := strings.Cut(string(text[begin:]), "</package>")
+		return strings.NewReader(string(text[:begin]) + one + end + one + "</package>" + rest)
+	}
+	ignore := func(string, []rpm.File) error { return nil }
+	if err := readPrimary(twice(primary, "</package >"), func(*rpm.Package, Location) error { return nil }); err == nil || !strings.HasSuffix(err.Error(), want) {
+		t.Errorf("primary: got %v", err)
+	}
+	if err := readFilelists(twice(filelists, "</package\n>"), ignore); err == nil || !strings.HasSuffix(err.Error(), want) {
+		t.Errorf("filelists: got %v", err)
+	}
+	empty := `<filelists><package pkgid="1" name="bash"/><package pkgid="2" name="zsh"></package></filelists>`
+	if err := readFilelists(strings.NewReader(empty), ignore); err == nil || !strings.HasSuffix(err.Error(), want) {
+		t.Errorf("empty: got %v", err)
 	}
 }
 
@@ -122,7 +153,7 @@ func TestEndsThatAreNone(t *testing.T) {
 		}
 		for _, r := range readers {
 			n := 0
-			if err := ReadPrimary(r, func(*rpm.Package, Location) error { n++; return nil }); err != nil || n != 1 {
+			if err := readPrimary(r, func(*rpm.Package, Location) error { n++; return nil }); err != nil || n != 1 {
 				t.Errorf("%.40q: %d packages, %v", summary, n, err)
 			}
 		}
@@ -136,7 +167,7 @@ func TestManyProvides(t *testing.T) {
 		p.Provides = append(p.Provides, rpm.Dependency{Name: fmt.Sprintf("ksym(symbol%06d)", i)})
 	}
 	text := append(AppendPrimary(PrimaryOpen(1), p, at), PrimaryClose()...)
-	err := ReadPrimary(bytes.NewReader(text), func(got *rpm.Package, _ Location) error {
+	err := readPrimary(bytes.NewReader(text), func(got *rpm.Package, _ Location) error {
 		if len(got.Provides) != len(p.Provides) {
 			t.Errorf("%d provides, want %d", len(got.Provides), len(p.Provides))
 		}
@@ -197,7 +228,7 @@ func FuzzReadPrimary(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text []byte) {
 		again := PrimaryOpen(0)
 		var all []*rpm.Package
-		err := ReadPrimary(bytes.NewReader(text), func(p *rpm.Package, at Location) error {
+		err := readPrimary(bytes.NewReader(text), func(p *rpm.Package, at Location) error {
 			all = append(all, p)
 			if strings.Contains(at.Href, "..") && checkHref(at.Href) != nil {
 				t.Errorf("location %q", at.Href)
@@ -209,7 +240,7 @@ func FuzzReadPrimary(f *testing.F) {
 			return
 		}
 		n := 0
-		err = ReadPrimary(bytes.NewReader(append(again, PrimaryClose()...)), func(p *rpm.Package, _ Location) error {
+		err = readPrimary(bytes.NewReader(append(again, PrimaryClose()...)), func(p *rpm.Package, _ Location) error {
 			if p.NEVRA != all[n].NEVRA {
 				t.Errorf("%v is read as %v", all[n].NEVRA, p.NEVRA)
 			}
@@ -226,7 +257,7 @@ func FuzzReadFilelists(f *testing.F) {
 	_, filelists := shortDocuments()
 	f.Add(filelists)
 	f.Fuzz(func(_ *testing.T, text []byte) {
-		ReadFilelists(bytes.NewReader(text), func(string, []rpm.File) error { return nil })
+		readFilelists(bytes.NewReader(text), func(string, []rpm.File) error { return nil })
 	})
 }
 

@@ -28,9 +28,10 @@ type Finding struct {
 //	A with B, A without B    one package must satisfy it, as everywhere
 //
 // Of what a header requires only that counts which repodata has: of the versions of a
-// missing glibc that is one. Every version of a package is checked, and every one satisfies requirements;
-// what a package obsoletes or conflicts with means nothing. A rich requirement
-// that cannot be read is left out: dnf drops it too, and rpmbuild writes none.
+// missing glibc that is one. Every version of a package is checked, and every one
+// satisfies requirements; what a package obsoletes or conflicts with means nothing. A
+// rich requirement that cannot be read is left out: dnf drops it too, and rpmbuild writes
+// none.
 func (p *Pool) Closure() []Finding {
 	var findings []Finding
 	verdicts := make([]verdict, len(p.requirements))

@@ -165,11 +165,7 @@ func checksum(ctx context.Context, j *rules.Job) error {
 	if err != nil {
 		return err
 	}
-	n, err := j.Input(ctx, p.RPM)
-	if err != nil {
-		return err
-	}
-	f, err := j.Trees.Store().Open(ctx, n.Digest)
+	f, err := j.Open(ctx, p.RPM)
 	if err != nil {
 		return err
 	}

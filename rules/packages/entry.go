@@ -67,7 +67,7 @@ func (id *Ident) IsRemote() bool { return id.Digest.IsZero() }
 
 func (id *Ident) ident() *Ident { return id }
 
-// identified is an Entry or a Head.
+// identified is an Entry, a Head or a Listing.
 type identified interface{ ident() *Ident }
 
 // Shard is the name of the folder the package is in: two hex digits, of the file's

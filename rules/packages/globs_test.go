@@ -1,7 +1,6 @@
 package packages_test
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -36,22 +35,5 @@ func TestGlobs(t *testing.T) {
 	}
 	if err := packages.CheckGlobs(packages.Globs{"ok", "[a"}); fmt.Sprint(err) != `"[a" is not a glob` {
 		t.Errorf("got %v", err)
-	}
-}
-
-func TestJoinFaults(t *testing.T) {
-	faults := make([]error, 50)
-	if err := packages.JoinFaults(faults); err != nil {
-		t.Errorf("nothing is wrong, and %v", err)
-	}
-	for i := range 22 {
-		faults[2*i] = fmt.Errorf("fault %d", i)
-	}
-	lines := strings.Split(packages.JoinFaults(faults).Error(), "\n")
-	if len(lines) != 21 || lines[0] != "fault 0" || lines[19] != "fault 19" || lines[20] != "and 2 more" {
-		t.Errorf("got %q", lines)
-	}
-	if got := packages.JoinFaults([]error{nil, errors.New("one")}).Error(); got != "one" {
-		t.Errorf("got %q", got)
 	}
 }

@@ -98,8 +98,8 @@ func quoted(s string) []byte {
 }
 
 // fields reads the fields of an object that object wrote, as long as its strings are of
-// printable ASCII and need no escape: it calls text for each with its value, or texts. It reports whether the line is
-// such an object; if not, encoding/json is to be asked.
+// printable ASCII and need no escape: it calls text for each with its value, or texts. It
+// reports whether the line is such an object; if not, encoding/json is to be asked.
 func fields(line string, text func(name, value string) bool, texts func(name string, values []string) bool) bool {
 	line, ok := strings.CutSuffix(strings.TrimSuffix(line, "\n"), "}")
 	if !ok || !strings.HasPrefix(line, "{") || !plain(line) {

@@ -62,6 +62,28 @@ func ListFile(record []byte, file, header cache.Digest) (*Listing, error) {
 	return l, err
 }
 
+// ListRPM makes the listing of a package file, of the record that rpm_header makes of its
+// header. With verify, what the header says of the payload has to be true.
+func ListRPM(ctx context.Context, j *rules.Job, file cache.Digest, verify bool) (*Listing, error) {
+	call := rules.Call{
+		Tool:   "rpm_header",
+		Args:   []string{"--rpm", "rpm", "--output", "header"},
+		Inputs: []cache.Node{{Name: "rpm", Kind: cache.FileKind, Digest: file}},
+	}
+	if verify {
+		call.Args = append(call.Args, "--verify", "true")
+	}
+	r, err := j.Call(ctx, call)
+	if err != nil {
+		return nil, err
+	}
+	record, err := j.Trees.Store().Get(ctx, r.Outputs[0].Digest)
+	if err != nil {
+		return nil, err
+	}
+	return ListFile(record, file, r.Outputs[0].Digest)
+}
+
 // LoadListings returns the packages of the set with a root, in the order of LoadTree. They
 // are not kept for the next who asks: to read them takes no longer.
 func LoadListings(ctx context.Context, j *rules.Job, root cache.Digest) ([]*Listing, error) {

@@ -288,7 +288,7 @@ func TestEmptySet(t *testing.T) {
 	if err != nil || set.Digest != trees.Empty() {
 		t.Errorf("got %v and error %v, want the empty tree", set, err)
 	}
-	got, err := packages.Load(t.Context(), newJob(t, trees, map[string]cache.Digest{"set": set.Digest}), "set")
+	got, err := packages.LoadTree(t.Context(), newJob(t, trees, nil), set.Digest)
 	if err != nil || len(got) != 0 {
 		t.Errorf("got %v and error %v, want no packages", got, err)
 	}
@@ -399,9 +399,9 @@ func TestDamagedSet(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = packages.Load(t.Context(), newJob(t, trees, map[string]cache.Digest{"set": root}), "set")
-		if err == nil || !strings.HasPrefix(err.Error(), "input set: package set 4b: ") {
-			t.Errorf("damage %d: got %v, want an error about input set, 4b", i, err)
+		_, err = packages.LoadTree(t.Context(), newJob(t, trees, nil), root)
+		if err == nil || !strings.HasPrefix(err.Error(), "package set 4b: ") {
+			t.Errorf("damage %d: got %v, want an error about 4b", i, err)
 		}
 	}
 }

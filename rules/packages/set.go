@@ -25,14 +25,8 @@ const (
 	remoteName = "remote"
 )
 
-// Load returns the packages of the set at a path of the job's input root,
-// sorted by file name, then by digest. Shards that were loaded before, by this
-// job or another, are not decoded again.
-func Load(ctx context.Context, j *rules.Job, path string) ([]*Entry, error) {
-	return loadInput(ctx, j, path, LoadTree)
-}
-
-// LoadTree returns the packages of the set with a root, as Load does.
+// LoadTree returns the packages of the set with a root, sorted by file name, then by
+// checksum. Shards that were loaded before, by this job or another, are not decoded again.
 func LoadTree(ctx context.Context, j *rules.Job, root cache.Digest) ([]*Entry, error) {
 	return loadTree(ctx, j, root, func(b []byte) ([]*Entry, int64, error) {
 		shard, err := decodeShard(b)
@@ -51,21 +45,6 @@ func LoadHeads(ctx context.Context, j *rules.Job, root cache.Digest) ([]*Head, e
 
 // headMemory is about what a head occupies.
 const headMemory = 350
-
-// loader is LoadTree or LoadHeads.
-type loader[T identified] func(ctx context.Context, j *rules.Job, root cache.Digest) ([]T, error)
-
-func loadInput[T identified](ctx context.Context, j *rules.Job, path string, load loader[T]) ([]T, error) {
-	n, err := j.Input(ctx, path)
-	if err != nil {
-		return nil, err
-	}
-	all, err := load(ctx, j, n.Digest)
-	if err != nil {
-		return nil, fmt.Errorf("input %s: %w", path, err)
-	}
-	return all, nil
-}
 
 // loadTree decodes the shards of a set, each once as a []T.
 func loadTree[T identified](ctx context.Context, j *rules.Job, root cache.Digest, decode func(meta []byte) (shard []T, memory int64, err error)) ([]T, error) {
@@ -133,9 +112,12 @@ func Memory(ctx context.Context, trees *cache.Trees, root cache.Digest) (int64, 
 func LoadAllHeads(ctx context.Context, j *rules.Job, paths []string) ([]*Head, error) {
 	sets := make([][]*Head, len(paths))
 	for i, path := range paths {
-		var err error
-		if sets[i], err = loadInput(ctx, j, path, LoadHeads); err != nil {
+		n, err := j.Input(ctx, path)
+		if err != nil {
 			return nil, err
+		}
+		if sets[i], err = LoadHeads(ctx, j, n.Digest); err != nil {
+			return nil, fmt.Errorf("input %s: %w", path, err)
 		}
 	}
 	return Union(sets, paths)

@@ -93,28 +93,17 @@ func newChecker(ctx context.Context, j *rules.Job, p *signaturesParams) (*checke
 // no signature there is none.
 func (c *checker) checkAll(ctx context.Context, all []*packages.Head) (map[string]string, error) {
 	verdicts := make([]verdict, len(all))
-	faults := make([]error, len(all))
-	err := c.Each(ctx, len(all), func(ctx context.Context, i int) error {
+	err := packages.Each(ctx, c.Job, all, func(ctx context.Context, i int) error {
 		n, err := format.ParseFileName(all[i].File)
 		if _, ok := c.unsigned.Find(n); err != nil || ok {
 			return err
 		}
-		v, err := c.check(ctx, all[i])
-		var lost *cache.BlobError
-		switch {
-		case errors.As(err, &lost) || ctx.Err() != nil:
-			return err
-		case err != nil:
-			faults[i] = fmt.Errorf("%s: %w", all[i].File, err)
-		case v.Fault != "":
-			faults[i] = fmt.Errorf("%s: %s", all[i].File, v.text(c.want))
+		verdicts[i], err = c.check(ctx, all[i])
+		if fault := verdicts[i].text(c.want); err == nil && fault != "" {
+			return errors.New(fault)
 		}
-		verdicts[i] = v
-		return nil
+		return err
 	})
-	if err == nil {
-		err = packages.JoinFaults(faults)
-	}
 	if err != nil {
 		return nil, err
 	}

@@ -2,7 +2,6 @@ package repo
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -76,29 +75,15 @@ func (d *downloader) set(ctx context.Context, in, out string) error {
 // complete returns the listings with those in place of remote ones that their files
 // tell. All that is wrong is told at once.
 func (d *downloader) complete(ctx context.Context, listings []*packages.Listing) ([]*packages.Listing, error) {
-	listings = slices.Clone(listings)
 	d.announce(listings)
-	faults := make([]error, len(listings))
-	err := d.Each(ctx, len(listings), func(ctx context.Context, i int) error {
-		if !listings[i].IsRemote() {
-			return nil
+	complete := slices.Clone(listings)
+	err := packages.Each(ctx, d.Job, listings, func(ctx context.Context, i int) (err error) {
+		if listings[i].IsRemote() {
+			complete[i], err = d.file(ctx, listings[i])
 		}
-		l, err := d.file(ctx, listings[i])
-		var lost *cache.BlobError
-		switch {
-		case errors.As(err, &lost) || ctx.Err() != nil:
-			return err
-		case err != nil:
-			faults[i] = fmt.Errorf("%s: %w", listings[i].File, err)
-		default:
-			listings[i] = l
-		}
-		return nil
+		return err
 	})
-	if err != nil {
-		return nil, err
-	}
-	return listings, packages.JoinFaults(faults)
+	return complete, err
 }
 
 // announce says how much there is to download.
@@ -121,19 +106,7 @@ func (d *downloader) file(ctx context.Context, l *packages.Listing) (*packages.L
 	if err != nil {
 		return nil, err
 	}
-	r, err := d.Call(ctx, rules.Call{
-		Tool:   "rpm_header",
-		Args:   []string{"--rpm", "rpm", "--output", "header"},
-		Inputs: []cache.Node{{Name: "rpm", Kind: cache.FileKind, Digest: file}},
-	})
-	if err != nil {
-		return nil, err
-	}
-	record, err := d.Trees.Store().Get(ctx, r.Outputs[0].Digest)
-	if err != nil {
-		return nil, err
-	}
-	got, err := packages.ListFile(record, file, r.Outputs[0].Digest)
+	got, err := packages.ListRPM(ctx, d.Job, file, false)
 	if err != nil {
 		return nil, err
 	}

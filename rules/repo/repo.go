@@ -114,7 +114,7 @@ func (r *reader) read(ctx context.Context) (set cache.Node, err error) {
 	return packages.Write(ctx, r.Job, all)
 }
 
-// maxDocument is the largest document whose size repomd.xml does not state, in bytes.
+// maxDocument is the largest document that is read, unpacked, in bytes.
 const maxDocument = 4 << 30
 
 // pieces is how many pieces of a document are read at a time, where there are slots.
@@ -123,18 +123,14 @@ const pieces = 16
 // document reads a document, and holds it against what repomd.xml says of it unpacked.
 func (r *reader) document(ctx context.Context, kind string, d repodata.Document, read func(context.Context, []repodata.Piece) error) error {
 	rec, _ := r.repomd.Record(kind)
-	n, err := r.Input(ctx, r.Metadata+"/"+repodata.SourceName(rec))
-	if err != nil {
-		return err
-	}
-	f, err := r.Trees.Store().Open(ctx, n.Digest)
+	f, err := r.Open(ctx, r.Metadata+"/"+repodata.SourceName(rec))
 	if err != nil {
 		return err
 	}
 	defer f.Close()
 	size := int64(maxDocument)
 	if rec.OpenSize > 0 {
-		size = rec.OpenSize
+		size = min(size, rec.OpenSize)
 	}
 	in, err := repodata.Unpack(struct{ io.Reader }{f}, size)
 	if err != nil {

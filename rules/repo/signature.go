@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/pungo-build/pungo/internal/openpgp"
 	"github.com/pungo-build/pungo/rules/packages"
@@ -29,7 +30,8 @@ func (r *reader) checkSignature(ctx context.Context, repomd []byte) error {
 	case errors.Is(err, openpgp.ErrNoSignature):
 		return fmt.Errorf("repomd.xml.asc: %w", err)
 	case errors.Is(err, openpgp.ErrWrong):
-		return fmt.Errorf("repomd.xml: %w\n  hint: it may be of another state, where the repository was changed meanwhile; `pungo lock --update NAME` takes the newest", err)
+		label, _, _ := strings.Cut(r.Repository, "@")
+		return fmt.Errorf("repomd.xml: %w\n  hint: it may be of another state, where the repository was changed meanwhile; `pungo lock --update %s` takes the newest", err, label)
 	case err != nil:
 		return fmt.Errorf("repomd.xml: %w", packages.WantKeys(err, keys))
 	}

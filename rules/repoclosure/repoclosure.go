@@ -16,6 +16,7 @@ import (
 
 	format "github.com/pungo-build/pungo/internal/rpm"
 	"github.com/pungo-build/pungo/rules"
+	"github.com/pungo-build/pungo/rules/packages"
 	"github.com/pungo-build/pungo/rules/universe"
 )
 
@@ -110,7 +111,7 @@ func (r *report) text() []byte {
 	var b bytes.Buffer
 	unresolved := 0
 	for _, f := range r.Findings {
-		fmt.Fprintf(&b, "package: %s from %s\n", f.name(), r.Tree)
+		fmt.Fprintf(&b, "package: %s from %s\n", packages.ShortName(f.Package), r.Tree)
 		fmt.Fprintf(&b, "  unresolved deps (%d):\n", len(f.Unresolved))
 		for _, requirement := range f.Unresolved {
 			fmt.Fprintf(&b, "    %s\n", requirement)
@@ -121,9 +122,6 @@ func (r *report) text() []byte {
 	return b.Bytes()
 }
 
-// name is the package as dnf writes it: without an epoch that is 0.
-func (f *finding) name() string { return strings.Replace(f.Package, "-0:", "-", 1) }
-
 // warn shows the first findings: most often there are a few, and no file to open
 // then.
 func (r *report) warn(j *rules.Job) {
@@ -133,6 +131,6 @@ func (r *report) warn(j *rules.Job) {
 			j.Warnf("and %d more packages", len(r.Findings)-most)
 			return
 		}
-		j.Warnf("nothing provides %s, needed by %s", strings.Join(f.Unresolved, ", "), f.name())
+		j.Warnf("nothing provides %s, needed by %s", strings.Join(f.Unresolved, ", "), packages.ShortName(f.Package))
 	}
 }

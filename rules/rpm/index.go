@@ -61,11 +61,15 @@ func index(ctx context.Context, j *rules.Job) error {
 	if err != nil {
 		return err
 	}
+	args := []string{"--rpms", "rpms", "--output", "packages"}
+	if p.Verify {
+		args = append(args, "--verify", "true")
+	}
 	indexed := make([]cache.Node, len(shards))
 	err = j.Each(ctx, len(shards), func(ctx context.Context, i int) error {
 		r, err := j.Call(ctx, rules.Call{
 			Tool:   "package_shard",
-			Args:   verifying(p.Verify, "--rpms", "rpms", "--output", "packages"),
+			Args:   args,
 			Inputs: []cache.Node{{Name: "rpms", Kind: cache.DirKind, Digest: shards[i]}},
 		})
 		if err != nil {
@@ -215,7 +219,7 @@ func shard(ctx context.Context, j *rules.Job) error {
 	}
 	listings := make([]*packages.Listing, len(files))
 	err = j.Each(ctx, len(files), func(ctx context.Context, i int) error {
-		l, err := list(ctx, j, files[i], p.Verify)
+		l, err := packages.ListRPM(ctx, j, files[i].Digest, p.Verify)
 		if err != nil {
 			return fmt.Errorf("%s: %w", unsharded(paths[i], files[i]), err)
 		}
@@ -231,31 +235,6 @@ func shard(ctx context.Context, j *rules.Job) error {
 	}
 	j.Output(p.Output, set)
 	return nil
-}
-
-// list returns the listing of one package file.
-func list(ctx context.Context, j *rules.Job, file cache.Node, verify bool) (*packages.Listing, error) {
-	r, err := j.Call(ctx, rules.Call{
-		Tool:   "rpm_header",
-		Args:   verifying(verify, "--rpm", "rpm", "--output", "header"),
-		Inputs: []cache.Node{{Name: "rpm", Kind: cache.FileKind, Digest: file.Digest}},
-	})
-	if err != nil {
-		return nil, err
-	}
-	record, err := j.Trees.Store().Get(ctx, r.Outputs[0].Digest)
-	if err != nil {
-		return nil, err
-	}
-	return packages.ListFile(record, file.Digest, r.Outputs[0].Digest)
-}
-
-// verifying returns arguments, and one more if packages are to be verified.
-func verifying(verify bool, args ...string) []string {
-	if verify {
-		args = append(args, "--verify", "true")
-	}
-	return args
 }
 
 type headerParams struct {
