@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/pungo-build/pungo/cache"
 	"github.com/pungo-build/pungo/executor"
 	"github.com/pungo-build/pungo/internal/rpm"
 	"github.com/pungo-build/pungo/internal/spell"
@@ -128,8 +129,8 @@ func (t *trail) log(ctx context.Context, x *rules.Explanation) (*packages.Decisi
 	return l, nil
 }
 
-// files returns the names of the packages that an instance left, without suffix.
-func (t *trail) files(ctx context.Context, x *rules.Explanation) ([]string, error) {
+// files returns the packages that an instance left, named without suffix and epoch.
+func (t *trail) files(ctx context.Context, x *rules.Explanation) ([]cache.Node, error) {
 	if x.Packages == nil {
 		return nil, nil
 	}
@@ -138,10 +139,23 @@ func (t *trail) files(ctx context.Context, x *rules.Explanation) ([]string, erro
 		return nil, nil
 	}
 	files, err := packages.Files(ctx, t.trees, n.Digest)
-	for i, f := range files {
-		files[i] = strings.TrimSuffix(f, ".rpm")
+	for i := range files {
+		files[i].Name = strings.TrimSuffix(files[i].Name, ".rpm")
 	}
 	return files, err
+}
+
+// nevra returns what the package of a file is called: names of files tell no epoch.
+func (t *trail) nevra(ctx context.Context, file cache.Node) (string, error) {
+	record, err := t.store.Get(ctx, file.Digest)
+	if err != nil {
+		return "", err
+	}
+	n, err := packages.HeaderNEVRA(record)
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", file.Name, err)
+	}
+	return n.String(), nil
 }
 
 // shipped returns what of the packages that are meant the list has.
@@ -281,9 +295,11 @@ func (t *trail) dropForeign(missing map[string]candidate, shipped []packages.Lis
 
 // candidate is a package on the trail.
 type candidate struct {
-	nevra string              // as a log has it, or the name of the file
-	set   int                 // place in own of the last set that has it, -1 if none has
-	lost  []packages.Decision // that took others
+	nevra string
+	// header of the package, whose name is that of the file, if a set has it
+	header cache.Node
+	set    int                 // place in own of the last set that has it, -1 if none has
+	lost   []packages.Decision // that took others
 }
 
 // fileOf is a NEVRA without epoch: the name of the file without suffix.
@@ -296,15 +312,17 @@ func fileOf(nevra string) string {
 }
 
 // known returns the packages that are meant, of all that came by, by file.
-func (t *trail) known(ctx context.Context, wanted pattern) (map[string]candidate, error) {
-	known := map[string]candidate{}
+func (t *trail) known(ctx context.Context, wanted pattern) (known map[string]candidate, err error) {
+	known = map[string]candidate{}
 	for i, x := range t.own {
 		files, err := t.files(ctx, x)
 		if err != nil {
 			return nil, err
 		}
-		for _, f := range wanted.matching(files) {
-			known[f] = candidate{nevra: f, set: i}
+		for _, f := range files {
+			if wanted.matchesFile(f.Name) {
+				known[f.Name] = candidate{header: f, set: i}
+			}
 		}
 	}
 	for _, x := range t.own {
@@ -322,6 +340,17 @@ func (t *trail) known(ctx context.Context, wanted pattern) (map[string]candidate
 		}
 		if err := addLost(known, l, wanted); err != nil {
 			return nil, err
+		}
+	}
+	for file, c := range known {
+		if c.nevra != "" {
+			continue
+		}
+		if c.nevra, err = t.nevra(ctx, c.header); err != nil {
+			return nil, err
+		}
+		if known[file] = c; !wanted.matches(c.nevra) {
+			delete(known, file) // of another epoch
 		}
 	}
 	return known, nil

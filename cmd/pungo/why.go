@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -108,14 +109,18 @@ func (c *whyArgs) answer(ctx context.Context, p process, g *Globals, ask func(*t
 }
 
 // pattern says which packages are meant.
-type pattern struct{ glob, prefix string }
+type pattern struct {
+	glob   string
+	file   string // glob without epoch
+	prefix string
+}
 
 func parsePattern(text string) (pattern, error) {
 	text = strings.TrimSuffix(text, ".rpm")
 	if _, err := path.Match(text, ""); err != nil {
 		return pattern{}, usagef("%q is not a glob", text)
 	}
-	w := pattern{glob: text, prefix: text}
+	w := pattern{glob: text, file: epoch.ReplaceAllLiteralString(text, "-"), prefix: text}
 	// What every match begins with, whatever the glob means: most are told apart by it.
 	if i := strings.IndexAny(text, `*?[\-.`); i >= 0 {
 		w.prefix = text[:i]
@@ -133,12 +138,23 @@ func (w pattern) matches(nevra string) bool {
 		return false
 	}
 	file := strings.TrimSuffix(n.FileName(), ".rpm")
-	for _, name := range []string{n.Name, n.Name + "." + n.Arch, strings.TrimSuffix(file, "."+n.Arch), file, n.String()} {
+	full := n.String()
+	for _, name := range []string{n.Name, n.Name + "." + n.Arch, strings.TrimSuffix(file, "."+n.Arch), file, strings.TrimSuffix(full, "."+n.Arch), full} {
 		if ok, _ := path.Match(w.glob, name); ok {
 			return true
 		}
 	}
 	return false
+}
+
+// epoch is that of a NEVRA, or what a glob has there.
+var epoch = regexp.MustCompile(`-[^-:]+:`)
+
+// matchesFile reports whether a package may be meant, by the name of its file without
+// suffix, which tells no epoch.
+func (w pattern) matchesFile(name string) bool {
+	w.glob = w.file
+	return w.matches(name)
 }
 
 func (w pattern) matching(all []string) []string {
@@ -166,11 +182,17 @@ func (k *names) look(ctx context.Context, t *trail) error {
 			return err
 		}
 		for _, f := range files {
-			if k.wanted.matches(f) {
-				k.found = true
-				return nil
+			if k.wanted.matchesFile(f.Name) {
+				nevra, err := t.nevra(ctx, f)
+				if err != nil {
+					return err
+				}
+				if k.wanted.matches(nevra) {
+					k.found = true
+					return nil
+				}
 			}
-			if n, err := rpm.ParseNEVRA(f); err == nil {
+			if n, err := rpm.ParseNEVRA(f.Name); err == nil {
 				k.list = append(k.list, n.Name)
 			}
 		}
