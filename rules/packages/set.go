@@ -257,14 +257,14 @@ func HasRemote(ctx context.Context, trees *cache.Trees, root cache.Digest) (bool
 	return false, nil
 }
 
-// Files returns the file names of the packages of a set, without reading about the
-// packages themselves.
-func Files(ctx context.Context, trees *cache.Trees, root cache.Digest) ([]string, error) {
+// Files returns the packages of a set by the names of their files, each with the digest of
+// its header record, without reading about the packages themselves.
+func Files(ctx context.Context, trees *cache.Trees, root cache.Digest) ([]cache.Node, error) {
 	shards, err := trees.Read(ctx, root)
 	if err != nil {
 		return nil, err
 	}
-	var files []string
+	var files []cache.Node
 	for _, shard := range shards {
 		headers, err := trees.Lookup(ctx, shard.Digest, HeaderDir)
 		if err != nil {
@@ -274,9 +274,7 @@ func Files(ctx context.Context, trees *cache.Trees, root cache.Digest) ([]string
 		if err != nil {
 			return nil, fmt.Errorf("package set %s: %w", shard.Name, err)
 		}
-		for _, n := range dir {
-			files = append(files, n.Name)
-		}
+		files = append(files, dir...)
 	}
 	return files, nil
 }
