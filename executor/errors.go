@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -28,7 +29,12 @@ type ActionError struct {
 	Stdout, Stderr cache.Digest
 }
 
-func (e *ActionError) Error() string { return e.Action.String() + ": " + e.Err.Error() }
+func (e *ActionError) Error() string {
+	// Of repositories the name is that of the instance.
+	instance := e.Action.String() + ": "
+	return instance + strings.TrimPrefix(e.Err.Error(), instance)
+}
+
 func (e *ActionError) Unwrap() error { return e.Err }
 
 // NotCachedError says that the result of an action is not recorded, where nothing is to

@@ -18,6 +18,7 @@ import (
 	"github.com/pungo-build/pungo/cache/disk"
 	"github.com/pungo-build/pungo/cache/materialize"
 	"github.com/pungo-build/pungo/cmd/pungo/output"
+	"github.com/pungo-build/pungo/executor/remote"
 	"github.com/pungo-build/pungo/rules"
 )
 
@@ -45,7 +46,7 @@ func (r *building) compose(ctx context.Context) error {
 	if err := r.start(ctx, want); err != nil {
 		return err
 	}
-	rec, unchanged, err := r.make(ctx, want, newest, early)
+	rec, unchanged, err := r.make(ctx, want, newest, sources)
 	r.stop(err)
 	if err != nil {
 		return r.ended(err)
@@ -96,13 +97,21 @@ func (l *looking) fingerprint(actual []*rules.Source) (cache.Digest, error) {
 
 // early returns what stands for everything a compose is made of, by what is
 // known before any key: nobody reads a file's content for it. It is no key, so it
-// may well differ where nothing has changed; then the keys decide.
+// may well differ where nothing has changed; then the keys decide. What the build has
+// pinned counts, once it ran: without these pins another one would ask the world.
 func (r *building) early(sources cache.Digest) cache.Digest {
 	var b strings.Builder
 	fmt.Fprintf(&b, "pungo %s\n", ownFile())
 	fmt.Fprintf(&b, "definition %s\nsources %s\nmatrix %s\n", r.graph.Digest, sources, r.matrix())
+	var pinned map[string]remote.Pin
+	if r.repositories != nil {
+		pinned = r.repositories.Pinned()
+	}
 	for _, repo := range r.graph.Repositories {
-		pin, ok := r.lock.Pin(repo.Name)
+		pin, ok := pinned[repo.Name]
+		if !ok {
+			pin, ok = r.lock.Pin(repo.Name)
+		}
 		fmt.Fprintf(&b, "repository %s %s %t\n", repo.Name, pin, ok)
 	}
 	for _, a := range r.graph.Actions {
@@ -219,7 +228,7 @@ func wanted(graph *rules.Graph) []*rules.Artifact {
 
 // make runs what has to run and places the compose, unless it is newest under
 // another name or a compose that is there already.
-func (r *building) make(ctx context.Context, want []*rules.Artifact, newest *output.Record, early cache.Digest) (rec *output.Record, unchanged bool, err error) {
+func (r *building) make(ctx context.Context, want []*rules.Artifact, newest *output.Record, sources cache.Digest) (rec *output.Record, unchanged bool, err error) {
 	stamp, err := r.stamp()
 	if err != nil {
 		return nil, false, err
@@ -227,7 +236,7 @@ func (r *building) make(ctx context.Context, want []*rules.Artifact, newest *out
 	if err := r.build.Run(ctx, want...); err != nil {
 		return nil, false, err
 	}
-	rec = &output.Record{Stamp: stamp, Early: early, Sources: sourcesOf(r.graph), Matrix: r.matrix()}
+	rec = &output.Record{Stamp: stamp, Early: r.early(sources), Sources: sourcesOf(r.graph), Matrix: r.matrix()}
 	if rec.Unstamped, err = r.build.Unstamped(ctx, r.graph.Layout); err != nil {
 		return nil, false, err
 	}

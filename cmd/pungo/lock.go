@@ -48,7 +48,7 @@ func (c *lockCmd) Run(ctx context.Context, p process, g *Globals) (err error) {
 	}
 	change := &lockChange{Repositories: repositoryChanges(s.lock, after)}
 	if len(change.Repositories) > 0 {
-		if change.Cells, err = s.cellChanges(ctx, graph, s.lock, after); err != nil {
+		if change.Cells, err = s.cellChanges(ctx, p, graph, s.lock, after); err != nil {
 			return err
 		}
 	}
@@ -212,8 +212,9 @@ func keptLists(graph *rules.Graph) map[string]*rules.Artifact {
 
 // cellChanges tells how a new lock changes what is shipped where. Of a lock that does
 // not pin everything nothing can be told, nor of one that makes no compose: because its
-// metadata is nowhere any more, or signed by the wrong key. A new lock is the way out.
-func (s *session) cellChanges(ctx context.Context, graph *rules.Graph, before, after *remote.Lock) ([]cellChange, error) {
+// metadata is nowhere any more, or signed by the wrong key. A new lock is the way out; that
+// it may change more than is shown is said.
+func (s *session) cellChanges(ctx context.Context, p process, graph *rules.Graph, before, after *remote.Lock) ([]cellChange, error) {
 	for _, repo := range graph.Repositories {
 		if _, ok := before.Pin(repo.Name); !ok {
 			return nil, nil
@@ -221,6 +222,10 @@ func (s *session) cellChanges(ctx context.Context, graph *rules.Graph, before, a
 	}
 	old, err := s.shipped(ctx, graph, before)
 	if err != nil {
+		if ctx.Err() == nil {
+			reason, _, _ := strings.Cut(err.Error(), "\n") // without the hint, which is to do what is done
+			fmt.Fprintf(p.stderr, "warning: which packages change is not known, as what was pinned cannot be used: %s\n", reason)
+		}
 		return nil, ctx.Err()
 	}
 	new, err := s.shipped(ctx, graph, after)

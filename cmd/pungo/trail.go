@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/pungo-build/pungo/cache"
 	"github.com/pungo-build/pungo/executor"
 	"github.com/pungo-build/pungo/internal/spell"
 	"github.com/pungo-build/pungo/rules"
@@ -126,8 +127,8 @@ func (t *trail) log(ctx context.Context, x *rules.Explanation) (*packages.Decisi
 	return l, nil
 }
 
-// files returns the names of the packages that an instance left, without suffix.
-func (t *trail) files(ctx context.Context, x *rules.Explanation) ([]string, error) {
+// files returns the packages that an instance left, named without suffix and epoch.
+func (t *trail) files(ctx context.Context, x *rules.Explanation) ([]cache.Node, error) {
 	if x.Packages == nil {
 		return nil, nil
 	}
@@ -136,10 +137,23 @@ func (t *trail) files(ctx context.Context, x *rules.Explanation) ([]string, erro
 		return nil, nil
 	}
 	files, err := packages.Files(ctx, t.trees, n.Digest)
-	for i, f := range files {
-		files[i] = strings.TrimSuffix(f, ".rpm")
+	for i := range files {
+		files[i].Name = strings.TrimSuffix(files[i].Name, ".rpm")
 	}
 	return files, err
+}
+
+// nevra returns what the package of a file is called: names of files tell no epoch.
+func (t *trail) nevra(ctx context.Context, file cache.Node) (string, error) {
+	record, err := t.store.Get(ctx, file.Digest)
+	if err != nil {
+		return "", err
+	}
+	n, err := packages.HeaderNEVRA(record)
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", file.Name, err)
+	}
+	return n.String(), nil
 }
 
 // shipped returns what of the packages that are meant the list has.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -153,14 +154,18 @@ func (t *trail) broughtIn(ctx context.Context, from []*rules.Explanation, nevra 
 }
 
 // pattern says which packages are meant.
-type pattern struct{ glob, prefix string }
+type pattern struct {
+	glob   string
+	file   string // glob without epoch
+	prefix string
+}
 
 func parsePattern(text string) (pattern, error) {
 	text = strings.TrimSuffix(text, ".rpm")
 	if err := packages.CheckGlobs(packages.Globs{text}); err != nil {
 		return pattern{}, usagef("%v", err)
 	}
-	w := pattern{glob: text, prefix: text}
+	w := pattern{glob: text, file: epoch.ReplaceAllLiteralString(text, "-"), prefix: text}
 	// What every match begins with, whatever the glob means: most are told apart by it.
 	if i := strings.IndexAny(text, `*?[\-.`); i >= 0 {
 		w.prefix = text[:i]
@@ -181,12 +186,23 @@ func (w pattern) matches(nevra string) bool {
 		return true
 	}
 	// Or as other programs print it: with the epoch, or without the arch.
-	for _, name := range []string{n.String(), strings.TrimSuffix(n.FileName(), "."+n.Arch+".rpm")} {
+	full, arch := n.String(), "."+n.Arch
+	for _, name := range []string{full, strings.TrimSuffix(full, arch), strings.TrimSuffix(n.FileName(), arch+".rpm")} {
 		if ok, _ := path.Match(w.glob, name); ok {
 			return true
 		}
 	}
 	return false
+}
+
+// epoch is that of a NEVRA, or what a glob has there.
+var epoch = regexp.MustCompile(`-[^-:]+:`)
+
+// matchesFile reports whether a package may be meant, by the name of its file without
+// suffix, which tells no epoch.
+func (w pattern) matchesFile(name string) bool {
+	w.glob = w.file
+	return w.matches(name)
 }
 
 func (w pattern) matching(all []string) []string {
@@ -214,11 +230,17 @@ func (k *names) look(ctx context.Context, t *trail) error {
 			return err
 		}
 		for _, f := range files {
-			if k.wanted.matches(f) {
-				k.found = true
-				return nil
+			if k.wanted.matchesFile(f.Name) {
+				nevra, err := t.nevra(ctx, f)
+				if err != nil {
+					return err
+				}
+				if k.wanted.matches(nevra) {
+					k.found = true
+					return nil
+				}
 			}
-			if n, err := rpm.ParseNEVRA(f); err == nil {
+			if n, err := rpm.ParseNEVRA(f.Name); err == nil {
 				k.list = append(k.list, n.Name)
 			}
 		}

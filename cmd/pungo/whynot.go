@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/pungo-build/pungo/cache"
 	"github.com/pungo-build/pungo/internal/rpm"
 	"github.com/pungo-build/pungo/rules/packages"
 )
@@ -89,9 +90,11 @@ func (t *trail) dropForeign(missing map[string]candidate, shipped []packages.Lis
 
 // candidate is a package on the trail.
 type candidate struct {
-	nevra string              // as a log has it, or the name of the file
-	set   int                 // place in own of the last set that has it, -1 if none has
-	lost  []packages.Decision // that took others
+	nevra string
+	// header of the package, whose name is that of the file, if a set has it
+	header cache.Node
+	set    int                 // place in own of the last set that has it, -1 if none has
+	lost   []packages.Decision // that took others
 }
 
 // fileOf is a NEVRA without epoch: the name of the file without suffix.
@@ -104,15 +107,17 @@ func fileOf(nevra string) string {
 }
 
 // known returns the packages that are meant, of all that came by, by file.
-func (t *trail) known(ctx context.Context, wanted pattern) (map[string]candidate, error) {
-	known := map[string]candidate{}
+func (t *trail) known(ctx context.Context, wanted pattern) (known map[string]candidate, err error) {
+	known = map[string]candidate{}
 	for i, x := range t.own {
 		files, err := t.files(ctx, x)
 		if err != nil {
 			return nil, err
 		}
-		for _, f := range wanted.matching(files) {
-			known[f] = candidate{nevra: f, set: i}
+		for _, f := range files {
+			if wanted.matchesFile(f.Name) {
+				known[f.Name] = candidate{header: f, set: i}
+			}
 		}
 	}
 	for _, x := range t.own {
@@ -130,6 +135,17 @@ func (t *trail) known(ctx context.Context, wanted pattern) (map[string]candidate
 		}
 		if err := addLost(known, l, wanted); err != nil {
 			return nil, err
+		}
+	}
+	for file, c := range known {
+		if c.nevra != "" {
+			continue
+		}
+		if c.nevra, err = t.nevra(ctx, c.header); err != nil {
+			return nil, err
+		}
+		if known[file] = c; !wanted.matches(c.nevra) {
+			delete(known, file) // of another epoch
 		}
 	}
 	return known, nil

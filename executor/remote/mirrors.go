@@ -63,7 +63,11 @@ func (r *Remote) find(ctx context.Context, repo *rules.Repository, p *places) er
 		if err != nil {
 			return fmt.Errorf("mirrorlist: %w", err)
 		}
-		p.bases = append(p.bases, parseMirrorlist(list)...)
+		bases := parseMirrorlist(list)
+		if len(bases)+len(p.bases) == 0 && repo.Metalink == "" {
+			return fmt.Errorf("mirrorlist: %s: no base URL in it, want one a line", fetch.Redacted(repo.Mirrorlist))
+		}
+		p.bases = append(p.bases, bases...)
 	}
 	if repo.Metalink != "" {
 		list, err := r.list(ctx, repo.Metalink)
@@ -72,7 +76,7 @@ func (r *Remote) find(ctx context.Context, repo *rules.Repository, p *places) er
 		}
 		m, err := parseMetalink(list)
 		if err != nil {
-			return fmt.Errorf("metalink: %s: %w", repo.Metalink, err)
+			return fmt.Errorf("metalink: %s: %w", fetch.Redacted(repo.Metalink), err)
 		}
 		p.bases, p.index = append(p.bases, m.bases...), m.index
 	}

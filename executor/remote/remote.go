@@ -8,6 +8,7 @@ package remote
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -15,6 +16,7 @@ import (
 	"io"
 	"io/fs"
 	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -219,19 +221,11 @@ func (r *Remote) Newest(ctx context.Context, repo *rules.Repository) (Pin, error
 	if err != nil {
 		return Pin{}, err
 	}
-	d, at, err := r.download(ctx, fetch.File{URLs: p.urls(indexPath), SHA256: p.index, Size: -1, Max: maxRepomd})
+	d, at, repomd, err := r.index(ctx, p)
 	if err != nil {
 		return Pin{}, err
 	}
 	note, err := cache.Noted(ctx, r.opts.Store, d)
-	if err != nil {
-		return Pin{}, err
-	}
-	data, err := r.opts.Store.Get(ctx, d)
-	if err != nil {
-		return Pin{}, err
-	}
-	repomd, err := repodata.ParseRepomd(bytes.NewReader(data))
 	if err != nil {
 		return Pin{}, err
 	}
@@ -240,6 +234,34 @@ func (r *Remote) Newest(ctx context.Context, repo *rules.Repository) (Pin, error
 		pin.Signature, err = r.signature(ctx, p, at)
 	}
 	return pin, err
+}
+
+// index downloads repomd.xml. A place that has something else there, as a page that says
+// that it is closed today, is passed over like one that has nothing.
+func (r *Remote) index(ctx context.Context, p *places) (d cache.Digest, at string, repomd *repodata.Repomd, err error) {
+	var wrong error
+	for urls := p.urls(indexPath); len(urls) > 0; urls = urls[slices.Index(urls, at)+1:] {
+		if d, at, err = r.download(ctx, fetch.File{URLs: urls, SHA256: p.index, Size: -1, Max: maxRepomd}); err != nil {
+			break
+		}
+		data, err := r.opts.Store.Get(ctx, d)
+		if err != nil {
+			return d, at, nil, err
+		}
+		if repomd, err = repodata.ParseRepomd(bytes.NewReader(data)); err == nil {
+			return d, at, repomd, nil
+		}
+		wrong = joinPlaces(fmt.Errorf("%s%w", strings.TrimSuffix(fetch.Redacted(at), "repomd.xml"), err), wrong)
+	}
+	return d, at, nil, joinPlaces(err, wrong)
+}
+
+// joinPlaces is what is wrong at places, the last one first, in one line.
+func joinPlaces(last, before error) error {
+	if last == nil || before == nil {
+		return cmp.Or(last, before)
+	}
+	return fmt.Errorf("%w; %w", last, before)
 }
 
 // Download implements executor.Downloader.

@@ -225,7 +225,7 @@ func TestMetalink(t *testing.T) {
 		}
 	}
 	_, err := w.open(&rules.Repository{Name: base.Repository, Mirrorlist: lists + "/none"}, Options{}).Resolve(t.Context(), base)
-	if want := "//:base@x86_64: no mirror is listed"; fmt.Sprint(err) != want {
+	if want := "//:base@x86_64: mirrorlist: " + lists + "/none: no base URL in it, want one a line"; fmt.Sprint(err) != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
 }

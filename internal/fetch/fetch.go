@@ -184,12 +184,13 @@ func (c *Client) Fetch(ctx context.Context, f File, begin func() (io.Writer, err
 		if ctx.Err() != nil {
 			return got, ctx.Err()
 		}
-		failed = &Error{URL: redacted(place), Err: err, Before: failed}
+		failed = &Error{URL: Redacted(place), Err: err, Before: failed}
 	}
 	return got, failed
 }
 
-func redacted(place string) string {
+// Redacted returns a URL without the password that it may have.
+func Redacted(place string) string {
 	u, err := url.Parse(place)
 	if err != nil {
 		return place

@@ -3,6 +3,7 @@ package repodata
 import (
 	"bufio"
 	"bytes"
+	"compress/bzip2"
 	"errors"
 	"fmt"
 	"io"
@@ -18,8 +19,8 @@ import (
 	"github.com/pungo-build/pungo/internal/rpm"
 )
 
-// Unpack returns what a document is packed as: gzip, Zstandard or XZ, as its first bytes
-// tell, or plain. Of more than max bytes the reader yields an error.
+// Unpack returns what a document is packed as: gzip, Zstandard, XZ or bzip2, as its first
+// bytes tell, or plain. Of more than max bytes the reader yields an error.
 func Unpack(packed io.Reader, max int64) (io.Reader, error) {
 	b := bufio.NewReaderSize(packed, 64<<10)
 	head, _ := b.Peek(6)
@@ -30,6 +31,8 @@ func Unpack(packed io.Reader, max int64) (io.Reader, error) {
 		r, err = gzip.NewReader(b)
 	case bytes.HasPrefix(head, []byte{0x28, 0xb5, 0x2f, 0xfd}):
 		r, err = zstd.NewReader(b, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(maxWindow))
+	case bytes.HasPrefix(head, []byte("BZh")):
+		r = bzip2.NewReader(b)
 	case bytes.HasPrefix(head, []byte{0xfd, '7', 'z', 'X', 'Z', 0}):
 		r, err = xz.NewReader(b)
 	}

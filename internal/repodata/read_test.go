@@ -249,8 +249,10 @@ func TestUnpack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	bzip2ed := []byte("\x42\x5a\x68\x39\x31\x41\x59\x26\x53\x59\x21\xfb\xcf\x92\x00\x4e\x1f\x91\x80\x40\x00\x02\x00\x04\x40\x20\x00\x50\x66\x9a\x05\x28\x34\x10\xa8\xe0\x85\x46\x84\x2a\x38\x21\x51\xe2\xee\x48\xa7\x0a\x12\x04\x3f\x79\xf2\x40")
 	for name, packed := range map[string][]byte{
 		"plain": text, "gzip": Gzip.AppendFrame(Gzip.AppendFrame(nil, text[:100]), text[100:]), "zstd": enc.EncodeAll(text, nil), "xz": xzed.Bytes(),
+		"bzip2": bzip2ed,
 	} {
 		r, err := Unpack(bytes.NewReader(packed), int64(len(text)))
 		if err != nil {

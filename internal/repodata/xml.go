@@ -309,14 +309,26 @@ func (c *cursor) pass(rest, end string) (token, error) {
 }
 
 func (c *cursor) text(rest string) (token, error) {
-	at := strings.IndexByte(rest, '<')
-	if at < 0 {
-		at = len(rest)
+	at, plain := 0, true
+	for at < len(rest) && rest[at] != '<' {
+		plain = plain && !marked[rest[at]]
+		at++
 	}
 	c.i += at
+	if plain {
+		return token{kind: text, text: rest[:at]}, nil
+	}
 	s, err := unescape(rest[:at])
 	return token{kind: text, text: s}, err
 }
+
+// marked are the bytes of text that does not mean itself, or has to be looked at as a whole.
+var marked = func() (is [256]bool) {
+	for b := range is {
+		is[b] = b == '&' || b >= utf8.RuneSelf || b < ' ' && b != '\n' && b != '\t' && b != '\r'
+	}
+	return is
+}()
 
 // tag reads a tag; c.i is at its "<".
 func (c *cursor) tag() (t token, err error) {
@@ -360,15 +372,17 @@ func (c *cursor) space() {
 
 // name reads a name, and drops its prefix.
 func (c *cursor) name() (string, error) {
-	from := c.i
+	from, local := c.i, c.i
 	for c.i < len(c.s) && nameByte[c.s[c.i]] {
+		if c.s[c.i] == ':' && local == from {
+			local = c.i + 1
+		}
 		c.i++
 	}
-	name := c.s[from:c.i]
-	if name = name[strings.IndexByte(name, ':')+1:]; name == "" {
+	if local == c.i {
 		return "", fmt.Errorf("found %.20q, want a name", c.s[from:])
 	}
-	return name, nil
+	return c.s[local:c.i], nil
 }
 
 // nameByte are the bytes of names. More letters than those of ASCII are taken, but not
@@ -394,19 +408,24 @@ func (c *cursor) attribute() error {
 	if c.i >= len(c.s) || c.s[c.i] != '"' && c.s[c.i] != '\'' {
 		return fmt.Errorf("attribute %.40s has a value without quotes", name)
 	}
-	end := strings.IndexByte(c.s[c.i+1:], c.s[c.i])
-	if end < 0 {
+	quote, start, plain := c.s[c.i], c.i+1, true
+	end := start
+	for ; end < len(c.s) && c.s[end] != quote; end++ {
+		plain = plain && !marked[c.s[end]] && c.s[end] != '<'
+	}
+	if end == len(c.s) {
 		return fmt.Errorf("attribute %.40s has a value without end", name)
 	}
-	raw := c.s[c.i+1 : c.i+1+end]
-	if strings.IndexByte(raw, '<') >= 0 {
-		return fmt.Errorf("attribute %.40s has %q in its value", name, "<")
+	value := c.s[start:end]
+	if !plain {
+		if strings.IndexByte(value, '<') >= 0 {
+			return fmt.Errorf("attribute %.40s has %q in its value", name, "<")
+		}
+		if value, err = unescape(value); err != nil {
+			return fmt.Errorf("attribute %.40s: %w", name, err)
+		}
 	}
-	value, err := unescape(raw)
-	if err != nil {
-		return fmt.Errorf("attribute %.40s: %w", name, err)
-	}
-	c.i += end + 2
+	c.i = end + 1
 	c.attrs = append(c.attrs, attribute{name, value})
 	return nil
 }

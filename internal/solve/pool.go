@@ -18,6 +18,7 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/pungo-build/pungo/internal/rpm"
 )
@@ -125,9 +126,11 @@ func NewPool(packages []Package, o PoolOptions) *Pool {
 		p.hideCopies()
 	}
 	p.hideForeign(o.Arches)
+	var other sync.WaitGroup
+	other.Go(p.indexRequires)
 	p.indexBuilds()
 	p.indexProvides()
-	p.indexRequires()
+	other.Wait()
 	p.indexFiles(o.FileProvides)
 	return p
 }

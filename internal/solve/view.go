@@ -191,8 +191,11 @@ func parsePattern(s string) pattern {
 }
 
 func (p *pattern) matchName(name string) bool {
-	if p.literal {
+	switch {
+	case p.literal:
 		return p.glob == name
+	case p.glob == "*": // as who wants everything says
+		return true
 	}
 	ok, err := path.Match(p.glob, name)
 	return ok && err == nil // a broken pattern matches nothing, as in the shell

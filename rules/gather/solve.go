@@ -129,8 +129,8 @@ func (p *solveParams) write(ctx context.Context, j *rules.Job, entries []*packag
 	}
 	var list, decisions []byte
 	encode := []func(){
-		func() { list = packages.EncodeList(listOf(entries, r)) },
-		func() { decisions = packages.EncodeDecisions(decisionsOf(entries, r)) },
+		func() { list = listOf(entries, r) },
+		func() { decisions = decisionsOf(entries, r) },
 	}
 	err = j.Each(ctx, len(encode), func(_ context.Context, i int) error {
 		encode[i]()
@@ -161,54 +161,68 @@ func trees(r *solve.Result) []struct {
 	}{{rules.OS, r.Binaries}, {rules.Debug, r.Debug}, {rules.Src, r.Sources}}
 }
 
-func listOf(entries []*packages.Entry, r *solve.Result) []packages.Listed {
-	var list []packages.Listed
+func listOf(entries []*packages.Entry, r *solve.Result) []byte {
+	var list packages.Lines
 	for _, t := range trees(r) {
 		for _, s := range t.selected {
 			if !s.Flags.Has(solve.FlagLookaside) {
-				list = append(list, entries[s.Index].List(t.name, s.Flags.Names()))
+				l := entries[s.Index].List(t.name, s.Flags.Names())
+				list.AddListed(&l)
 			}
 		}
 	}
-	return list
+	return list.Bytes()
 }
 
 // decisionsOf says why each package is in the tree, and why others that could be are not.
-func decisionsOf(entries []*packages.Entry, r *solve.Result) []packages.Decision {
-	name := func(index int) string { return entries[index].NEVRA.String() }
-	var all []packages.Decision
+func decisionsOf(entries []*packages.Entry, r *solve.Result) []byte {
+	var log packages.Lines
+	names := make([]string, len(entries)) // each once, of those that come up
+	name := func(index int) string {
+		if names[index] == "" {
+			names[index] = entries[index].NEVRA.String()
+		}
+		return names[index]
+	}
 	for _, t := range trees(r) {
 		for _, s := range t.selected {
-			d := packages.Decision{
-				Package: name(s.Index), Tree: t.name, Flags: s.Flags.Names(), Step: string(s.Reason.Step),
-				Wanted: s.Reason.Wanted, For: s.Reason.For, Rule: string(s.Reason.Rule),
-			}
-			if s.Flags.Has(solve.FlagLookaside) {
-				d.Dropped = "in a lookaside"
-			}
-			if s.Reason.By >= 0 {
-				d.By = name(s.Reason.By)
-			}
-			for _, i := range s.Reason.Rejected {
-				d.Rejected = append(d.Rejected, name(i))
-			}
-			all = append(all, d)
+			d := selection(&s, name)
+			d.Tree = t.name
+			log.AddDecision(&d)
 		}
 	}
 	for _, m := range r.Unmatched {
-		all = append(all, packages.Decision{Step: "no match", Wanted: m.Pattern, For: m.Reason, Rule: m.Why})
+		log.AddDecision(&packages.Decision{Step: "no match", Wanted: m.Pattern, For: m.Reason, Rule: m.Why})
 	}
 	for _, m := range r.Unresolved {
-		all = append(all, packages.Decision{Step: "unresolved", By: name(m.Requirer), Wanted: m.Requirement, Rule: m.Why})
+		log.AddDecision(&packages.Decision{Step: "unresolved", By: name(m.Requirer), Wanted: m.Requirement, Rule: m.Why})
 	}
 	for _, m := range r.Dropped {
 		d := packages.Decision{Package: name(m.Index), Step: "filter_packages", Dropped: fmt.Sprintf("filter_packages has %q", m.Pattern)}
 		if m.Newer >= 0 {
 			d.Step, d.Dropped = "older", "older than "+shortName(entries[m.Newer])
 		}
-		all = append(all, d)
+		log.AddDecision(&d)
 	}
-	return all
+	return log.Bytes()
+}
+
+// selection is the decision for a package.
+func selection(s *solve.Selected, name func(index int) string) packages.Decision {
+	d := packages.Decision{
+		Package: name(s.Index), Flags: s.Flags.Names(), Step: string(s.Reason.Step),
+		Wanted: s.Reason.Wanted, For: s.Reason.For, Rule: string(s.Reason.Rule),
+	}
+	if s.Flags.Has(solve.FlagLookaside) {
+		d.Dropped = "in a lookaside"
+	}
+	if s.Reason.By >= 0 {
+		d.By = name(s.Reason.By)
+	}
+	for _, i := range s.Reason.Rejected {
+		d.Rejected = append(d.Rejected, name(i))
+	}
+	return d
 }
 
 // unresolved says what cannot be met, one line a requirement:

@@ -27,22 +27,27 @@ type Decision struct {
 
 // EncodeDecisions writes one JSON object a line.
 func EncodeDecisions(decisions []Decision) []byte {
-	var o object
+	var lines Lines
 	for i := range decisions {
-		d := &decisions[i]
-		o.text("package", d.Package, true)
-		o.text("tree", d.Tree, true)
-		o.texts("flags", d.Flags)
-		o.text("step", d.Step, false)
-		o.text("by", d.By, true)
-		o.text("wanted", d.Wanted, true)
-		o.text("for", d.For, true)
-		o.text("rule", d.Rule, true)
-		o.texts("rejected", d.Rejected)
-		o.text("dropped", d.Dropped, true)
-		o.end()
+		lines.AddDecision(&decisions[i])
 	}
-	return o.b
+	return lines.Bytes()
+}
+
+// AddDecision adds a line of a log.
+func (l *Lines) AddDecision(d *Decision) {
+	o := &l.o
+	o.text("package", d.Package, true)
+	o.text("tree", d.Tree, true)
+	o.texts("flags", d.Flags)
+	o.text("step", d.Step, false)
+	o.text("by", d.By, true)
+	o.text("wanted", d.Wanted, true)
+	o.text("for", d.For, true)
+	o.text("rule", d.Rule, true)
+	o.texts("rejected", d.Rejected)
+	o.text("dropped", d.Dropped, true)
+	o.end()
 }
 
 // DecisionLog is a log of decisions that is read line by line, as they are asked for:

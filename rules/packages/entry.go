@@ -114,6 +114,17 @@ func joinHeader(sha256 [32]byte, meta, files, text []byte) []byte {
 	return appendBytes(appendBytes(appendBytes(b, meta), files), text)
 }
 
+// HeaderNEVRA reads of a header record what the package is called.
+func HeaderNEVRA(record []byte) (rpm.NEVRA, error) {
+	_, parts, err := splitHeader(record)
+	if err != nil {
+		return rpm.NEVRA{}, err
+	}
+	var p rpm.Package
+	err = rpm.DecodeIdentity(parts[0], &p)
+	return p.NEVRA, err
+}
+
 // DecodeHeader reads what EncodeHeader wrote: a whole package and its checksum.
 func DecodeHeader(b []byte) (*rpm.Package, [32]byte, error) {
 	sha, parts, err := splitHeader(b)

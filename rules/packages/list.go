@@ -45,19 +45,24 @@ func (id *Ident) list(p *rpm.Package, tree string, flags []string) Listed {
 
 // EncodeList writes one JSON object a line.
 func EncodeList(list []Listed) []byte {
-	var o object
+	var lines Lines
 	for i := range list {
-		l := &list[i]
-		o.text("tree", l.Tree, false)
-		o.text("nevra", l.NEVRA, false)
-		o.text("file", l.File, false)
-		o.text("source", l.Source, true)
-		o.text("sigkey", l.SigKey, true)
-		o.texts("flags", l.Flags)
-		o.text("shard", l.Shard, false)
-		o.end()
+		lines.AddListed(&list[i])
 	}
-	return o.b
+	return lines.Bytes()
+}
+
+// AddListed adds a line of a list.
+func (l *Lines) AddListed(e *Listed) {
+	o := &l.o
+	o.text("tree", e.Tree, false)
+	o.text("nevra", e.NEVRA, false)
+	o.text("file", e.File, false)
+	o.text("source", e.Source, true)
+	o.text("sigkey", e.SigKey, true)
+	o.texts("flags", e.Flags)
+	o.text("shard", e.Shard, false)
+	o.end()
 }
 
 // DecodeList reads what EncodeList wrote.

@@ -18,6 +18,14 @@ type Listing struct {
 	Ident
 	built       int64 // seconds since 1970, of a package whose file is at hand
 	meta, files []byte
+	from        *shard // that it was read from, nil if from none
+}
+
+// shard is where listings were read from. A set that has all of them, and nothing else of
+// its shard, has the shard as it is.
+type shard struct {
+	node     cache.Node
+	packages int
 }
 
 // ListMetadata makes a listing of what primary says of a package, the checksum of its file,
@@ -79,12 +87,17 @@ func ListRPM(ctx context.Context, j *rules.Job, file cache.Digest, verify bool) 
 // LoadListings returns the packages of the set with a root, in the order of LoadTree. They
 // are not kept for the next who asks: to read them takes no longer.
 func LoadListings(ctx context.Context, j *rules.Job, root cache.Digest) ([]*Listing, error) {
-	return loadShards(ctx, j, root, func(ctx context.Context, meta cache.Digest) ([]*Listing, error) {
+	return loadShards(ctx, j, root, func(ctx context.Context, in cache.Node, meta cache.Digest) ([]*Listing, error) {
 		b, err := j.Trees.Store().Get(ctx, meta)
 		if err != nil {
 			return nil, err
 		}
-		return decodeListings(b)
+		all, err := decodeListings(b)
+		from := &shard{in, len(all)}
+		for _, l := range all {
+			l.from = from
+		}
+		return all, err
 	})
 }
 

@@ -49,7 +49,7 @@ const headMemory = 350
 // loadTree decodes the shards of a set, each once as a []T.
 func loadTree[T identified](ctx context.Context, j *rules.Job, root cache.Digest, decode func(meta []byte) (shard []T, memory int64, err error)) ([]T, error) {
 	kind := fmt.Sprintf("packages.%T", *new(T))
-	return loadShards(ctx, j, root, func(ctx context.Context, meta cache.Digest) ([]T, error) {
+	return loadShards(ctx, j, root, func(ctx context.Context, _ cache.Node, meta cache.Digest) ([]T, error) {
 		v, err := j.Decoded(ctx, meta, kind, func(_ context.Context, b []byte) (any, int64, error) {
 			return decode(b)
 		})
@@ -60,8 +60,9 @@ func loadTree[T identified](ctx context.Context, j *rules.Job, root cache.Digest
 	})
 }
 
-// loadShards returns what load makes of the shards of a set.
-func loadShards[T identified](ctx context.Context, j *rules.Job, root cache.Digest, load func(ctx context.Context, meta cache.Digest) ([]T, error)) ([]T, error) {
+// loadShards returns what load makes of the shards of a set, each with what it says of its
+// packages.
+func loadShards[T identified](ctx context.Context, j *rules.Job, root cache.Digest, load func(ctx context.Context, shard cache.Node, meta cache.Digest) ([]T, error)) ([]T, error) {
 	shards, err := j.Trees.Read(ctx, root)
 	if err != nil {
 		return nil, err
@@ -70,7 +71,7 @@ func loadShards[T identified](ctx context.Context, j *rules.Job, root cache.Dige
 	err = j.Each(ctx, len(shards), func(ctx context.Context, i int) error {
 		meta, err := j.Trees.Lookup(ctx, shards[i].Digest, metaName)
 		if err == nil {
-			loaded[i], err = load(ctx, meta.Digest)
+			loaded[i], err = load(ctx, shards[i], meta.Digest)
 		}
 		if err != nil {
 			return fmt.Errorf("package set %s: %w", shards[i].Name, err)
@@ -201,6 +202,10 @@ func Write(ctx context.Context, j *rules.Job, all []*Listing) (cache.Node, error
 
 // writeShard stores one shard; its packages are sorted.
 func writeShard(ctx context.Context, trees *cache.Trees, all []*Listing) (cache.Node, error) {
+	if from := all[0].from; from != nil && from.packages == len(all) &&
+		!slices.ContainsFunc(all, func(l *Listing) bool { return l.from != from }) {
+		return from.node, nil
+	}
 	meta := []byte{formatVersion}
 	var headers, rpms cache.Directory
 	remote := false
@@ -252,14 +257,14 @@ func HasRemote(ctx context.Context, trees *cache.Trees, root cache.Digest) (bool
 	return false, nil
 }
 
-// Files returns the file names of the packages of a set, without reading about the
-// packages themselves.
-func Files(ctx context.Context, trees *cache.Trees, root cache.Digest) ([]string, error) {
+// Files returns the packages of a set by the names of their files, each with the digest of
+// its header record, without reading about the packages themselves.
+func Files(ctx context.Context, trees *cache.Trees, root cache.Digest) ([]cache.Node, error) {
 	shards, err := trees.Read(ctx, root)
 	if err != nil {
 		return nil, err
 	}
-	var files []string
+	var files []cache.Node
 	for _, shard := range shards {
 		headers, err := trees.Lookup(ctx, shard.Digest, HeaderDir)
 		if err != nil {
@@ -269,9 +274,7 @@ func Files(ctx context.Context, trees *cache.Trees, root cache.Digest) ([]string
 		if err != nil {
 			return nil, fmt.Errorf("package set %s: %w", shard.Name, err)
 		}
-		for _, n := range dir {
-			files = append(files, n.Name)
-		}
+		files = append(files, dir...)
 	}
 	return files, nil
 }

@@ -157,7 +157,7 @@ func (c *chooser) allowed(e *candidate) bool {
 	exclude, exclusive := e.ExcludeArch, e.ExclusiveArch
 	if src, ok := c.sources[e.SourceRPM]; ok {
 		exclude, exclusive = src.ExcludeArch, src.ExclusiveArch
-	} else {
+	} else if len(c.sources) > 0 { // else it is so of all packages
 		c.decide(e, "no source", "", fmt.Sprintf("its own ExcludeArch and ExclusiveArch count, %s is not in the package set", e.SourceRPM))
 	}
 	if i := slices.IndexFunc(exclude, c.isNative); i >= 0 {

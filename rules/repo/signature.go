@@ -28,7 +28,7 @@ func (r *reader) checkSignature(ctx context.Context, repomd []byte) error {
 	_, err = keys.JudgeBytes(repomd, signature)
 	switch {
 	case errors.Is(err, openpgp.ErrNoSignature):
-		return fmt.Errorf("repomd.xml.asc: %w", err)
+		return fmt.Errorf("repomd.xml.asc: %w\n  hint: this is what the repository had when it was pinned; `pungo lock --update NAME` takes the newest", err)
 	case errors.Is(err, openpgp.ErrWrong):
 		label, _, _ := strings.Cut(r.Repository, "@")
 		return fmt.Errorf("repomd.xml: %w\n  hint: it may be of another state, where the repository was changed meanwhile; `pungo lock --update %s` takes the newest", err, label)
