@@ -224,7 +224,7 @@ func (s *session) cellChanges(ctx context.Context, p process, graph *rules.Graph
 	if err != nil {
 		if ctx.Err() == nil {
 			reason, _, _ := strings.Cut(err.Error(), "\n") // without the hint, which is to do what is done
-			fmt.Fprintf(p.stderr, "warning: which packages change is not known, as what was pinned cannot be used: %s\n", reason)
+			fmt.Fprintf(p.stderr, "warning: which packages change is not known, as what was pinned cannot be used: %s\n", harmless(reason))
 		}
 		return nil, ctx.Err()
 	}

@@ -26,12 +26,13 @@ func (r *reader) checkSignature(ctx context.Context, repomd []byte) error {
 		return err
 	}
 	_, err = keys.JudgeBytes(repomd, signature)
+	label, _, _ := strings.Cut(r.Repository, "@")
+	newest := "`pungo lock --update " + label + "` takes the newest"
 	switch {
 	case errors.Is(err, openpgp.ErrNoSignature):
-		return fmt.Errorf("repomd.xml.asc: %w\n  hint: this is what the repository had when it was pinned; `pungo lock --update NAME` takes the newest", err)
+		return fmt.Errorf("repomd.xml.asc: %w\n  hint: this is what the repository had when it was pinned; %s", err, newest)
 	case errors.Is(err, openpgp.ErrWrong):
-		label, _, _ := strings.Cut(r.Repository, "@")
-		return fmt.Errorf("repomd.xml: %w\n  hint: it may be of another state, where the repository was changed meanwhile; `pungo lock --update %s` takes the newest", err, label)
+		return fmt.Errorf("repomd.xml: %w\n  hint: it may be of another state, where the repository was changed meanwhile; %s", err, newest)
 	case err != nil:
 		return fmt.Errorf("repomd.xml: %w", packages.WantKeys(err, keys))
 	}
