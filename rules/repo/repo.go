@@ -15,7 +15,6 @@ import (
 	"hash"
 	"io"
 	"strings"
-	"sync"
 
 	"github.com/pungo-build/pungo/cache"
 	"github.com/pungo-build/pungo/internal/repodata"
@@ -58,7 +57,7 @@ func index(ctx context.Context, j *rules.Job) error {
 	if err := errors.Join(packages.CheckGlobs(p.Include), packages.CheckGlobs(p.Exclude)); err != nil {
 		return err
 	}
-	r := &reader{Job: j, indexParams: p, byID: map[[32]byte]*listed{}}
+	r := &reader{Job: j, indexParams: p, byID: map[[32]byte]*packages.Listing{}}
 	set, err := r.read(ctx)
 	if err != nil {
 		return fmt.Errorf("%s: %w", p.Repository, err)
@@ -72,16 +71,9 @@ type reader struct {
 	*rules.Job
 	indexParams
 	repomd *repodata.Repomd
-	all    []*listed
-	byID   map[[32]byte]*listed // by checksum, which the documents call pkgid
+	all    []*packages.Listing
+	byID   map[[32]byte]*packages.Listing // by checksum, which the documents call pkgid
 	left   []packages.Decision
-}
-
-// listed is a package as the metadata describes it.
-type listed struct {
-	*packages.Listing
-	once sync.Once // stores the record
-	err  error
 }
 
 func (r *reader) read(ctx context.Context) (set cache.Node, err error) {
@@ -101,17 +93,16 @@ func (r *reader) read(ctx context.Context) (set cache.Node, err error) {
 	if err := r.document(ctx, "filelists", repodata.Filelists, r.readFilelists); err != nil {
 		return set, err
 	}
-	err = r.Each(ctx, len(r.all), func(ctx context.Context, i int) error {
-		return r.store(ctx, r.all[i], nil) // unless filelists had it
-	})
-	if err != nil {
-		return set, err
+	for _, l := range r.all {
+		if !l.Header.IsZero() {
+			continue
+		}
+		// filelists does not have it.
+		if l.Header, err = r.Trees.Store().Put(ctx, l.Record(nil)); err != nil {
+			return set, err
+		}
 	}
-	all := make([]*packages.Listing, len(r.all))
-	for i, l := range r.all {
-		all[i] = l.Listing
-	}
-	return packages.Write(ctx, r.Job, all)
+	return packages.Write(ctx, r.Job, r.all)
 }
 
 // maxDocument is the largest document that is read, unpacked, in bytes.
@@ -156,7 +147,7 @@ func (r *reader) document(ctx context.Context, kind string, d repodata.Document,
 // readPrimary adds the packages of pieces of primary that includes and excludes leave in.
 func (r *reader) readPrimary(ctx context.Context, all []repodata.Piece) error {
 	read := make([]struct {
-		listed []*listed
+		listed []*packages.Listing
 		left   []packages.Decision
 	}, len(all))
 	err := r.Each(ctx, len(all), func(_ context.Context, i int) error {
@@ -185,7 +176,7 @@ func (r *reader) readPrimary(ctx context.Context, all []repodata.Piece) error {
 	return nil
 }
 
-func (r *reader) list(pkg *format.Package, at repodata.Location) (*listed, error) {
+func (r *reader) list(pkg *format.Package, at repodata.Location) (*packages.Listing, error) {
 	sum, err := checksum(at.Checksum)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", pkg.NEVRA, err)
@@ -194,7 +185,7 @@ func (r *reader) list(pkg *format.Package, at repodata.Location) (*listed, error
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", at.Href, err)
 	}
-	return &listed{Listing: l}, nil
+	return l, nil
 }
 
 func checksum(c repodata.Checksum) (sum [32]byte, err error) {
@@ -209,27 +200,34 @@ func checksum(c repodata.Checksum) (sum [32]byte, err error) {
 
 // readFilelists completes the packages of pieces of filelists.
 func (r *reader) readFilelists(ctx context.Context, all []repodata.Piece) error {
-	return r.Each(ctx, len(all), func(ctx context.Context, i int) error {
+	type stored struct {
+		*packages.Listing
+		header cache.Digest
+	}
+	read := make([][]stored, len(all))
+	err := r.Each(ctx, len(all), func(ctx context.Context, i int) error {
 		return all[i].Filelists(func(id string, files []format.File) error {
-			var sum [32]byte
-			if len(id) != 2*len(sum) {
+			sum, err := hex.DecodeString(id)
+			if err != nil || len(sum) != 32 {
 				return nil
 			}
-			if _, err := hex.Decode(sum[:], []byte(id)); err != nil {
-				return nil
+			l := r.byID[[32]byte(sum)]
+			if l == nil {
+				return nil // it is not wanted
 			}
-			if l := r.byID[sum]; l != nil { // else it is not wanted
-				return r.store(ctx, l, files)
-			}
-			return nil
+			header, err := r.Trees.Store().Put(ctx, l.Record(files))
+			read[i] = append(read[i], stored{l, header})
+			return err
 		})
 	})
-}
-
-// store stores the header record of a package, the first time that it is called for it.
-func (r *reader) store(ctx context.Context, l *listed, files []format.File) error {
-	l.once.Do(func() { l.Header, l.err = r.Trees.Store().Put(ctx, l.Record(files)) })
-	return l.err
+	for _, piece := range read {
+		for _, s := range piece {
+			if s.Header.IsZero() { // what the document says first counts
+				s.Header = s.header
+			}
+		}
+	}
+	return err
 }
 
 // unwanted returns the decision of includes and excludes against a package, if it is one.
