@@ -57,7 +57,7 @@ func consoleFor(p process, jobs int) consoleOptions {
 	o.Terminal, o.Color = true, true
 	o.Width = func() int {
 		width, _, err := term.GetSize(int(f.Fd()))
-		if err != nil {
+		if err != nil || width <= 0 { // some pretend to be a terminal and have no size
 			return defaultWidth
 		}
 		return width

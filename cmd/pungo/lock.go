@@ -46,7 +46,7 @@ func (c *lockCmd) Run(ctx context.Context, p process, g *Globals) (err error) {
 	if err != nil {
 		return err
 	}
-	change := &lockChange{Repositories: repositoryChanges(s.lock, after)}
+	change := &lockChange{Repositories: repositoryChanges(s.lock, after), Cells: []cellChange{}}
 	if len(change.Repositories) > 0 {
 		if change.Cells, err = s.cellChanges(ctx, p, graph, s.lock, after); err != nil {
 			return err
@@ -116,7 +116,8 @@ func (c *lockCmd) toUpdate(all []*rules.Repository) (map[string]bool, error) {
 // lockChange is what a new lock changes.
 type lockChange struct {
 	Repositories []repositoryChange `json:"repositories"`
-	Cells        []cellChange       `json:"cells"`
+	// Cells that change; null if that cannot be told.
+	Cells []cellChange `json:"cells"`
 }
 
 type repositoryChange struct {
@@ -134,7 +135,7 @@ func repositoryChanges(before, after *remote.Lock) []repositoryChange {
 	for name := range after.All() {
 		names[name] = true
 	}
-	var changes []repositoryChange
+	changes := []repositoryChange{}
 	for _, name := range slices.Sorted(maps.Keys(names)) {
 		old, was := before.Pin(name)
 		pin, is := after.Pin(name)
@@ -232,7 +233,7 @@ func (s *session) cellChanges(ctx context.Context, p process, graph *rules.Graph
 	if err != nil {
 		return nil, networkError(err)
 	}
-	var changes []cellChange
+	changes := []cellChange{}
 	for _, cell := range slices.Sorted(maps.Keys(new)) {
 		if c, changed := compareCells(cell, old[cell], new[cell]); changed {
 			changes = append(changes, c)

@@ -60,7 +60,7 @@ func (r *Remote) find(ctx context.Context, repo *rules.Repository, p *places) er
 	}
 	if repo.Mirrorlist != "" {
 		list, err := r.list(ctx, repo.Mirrorlist)
-		if err != nil {
+		if err != nil && (len(p.bases) == 0 || ctx.Err() != nil) { // else there are fewer places
 			return fmt.Errorf("mirrorlist: %w", err)
 		}
 		bases := parseMirrorlist(list)
@@ -166,9 +166,13 @@ func parseMetalink(data []byte) (m metalink, err error) {
 		}
 		for _, h := range f.Hashes {
 			sum, err := hex.DecodeString(strings.TrimSpace(h.Hex))
-			if h.Type == "sha256" && err == nil && len(sum) == len(m.index) {
-				m.index = [32]byte(sum)
+			if h.Type != "sha256" {
+				continue
 			}
+			if err != nil || len(sum) != len(m.index) {
+				return m, fmt.Errorf("sha256 %q, want 64 hex digits", h.Hex)
+			}
+			m.index = [32]byte(sum)
 		}
 		slices.SortStableFunc(f.URLs, func(a, b xmlMirror) int { return cmp.Compare(b.Preference, a.Preference) })
 		for _, u := range f.URLs {

@@ -270,7 +270,8 @@ func (r *Remote) Download(ctx context.Context, d rules.Download) (file cache.Dig
 	if !ok {
 		return file, false, fmt.Errorf("repository %s is not known", d.Repository)
 	}
-	return r.blob(ctx, repo, d.Href, d.SHA256, d.Size)
+	file, fetched, err = r.blob(ctx, repo, d.Href, d.SHA256, d.Size)
+	return file, fetched, stale(repo, err)
 }
 
 // memo is the key under which the digest of a file with a SHA-256 is recorded.

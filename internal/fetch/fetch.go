@@ -52,6 +52,11 @@ type Client struct {
 	http  *http.Client
 	netrc netrc
 	slots chan struct{}
+
+	mu sync.Mutex
+	// lost are servers that failed however often they were asked, and did not recover.
+	// Thousands of files are not to wait for them one by one: they are asked last.
+	lost map[string]bool
 }
 
 // New returns a client.
@@ -84,7 +89,50 @@ func New(opts Options) *Client {
 		http:  &http.Client{Transport: transport, CheckRedirect: checkRedirect},
 		netrc: parseNetrc(opts.Netrc),
 		slots: make(chan struct{}, opts.Connections),
+		lost:  map[string]bool{},
 	}
+}
+
+// server is what fails or recovers as one: the host of a URL, "" if it has none.
+func server(place string) string {
+	u, err := url.Parse(place)
+	if err != nil {
+		return ""
+	}
+	return u.Host
+}
+
+func (c *Client) setLost(place string, lost bool) {
+	host := server(place)
+	if host == "" {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if lost {
+		c.lost[host] = true
+	} else {
+		delete(c.lost, host)
+	}
+}
+
+func (c *Client) isLost(place string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.lost) > 0 && c.lost[server(place)]
+}
+
+// ordered returns places in the order in which they are asked.
+func (c *Client) ordered(places []string) []string {
+	var first, last []string
+	for _, place := range places {
+		if c.isLost(place) {
+			last = append(last, place)
+		} else {
+			first = append(first, place)
+		}
+	}
+	return append(first, last...)
 }
 
 // maxRedirects is as many as browsers and curl follow without being asked for more.
@@ -107,8 +155,8 @@ func checkRedirect(r *http.Request, via []*http.Request) error {
 
 // File is what to download.
 type File struct {
-	// URLs are places that have it, in the order in which they are asked: of scheme
-	// http, https or file.
+	// URLs are places that have it, in the order in which they are asked, but that those
+	// of servers that failed before come last: of scheme http, https or file.
 	URLs []string
 	// SHA256 of the content, zero if it is not known.
 	SHA256 [32]byte
@@ -173,8 +221,9 @@ func (c *Client) Fetch(ctx context.Context, f File, begin func() (io.Writer, err
 		return got, errors.New("no place to download from")
 	}
 	var failed *Error
-	for _, place := range f.URLs {
-		t := &transfer{client: c, file: f, begin: begin, place: place}
+	places := c.ordered(f.URLs)
+	for i, place := range places {
+		t := &transfer{client: c, file: f, begin: begin, place: place, others: i < len(places)-1}
 		if err = t.run(ctx); err == nil {
 			return Fetched{URL: place, SHA256: [32]byte(t.sum.Sum(nil))}, nil
 		}
@@ -209,6 +258,7 @@ type transfer struct {
 	file   File
 	begin  func() (io.Writer, error)
 	place  string
+	others bool // places are left to ask
 
 	w    io.Writer // nil: begin anew
 	sum  hash.Hash
@@ -223,7 +273,11 @@ func (t *transfer) run(ctx context.Context) error {
 	for attempt := 1; ; attempt++ {
 		err := t.attempt(ctx)
 		var again *passing
-		if err == nil || !errors.As(err, &again) || attempt == t.client.opts.Attempts || ctx.Err() != nil {
+		if err == nil || !errors.As(err, &again) || attempt == t.client.opts.Attempts || ctx.Err() != nil ||
+			t.others && t.client.isLost(t.place) {
+			if ctx.Err() == nil {
+				t.client.setLost(t.place, again != nil)
+			}
 			if again != nil && attempt > 1 {
 				return fmt.Errorf("%w, after %d attempts", again.err, attempt)
 			}

@@ -202,6 +202,46 @@ func drops(w http.ResponseWriter, r *http.Request) {
 }
 
 // TestFetchFromHere: files of this machine.
+// TestLostServer: a server that failed often enough is asked last for what comes after,
+// and comes back when it is well again.
+func TestLostServer(t *testing.T) {
+	var first, second atomic.Int64
+	ill := true
+	a := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if first.Add(1); ill {
+			w.WriteHeader(http.StatusBadGateway)
+			return
+		}
+		whole(w, r)
+	})
+	gone := false
+	b := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if second.Add(1); gone {
+			w.WriteHeader(http.StatusNotFound)
+			return
+		}
+		whole(w, r)
+	})
+	c := New(quick)
+	for i := range 10 {
+		if _, _, place, err := get(t, c, wanted(a+"/file", b+"/file")); err != nil || place != b+"/file" {
+			t.Fatalf("file %d came from %s: %v", i, place, err)
+		}
+	}
+	if n, m := first.Load(), second.Load(); n != int64(quick.Attempts) || m != 10 {
+		t.Errorf("%d and %d requests, want %d and 10", n, m, quick.Attempts)
+	}
+	ill, gone = false, true
+	for range 2 {
+		if _, _, place, err := get(t, c, wanted(a+"/file", b+"/file")); err != nil || place != a+"/file" {
+			t.Errorf("a file came from %s: %v", place, err)
+		}
+	}
+	if m := second.Load(); m != 11 {
+		t.Errorf("%d requests to the second server, want 11", m)
+	}
+}
+
 func TestFetchFromHere(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "a b"), content, 0o666); err != nil {

@@ -92,6 +92,10 @@ func fileName(n rpm.NEVRA) (string, error) {
 	if strings.ContainsAny(name, "/\x00\n") || name[0] == '.' {
 		return "", fmt.Errorf("the header names the package %q, which no file can be named", n.String())
 	}
+	// Lists and logs name packages so: a version with a dash, say, would make another of it.
+	if again, err := rpm.ParseNEVRA(n.String()); err != nil || again != n {
+		return "", fmt.Errorf("the header names the package %q, want name-epoch:version-release.arch, with no dash in version and release", n.String())
+	}
 	return name, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/pungo-build/pungo/cache"
@@ -22,16 +23,24 @@ type Faults []Fault
 // maxFaults is how many packages the text of an error names.
 const maxFaults = 20
 
-// Error has a line for each package, up to a limit.
+// hintMark begins the line of a hint in the text of an error.
+const hintMark = "\n  hint: "
+
+// Error has a line for each package, up to a limit. Hints stand below all of them, each
+// once.
 func (f Faults) Error() string {
-	var lines []string
+	var lines, hints []string
 	for _, fault := range f[:min(len(f), maxFaults)] {
-		lines = append(lines, fmt.Sprintf("%s: %v", fault.File, fault.Err))
+		text, hint, ok := strings.Cut(fault.Err.Error(), hintMark)
+		lines = append(lines, fault.File+": "+text)
+		if hint = strings.TrimPrefix(hintMark, "\n") + hint; ok && !slices.Contains(hints, hint) {
+			hints = append(hints, hint)
+		}
 	}
 	if more := len(f) - maxFaults; more > 0 {
 		lines = append(lines, fmt.Sprintf("and %d more", more))
 	}
-	return strings.Join(lines, "\n")
+	return strings.Join(append(lines, hints...), "\n")
 }
 
 // Unwrap implements errors.Is and errors.As.
