@@ -12,8 +12,10 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // fromMirror composes from a repository.
@@ -309,5 +311,32 @@ repoclosure_test(name = "users", lookaside = [":base"], repo = ":repo", report =
 	}
 	if packages := m.take(); len(packages) > 0 {
 		t.Errorf("downloaded %q", packages)
+	}
+}
+
+// TestDownloadsAtOnce: downloads wait for the mirror, not for cores: with one job there
+// are several on the way.
+func TestDownloadsAtOnce(t *testing.T) {
+	m := newMirror(t)
+	m.has(t, "1")
+	var asked atomic.Int64
+	both := make(chan struct{})
+	slow := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, ".rpm") {
+			if asked.Add(1) == 2 {
+				close(both)
+			}
+			select {
+			case <-both:
+			case <-r.Context().Done():
+			case <-time.After(20 * time.Second):
+				t.Errorf("nobody asks for another package while %s is on its way", r.URL.Path)
+			}
+		}
+		m.Config.Handler.ServeHTTP(w, r)
+	}))
+	t.Cleanup(slow.Close)
+	if out, err := command(t, workspaceOf(t, fromMirror), t.TempDir(), "build", "--jobs=1", "--define=mirror="+slow.URL).CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, out)
 	}
 }

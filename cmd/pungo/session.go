@@ -97,6 +97,9 @@ func openSession(p process, g *Globals, flags cacheFlags) (*session, error) {
 	if flags.Attempts < 1 {
 		return nil, usagef("--attempts %d: want one at least", flags.Attempts)
 	}
+	if flags.Patience <= 0 {
+		return nil, usagef("--patience %v: want more than nothing", flags.Patience)
+	}
 	fn, err := cache.ParseFunction(flags.DigestFunction)
 	if err != nil {
 		return nil, usagef("%v", err)

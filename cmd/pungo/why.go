@@ -80,7 +80,11 @@ func (c *whyArgs) answer(ctx context.Context, p process, g *Globals, ask func(*t
 		}
 	}
 	if len(all) == 0 && !known.found {
-		return usagef("no package is called %s%s", c.Package, spell.DidYouMean(c.Package, known.list))
+		on := ""
+		if len(c.Arch) > 0 {
+			on = " on " + strings.Join(c.Arch, ", ")
+		}
+		return usagef("no package%s is called %s%s", on, c.Package, spell.DidYouMean(c.Package, known.list))
 	}
 	if g.JSON {
 		err = printJSON(p.stdout, all)

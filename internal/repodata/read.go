@@ -355,7 +355,8 @@ func (x *packageReader) primary(open token, p *rpm.Package) (at Location, err er
 		case "size":
 			err = errors.Join(number(&t, "package", &at.PackageSize), number(&t, "installed", &p.InstalledSize), number(&t, "archive", &p.ArchiveSize))
 		case "location":
-			at.Href = t.attr("href")
+			// "find . | createrepo_c --pkglist -" makes locations that begin so.
+			at.Href = strings.TrimPrefix(t.attr("href"), "./")
 		case "format":
 			return x.format(t, p)
 		}

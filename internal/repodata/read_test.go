@@ -11,6 +11,7 @@ import (
 	"sync"
 	"testing"
 	"testing/iotest"
+	"time"
 
 	"github.com/klauspost/compress/zstd"
 	"github.com/ulikunitz/xz"
@@ -281,6 +282,34 @@ func TestUnpack(t *testing.T) {
 }
 
 // FuzzReadPrimary: what is read is written as a document that is read as the same.
+// trickle yields little at a time, as what unpacks does.
+type trickle struct{ n int }
+
+func (r *trickle) Read(p []byte) (int, error) {
+	n := copy(p[:min(len(p), 4<<10)], bytes.Repeat([]byte("x"), 4<<10))
+	r.n += n
+	return n, nil
+}
+
+// TestEndlessElement: an element without an end is given up soon, however it comes: what
+// was read of it is not moved about each time.
+func TestEndlessElement(t *testing.T) {
+	_, at := full()
+	head := string(PrimaryOpen(1)) + `<package type="rpm"><name>` + at.Href
+	rest := new(trickle)
+	began := time.Now()
+	err := Primary.Cut(io.MultiReader(strings.NewReader(head), rest), 1, func([]Piece) error { return nil })
+	if want := fmt.Sprintf("an element of more than %d bytes", maxElement); fmt.Sprint(err) != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+	if rest.n > 2*maxElement+1<<20 {
+		t.Errorf("%d bytes were read", rest.n)
+	}
+	if took := time.Since(began); took > 20*time.Second { // it was minutes
+		t.Errorf("it took %v", took)
+	}
+}
+
 func FuzzReadPrimary(f *testing.F) {
 	primary, _ := shortDocuments()
 	f.Add(primary)

@@ -35,9 +35,11 @@ func (e *elements) more() error {
 	if e.eof {
 		return io.ErrUnexpectedEOF
 	}
-	e.at += int64(e.from)
-	e.buf = append(e.buf[:0], e.buf[e.from:]...)
-	e.from = 0
+	if e.from > 0 { // else an element that is read bit by bit would be moved with each
+		e.at += int64(e.from)
+		e.buf = append(e.buf[:0], e.buf[e.from:]...)
+		e.from = 0
+	}
 	if len(e.buf) > maxElement {
 		return fmt.Errorf("an element of more than %d bytes", maxElement)
 	}

@@ -77,9 +77,11 @@ func (d *downloader) set(ctx context.Context, in, out string) error {
 func (d *downloader) complete(ctx context.Context, listings []*packages.Listing) ([]*packages.Listing, error) {
 	d.announce(listings)
 	complete := slices.Clone(listings)
+	coming := d.begin(ctx, listings)
+	defer coming.stop()
 	err := packages.Each(ctx, d.Job, listings, func(ctx context.Context, i int) (err error) {
 		if listings[i].IsRemote() {
-			complete[i], err = d.file(ctx, listings[i])
+			complete[i], err = d.file(ctx, listings[i], coming.files[i])
 		}
 		return err
 	})
@@ -100,9 +102,74 @@ func (d *downloader) announce(listings []*packages.Listing) {
 	}
 }
 
-// file downloads a package and returns the listing that its header makes.
-func (d *downloader) file(ctx context.Context, l *packages.Listing) (*packages.Listing, error) {
-	file, err := d.Download(ctx, rules.Download{Repository: l.Remote.Repository, Href: l.Remote.Href, SHA256: l.SHA256, Size: l.Remote.Size})
+// atOnce is how many packages are asked for at a time. Who waits for a mirror needs no
+// core: how many there are does not count.
+const atOnce = 8
+
+// coming are packages that are being downloaded, in their order.
+type coming struct {
+	files []*arrival // by place of the listing
+	stop  func()     // gives up what is not there yet
+}
+
+// arrival is a package that is there when done is closed.
+type arrival struct {
+	done     chan struct{}
+	file     cache.Digest
+	err      error
+	panicked any
+}
+
+func (d *downloader) begin(ctx context.Context, listings []*packages.Listing) *coming {
+	ctx, cancel := context.WithCancel(ctx)
+	c := &coming{files: make([]*arrival, len(listings))}
+	queue := make(chan int, len(listings))
+	for i, l := range listings {
+		if l.IsRemote() {
+			c.files[i] = &arrival{done: make(chan struct{})}
+			queue <- i
+		}
+	}
+	close(queue)
+	var all sync.WaitGroup
+	for range min(atOnce, len(queue)) {
+		all.Go(func() {
+			for i := range queue {
+				c.files[i].bring(ctx, d, listings[i])
+			}
+		})
+	}
+	c.stop = func() {
+		cancel()
+		all.Wait()
+	}
+	return c
+}
+
+func (a *arrival) bring(ctx context.Context, d *downloader, l *packages.Listing) {
+	defer close(a.done)
+	defer func() { a.panicked = recover() }()
+	if a.err = ctx.Err(); a.err == nil {
+		a.file, a.err = d.Download(ctx, rules.Download{Repository: l.Remote.Repository, Href: l.Remote.Href, SHA256: l.SHA256, Size: l.Remote.Size})
+	}
+}
+
+// wait returns the package when it is there.
+func (a *arrival) wait(ctx context.Context) (cache.Digest, error) {
+	select {
+	case <-a.done:
+	case <-ctx.Done():
+		return cache.Digest{}, ctx.Err()
+	}
+	if a.panicked != nil {
+		panic(a.panicked)
+	}
+	return a.file, a.err
+}
+
+// file returns the listing that the header of a package makes, when it is there.
+func (d *downloader) file(ctx context.Context, l *packages.Listing, coming *arrival) (*packages.Listing, error) {
+	file, err := coming.wait(ctx)
 	if err != nil {
 		return nil, err
 	}
