@@ -39,7 +39,9 @@ func (r *building) compose(ctx context.Context) error {
 		return err
 	}
 	early := r.early(sources)
-	if newest != nil && newest.Status == output.Finished && newest.Early == early && !r.cmd.CheckOutput {
+	// Who asks whether the cache has it all is not told of what is in the output.
+	suffices := !r.cmd.CheckOutput && !r.cmd.RequireCached
+	if newest != nil && newest.Status == output.Finished && newest.Early == early && suffices {
 		return r.unchanged(newest)
 	}
 	want := wanted(graph)
