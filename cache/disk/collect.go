@@ -384,7 +384,16 @@ func (m *mover) makeBatch() error {
 	if m.moved {
 		return nil
 	}
-	err := m.c.makeDirs(m.c.path("removed"), m.c.removedDir(), m.to.dir, filepath.Join(m.to.dir, "blobs"), filepath.Join(m.to.dir, "packs"))
+	dirs := []string{m.c.path("removed"), m.c.removedDir(), m.to.dir, filepath.Join(m.to.dir, "blobs"), filepath.Join(m.to.dir, "packs")}
+	err := m.c.makeDirs(dirs...)
+	// Somebody else who collects removes the folder of the batches where it is empty: it
+	// may go between it and the first batch in it.
+	for range maxAgain {
+		if !errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+		err = m.c.makeDirs(dirs...)
+	}
 	m.moved = err == nil
 	return err
 }
