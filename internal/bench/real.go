@@ -29,7 +29,7 @@ var bigPackages = strings.Fields(`
 // them, or at a reduced scale those that the tests use too. It returns their
 // number and size. They are made of Debian packages, and kept for the next run.
 func (l *lab) realPackages(ctx context.Context, dir string) (files int, size int64, err error) {
-	debs := filepath.Join(testdata, "debs")
+	debs := filepath.Join(testdata, "software")
 	if l.scale == 1 {
 		debs = filepath.Join(testdata, "bench-debs")
 		if err := download(ctx, debs, bigPackages); err != nil {
