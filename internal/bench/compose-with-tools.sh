@@ -24,14 +24,15 @@ solve() {
         --repofrompath="night,file://$repository" --repo=night "$@"
 }
 
-# What dnf would install for groups. It prints a table below headings that end in a colon:
+# What dnf would install for groups. Those that run side by side each have a history of
+# their own, or one finds that of another locked. It prints a table below headings that end in a colon:
 # six words for a package, the first of which may have a line for itself. --assumeno fails.
 list() {
     variant=$1
     shift
     table="$compose/$variant.table"
     # shellcheck disable=SC2046 # a word for each group
-    solve --cacheonly --assumeno install $(printf '@%s ' "$@") >"$table" 2>&1 || true
+    solve --setopt=persistdir="/var/lib/dnf-$variant" --cacheonly --assumeno install $(printf '@%s ' "$@") >"$table" 2>&1 || true
     awk '
         /^Installing.*:$/ { listing = !/Groups/; next }
         /^$|^[^ ]/ { listing = 0 }
