@@ -32,7 +32,7 @@ list() {
     shift
     table="$compose/$variant.table"
     # shellcheck disable=SC2046 # a word for each group
-    solve --setopt=persistdir="/var/lib/dnf-$variant" --cacheonly --assumeno install $(printf '@%s ' "$@") >"$table" 2>&1 || true
+    solve --setopt=persistdir="$cache/history-$variant" --cacheonly --assumeno install $(printf '@%s ' "$@") >"$table" 2>&1 || true
     awk '
         /^Installing.*:$/ { listing = !/Groups/; next }
         /^$|^[^ ]/ { listing = 0 }
