@@ -155,7 +155,7 @@ func (r *Remote) addFile(ctx context.Context, b *cache.Builder, repo *rules.Repo
 	}
 	sum, err := hex.DecodeString(rec.Checksum.Hex)
 	if rec.Checksum.Type != repodata.SHA256 || err != nil || len(sum) != 32 {
-		return fmt.Errorf("%s: checksum is of type %q, want sha256", rec.Location, rec.Checksum.Type)
+		return fmt.Errorf("%s: checksum is of type %q, want sha256\n  hint: `createrepo_c --repomd-checksum sha256` makes such a repomd.xml", rec.Location, rec.Checksum.Type)
 	}
 	size := rec.Size
 	if size == 0 {

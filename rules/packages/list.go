@@ -2,12 +2,14 @@ package packages
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
 
 	"github.com/pungo-build/pungo/internal/rpm"
+	"github.com/pungo-build/pungo/rules"
 )
 
 // Listed is one line of a package list: which package, where it belongs, and
@@ -143,4 +145,22 @@ func SelectList(data []byte, wanted func(nevra string) bool) ([]Listed, error) {
 		}
 	}
 	return list, nil
+}
+
+// RewriteList writes a list of the job again, as change leaves its entries.
+func RewriteList(ctx context.Context, j *rules.Job, in, out string, change func(*Listed) error) error {
+	data, err := j.Read(ctx, in)
+	if err != nil {
+		return err
+	}
+	list, err := DecodeList(data)
+	if err != nil {
+		return fmt.Errorf("%s: %w", in, err)
+	}
+	for i := range list {
+		if err := change(&list[i]); err != nil {
+			return err
+		}
+	}
+	return j.Write(ctx, out, EncodeList(list))
 }

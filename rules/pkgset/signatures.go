@@ -148,18 +148,10 @@ func (v verdict) text(want fmt.Stringer) string {
 
 // writeSigners writes a list again with the keys of its packages.
 func writeSigners(ctx context.Context, j *rules.Job, in, out string, signers map[string]string) error {
-	data, err := j.Read(ctx, in)
-	if err != nil {
-		return err
-	}
-	list, err := packages.DecodeList(data)
-	if err != nil {
-		return fmt.Errorf("%s: %w", in, err)
-	}
-	for i, l := range list {
+	return packages.RewriteList(ctx, j, in, out, func(l *packages.Listed) error {
 		if key := signers[l.File]; key != "" {
-			list[i].SigKey = key
+			l.SigKey = key
 		}
-	}
-	return j.Write(ctx, out, packages.EncodeList(list))
+		return nil
+	})
 }

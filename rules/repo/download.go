@@ -188,20 +188,10 @@ func (d *downloader) file(ctx context.Context, l *packages.Listing, coming *arri
 
 // list writes a list again, with what the files of its packages tell.
 func (d *downloader) list(ctx context.Context, in, out string) error {
-	data, err := d.Read(ctx, in)
-	if err != nil {
-		return err
-	}
-	list, err := packages.DecodeList(data)
-	if err != nil {
-		return fmt.Errorf("%s: %w", in, err)
-	}
-	for i, l := range list {
+	return packages.RewriteList(ctx, d.Job, in, out, func(l *packages.Listed) (err error) {
 		if got, ok := d.listings[l.File]; ok {
-			if list[i], err = got.List(l.Tree, l.Flags); err != nil {
-				return err
-			}
+			*l, err = got.List(l.Tree, l.Flags)
 		}
-	}
-	return d.Write(ctx, out, packages.EncodeList(list))
+		return err
+	})
 }

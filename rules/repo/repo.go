@@ -190,7 +190,7 @@ func (r *reader) list(pkg *format.Package, at repodata.Location) (*packages.List
 
 func checksum(c repodata.Checksum) (sum [32]byte, err error) {
 	if c.Type != repodata.SHA256 {
-		return sum, fmt.Errorf("checksum is of type %q, want sha256", c.Type)
+		return sum, fmt.Errorf("checksum is of type %q, want sha256\n  hint: `createrepo_c --checksum sha256` makes such metadata", c.Type)
 	}
 	if n, err := hex.Decode(sum[:], []byte(c.Hex)); err != nil || n != len(sum) || len(c.Hex) != 2*len(sum) {
 		return sum, errors.New("sha256 is not 64 hex digits")
