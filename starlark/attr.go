@@ -31,9 +31,12 @@ const (
 	fileKind           kind = "file"
 	filesKind          kind = "files"
 	fileDictKind       kind = "file_dict"
-	// intDictKind and releaseKind are those of resources, base_product and release.
-	intDictKind kind = "int_dict"
-	releaseKind kind = "release"
+	// The following are those of resources, of base_product and release, of
+	// comps_groups and of comps_environments.
+	intDictKind      kind = "int_dict"
+	releaseKind      kind = "release"
+	groupsKind       kind = "groups"
+	environmentsKind kind = "environments"
 )
 
 // attribute is what a rule says about one of its attributes. It never changes
@@ -83,7 +86,7 @@ func (a *attribute) zero() starlark.Value {
 		return starlark.MakeInt(0)
 	case boolKind:
 		return starlark.False
-	case stringListKind, labelsKind, filesKind, collectKind:
+	case stringListKind, labelsKind, filesKind, collectKind, groupsKind, environmentsKind:
 		return frozenList(nil)
 	case stringDictKind, stringListDictKind, fileDictKind, intDictKind:
 		d := starlark.NewDict(0)
@@ -116,6 +119,10 @@ func (a *attribute) check(v starlark.Value) (starlark.Value, error) {
 		return a.checkDict(v, a.checkInt)
 	case releaseKind:
 		return checkRelease(v)
+	case groupsKind:
+		return checkGroups(v)
+	case environmentsKind:
+		return checkEnvironments(v)
 	case collectKind:
 		return nil, wrong("", "its value is collected, not given")
 	}

@@ -103,6 +103,9 @@ func languageNames() starlark.StringDict {
 		"compose": starlark.NewBuiltin("compose", declareCompose),
 		"variant": starlark.NewBuiltin("variant", declareVariant),
 		"define":  starlark.NewBuiltin("define", define),
+
+		"group":       starlark.NewBuiltin("group", makeGroup),
+		"environment": starlark.NewBuiltin("environment", makeEnvironment),
 	}
 }
 
@@ -166,6 +169,11 @@ func flag(doc string) *attribute {
 
 func texts(doc string, def ...string) *attribute {
 	return &attribute{kind: stringListKind, doc: doc, def: stringList(def), fixed: true}
+}
+
+// fromComps is an attribute that chooses groups or environments of comps.
+func fromComps(k kind, doc string) *attribute {
+	return &attribute{kind: k, doc: doc, def: frozenList(nil), fixed: true}
 }
 
 func product(doc string) *attribute {
@@ -245,8 +253,8 @@ var variantAttributes = func() *attributes {
 	as.add("arches", unset(texts("Arches of the variant; its parent's, or the compose's, if not given.")))
 	as.add("is_empty", flag("Whether the variant has no packages, only images or the like."))
 	as.add("release", product("The product in a variant of type \"layered-product\": a dict or struct of name, short, version and type."))
-	as.add("comps_groups", texts("Ids of the comps groups of the variant; shell patterns match several."))
-	as.add("comps_environments", texts("Ids of the comps environments of the variant."))
+	as.add("comps_groups", fromComps(groupsKind, "Comps groups of the variant: ids, shell patterns that match several, or group(...) of either."))
+	as.add("comps_environments", fromComps(environmentsKind, "Comps environments of the variant: ids, or environment(...)."))
 	return as
 }()
 

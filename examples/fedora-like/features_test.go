@@ -236,8 +236,18 @@ var features = []struct {
 	{"variant: arches", func(e *example) string { return when(len(e.variant("Workstation").Arches) == 2, "Workstation") }},
 	{"variant: arches of the parent", func(e *example) string { return when(len(e.variant("Server-optional").Arches) == 3, "Server-optional") }},
 	{"variant: is_empty", func(e *example) string { return when(e.variant("Cloud").Empty, "Cloud") }},
-	{"variant: comps_groups", func(e *example) string { return strings.Join(e.variant("Server").CompsGroups, " ") }},
-	{"variant: comps_environments", func(e *example) string { return strings.Join(e.variant("Server").CompsEnvironments, " ") }},
+	{"variant: comps_groups", func(e *example) string {
+		return when(len(e.variant("Server").CompsGroups) == 2, "Server")
+	}},
+	{"variant: comps_groups with group()", func(e *example) string {
+		return when(slices.ContainsFunc(e.variant("Workstation").CompsGroups, func(g rules.CompsGroup) bool {
+			return g.Default != nil && *g.Default
+		}), "Workstation")
+	}},
+	{"variant: comps_environments with environment()", func(e *example) string {
+		list := e.variant("Server").CompsEnvironments
+		return when(len(list) == 1 && list[0].DisplayOrder != nil, "Server")
+	}},
 
 	// Phases.
 	{"phase rpm", func(e *example) string { return e.exists("//packages:felt-shell.s390x") }},
