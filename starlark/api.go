@@ -248,7 +248,7 @@ var valueDocs = []RuleDoc{
 	{Name: "compose", Kind: "value", Doc: "ctx.compose: what compose() was told. What runs of one definition differ in is not in it: id, date, type, respin and label are parts of the stamp, for arguments.", Attrs: []AttrDoc{
 		{Name: "arches", Type: "list of strings", Doc: "The arches, as far as --arch leaves them."},
 		{Name: "base_product", Type: "release", Doc: "The product that this one is layered on, or None."},
-		{Name: "checksums", Type: "list of strings", Doc: "Checksums of images."},
+		{Name: "checksums", Type: "list of strings", Doc: "Checksums of images and extra files."},
 		{Name: "final", Type: "bool", Doc: "Whether the compose is supported."},
 		{Name: "internal", Type: "bool", Doc: "Whether the product is internal."},
 		{Name: "name", Type: "string", Doc: "Name of the product."},

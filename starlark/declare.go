@@ -232,8 +232,8 @@ var productAttributes = func() *attributes {
 	arches := needed(texts("Tree arches of the compose."))
 	arches.valid = validArch
 	as.add("arches", arches)
-	checksums := texts("Checksums of images.", "sha256")
-	checksums.values = []string{"md5", "sha1", "sha224", "sha256", "sha384", "sha512"}
+	checksums := texts("Checksums of images and extra files.", "sha256")
+	checksums.values = productmd.ChecksumTypes()
 	as.add("checksums", checksums)
 	as.add("release_type", oneOf("Type of the release.", "ga", productmd.ReleaseTypes()...))
 	as.add("label", text("Milestone, e.g. \"Beta-1.2\".", validLabel))
