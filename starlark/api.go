@@ -349,6 +349,7 @@ var optionDocs = []AttrDoc{
 	{Name: "directory", Type: "bool", Default: "False", Doc: "Whether folders are wanted instead of files."},
 	{Name: "suffix", Type: "string", Default: `""`, Doc: "How the names of files in the folder end that are seen, e.g. \".rpm\". The output of builds never is."},
 	{Name: "sharded", Type: "bool", Default: "False", Doc: "Whether files in the folder are seen below a folder that is called by the first two hex digits of their digest, so that one change touches little of a folder of 60,000."},
+	{Name: "folders", Type: "bool", Default: "False", Doc: "Whether entries whose key ends in / want folders, and only the others files."},
 }
 
 // describeAPI returns what rules are written with: functions, kinds of

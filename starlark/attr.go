@@ -67,6 +67,8 @@ type attribute struct {
 	directory bool
 	suffix    string
 	sharded   bool
+	// folders: of a dict, entries whose key ends in a slash want folders.
+	folders bool
 }
 
 var _ starlark.Value = (*attribute)(nil)
@@ -127,6 +129,16 @@ func (a *attribute) check(v starlark.Value) (starlark.Value, error) {
 		return nil, wrong("", "its value is collected, not given")
 	}
 	panic("starlark: attribute of kind " + string(a.kind))
+}
+
+// entry is the attribute as it is for the file of one key of a dict, "" of others.
+func (a *attribute) entry(key string) *attribute {
+	if !a.folders {
+		return a
+	}
+	e := *a
+	e.directory = strings.HasSuffix(key, "/")
+	return &e
 }
 
 func got(v starlark.Value, want string) error {
@@ -374,7 +386,7 @@ var attrOptions = map[kind][]string{
 	stringListDictKind: {"default", "mandatory", "values", "pattern"},
 	fileKind:           {"default", "mandatory", "directory", "suffix", "sharded"},
 	filesKind:          {"default", "mandatory", "directory", "suffix", "sharded"},
-	fileDictKind:       {"default", "mandatory", "directory", "suffix", "sharded"},
+	fileDictKind:       {"default", "mandatory", "directory", "suffix", "sharded", "folders"},
 }
 
 // constructor is attr.X(...) of one kind.
@@ -393,7 +405,7 @@ func constructor(k kind, options []string) func(*starlark.Thread, *starlark.Buil
 			"default": &def, "mandatory": &a.mandatory, "values": &values, "pattern": &pattern,
 			"min": &a.least, "max": &a.most,
 			"provider": &one, "providers": &several, "trees": &trees, "expand": &a.expand,
-			"directory": &a.directory, "suffix": &a.suffix, "sharded": &a.sharded,
+			"directory": &a.directory, "suffix": &a.suffix, "sharded": &a.sharded, "folders": &a.folders,
 		}
 		pairs := []any{"doc?", &a.doc}
 		for _, name := range options {
@@ -442,6 +454,9 @@ func (a *attribute) complete(s *scope, def, one starlark.Value, several, values,
 	}
 	if (a.suffix != "" || a.sharded) && !a.directory {
 		return fmt.Errorf("suffix and sharded want directory = True")
+	}
+	if a.folders && a.directory {
+		return fmt.Errorf("folders is for a mixture, and wants no directory = True")
 	}
 	if a.mandatory && def != nil && def != starlark.None {
 		return fmt.Errorf("a mandatory attribute has no default")
