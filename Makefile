@@ -62,7 +62,7 @@ test-root:
 
 # The packages whose tests run no program but the compiler's.
 QUICK = . ./cache/... ./executor/... ./starlark ./rules ./cmd/pungo/output \
-	$(addprefix ./rules/, createrepo gather layout metadata packages pkgset rpm universe) \
+	$(addprefix ./rules/, createrepo extrafiles gather layout metadata packages pkgset rpm universe) \
 	$(addprefix ./internal/, comps crew docgen fetch heap openpgp solve spell)
 
 check:

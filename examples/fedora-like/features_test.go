@@ -264,6 +264,9 @@ var features = []struct {
 		return e.depends("//:gather@Server.x86_64", "//:gather.solve@Server.x86_64")
 	}},
 	{"phase createrepo", func(e *example) string { return e.exists("//:repo@Server-HighAvailability.s390x") }},
+	{"phase extra_files", func(e *example) string {
+		return e.argument("//:extras@Server.x86_64", "--file", "EULA", "<EULA>")
+	}},
 	{"phase tree_metadata", func(e *example) string { return e.exists("//:treeinfo@Everything.src") }},
 	{"phase metadata", func(e *example) string { return e.exists("//:metadata") }},
 
@@ -380,7 +383,7 @@ var features = []struct {
 			e.argument("//:gather.solve@Server.s390x", "--additional-package", "felt-s390utils"))
 	}},
 	{"select: the most specific key", func(e *example) string {
-		return e.argument("//:extras@Server.aarch64", "--at", "docs", "<README.aarch64>")
+		return e.argument("//:extras@Server.aarch64", "--file", "docs/README.aarch64", "<README.aarch64>")
 	}},
 	{"select: * in the place of the arch is not src", func(e *example) string {
 		return both(e.argument("//:extras@Server.s390x", "<GPL>"), when(e.argument("//:extras@Server.src", "<GPL>") == "", "//:extras@Server.src"))
@@ -418,7 +421,7 @@ var features = []struct {
 	{"attr.files", func(e *example) string {
 		return e.depends("//:dvd@Server.src", "//:repo@Server.src", "//:extras@Server.src", "//:treeinfo@Server.src")
 	}},
-	{"attr.file_dict", func(e *example) string { return e.written(`attr\.file_dict`) }},
+	{"attr.file_dict", func(e *example) string { return e.argument("//:notes", "--at", "eo", "<NOTES.eo>") }},
 	{"attr.string, with a pattern and with values", func(e *example) string { return e.written(`attr\.string\(default = "Felt", pattern`) }},
 	{"attr.string_list_dict", func(e *example) string { return e.argument("//:boot@Server.x86_64", "--add-template-var=flavour=felt") }},
 	{"attr.int with a range", func(e *example) string { return e.written(`attr\.int\(default = \d+, min = 0`) }},
@@ -459,7 +462,7 @@ var features = []struct {
 		return e.action("//:notes", func(a *rules.Action) bool { return a.Tool == rules.WriteTool })
 	}},
 	{"merge", func(e *example) string {
-		return e.action("//:extras@Server.src", func(a *rules.Action) bool { return a.Tool == rules.MergeTool })
+		return e.action("//:notes", func(a *rules.Action) bool { return a.Tool == rules.MergeTool })
 	}},
 	{"tool", func(e *example) string {
 		return e.action("//:repo@Server.src", func(a *rules.Action) bool { return a.Tool == "createrepo" })

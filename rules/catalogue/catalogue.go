@@ -6,6 +6,7 @@ import (
 	"github.com/pungo-build/pungo/rules"
 	"github.com/pungo-build/pungo/rules/comps"
 	"github.com/pungo-build/pungo/rules/createrepo"
+	"github.com/pungo-build/pungo/rules/extrafiles"
 	"github.com/pungo-build/pungo/rules/gather"
 	"github.com/pungo-build/pungo/rules/layout"
 	"github.com/pungo-build/pungo/rules/metadata"
@@ -33,6 +34,7 @@ func Phases() []Phase {
 		{"pkgset", pkgset.Star, pkgset.Tools()},
 		{"gather", gather.Star, gather.Tools()},
 		{"createrepo", createrepo.Star, createrepo.Tools()},
+		{"extra_files", extrafiles.Star, extrafiles.Tools()},
 		{"tree_metadata", treemetadata.Star, treemetadata.Tools()},
 		{"metadata", metadata.Star, metadata.Tools()},
 		{"repoclosure", repoclosure.Star, repoclosure.Tools()},
