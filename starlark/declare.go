@@ -193,6 +193,9 @@ func validTitle(s string) error {
 	if strings.TrimSpace(s) == "" || strings.ContainsFunc(s, unicode.IsControl) {
 		return fmt.Errorf("%q is not a line of text", s)
 	}
+	if strings.Contains(s, "%") || strings.TrimSpace(s) != s { // readers of .treeinfo would expand the one, and lose the other
+		return fmt.Errorf("%q has a percent sign, or space around it, which .treeinfo cannot have", s)
+	}
 	return nil
 }
 

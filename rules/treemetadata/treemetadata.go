@@ -26,7 +26,7 @@ var Star []byte
 
 // Tools returns the tools of this phase.
 func Tools() []*rules.Tool {
-	return []*rules.Tool{{Name: "tree_metadata", Version: 1, Params: params{}, Run: run}}
+	return []*rules.Tool{{Name: "tree_metadata", Version: 2, Params: params{}, Run: run}}
 }
 
 type params struct {
@@ -39,6 +39,9 @@ type params struct {
 	Variant     [][6]string `arg:"variant,required"` // id, uid, name, type, packages, repository
 	Addons      [][7]string `arg:"addon"`            // id, uid, name, parent, packages, repository, the repository's tree
 	Output      string      `arg:"output,required"`
+
+	TreeInfoVersion string `arg:"treeinfo-version"` // instead of the release's
+	Description     string `arg:"description"`      // in .discinfo and media.repo; if not given, of the release
 }
 
 // repomd is the file of a repository that installers verify.
@@ -53,7 +56,8 @@ func run(ctx context.Context, j *rules.Job) error {
 	if err != nil {
 		return err
 	}
-	disc := productmd.DiscInfo{Timestamp: info.Timestamp, Description: describe(info), Arch: p.Arch}
+	disc := productmd.DiscInfo{Timestamp: info.Timestamp, Description: cmp.Or(p.Description, describe(info)), Arch: p.Arch}
+	info.Release.Version = cmp.Or(p.TreeInfoVersion, info.Release.Version)
 	b := j.Trees.Builder()
 	for _, f := range []struct {
 		name   string
