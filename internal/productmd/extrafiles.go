@@ -68,22 +68,34 @@ var extraFileLevels = []func(*ExtraFile) string{
 	func(f *ExtraFile) string { return f.Arch },
 }
 
+// Validate reports what productmd would not accept, of each file and of all.
+func (x *ExtraFiles) Validate() error {
+	if err := x.Compose.Validate(); err != nil {
+		return err
+	}
+	seen := map[[3]string]bool{}
+	for i := range x.Files {
+		f := &x.Files[i]
+		if err := f.Validate(); err != nil {
+			return err
+		}
+		at := [3]string{f.Variant, f.Arch, f.File}
+		if seen[at] {
+			return fmt.Errorf("file %q is listed twice in %s.%s", f.File, f.Variant, f.Arch)
+		}
+		seen[at] = true
+	}
+	return nil
+}
+
 // Encode writes extra_files.json of a compose:
 //
 //	variant to arch to [{"checksums": {…}, "file": "Server/x86_64/os/GPL", "size": 18092}]
 func (x *ExtraFiles) Encode(w io.Writer) error {
-	if err := x.Compose.Validate(); err != nil {
+	if err := x.Validate(); err != nil {
 		return err
 	}
 	sorted := slices.SortedFunc(slices.Values(x.Files), compareExtraFiles)
-	for i := range sorted {
-		if err := sorted[i].Validate(); err != nil {
-			return err
-		}
-		if i > 0 && compareExtraFiles(sorted[i-1], sorted[i]) == 0 {
-			return fmt.Errorf("file %q is listed twice in %s.%s", sorted[i].File, sorted[i].Variant, sorted[i].Arch)
-		}
-	}
 	return writeDocument(w, "extra_files", func(e *encoder) {
 		x.Compose.encode(e, false)
 		e.key("extra_files")
@@ -114,15 +126,10 @@ const treeFilesVersion = "1.0"
 //
 //	{"data": [{"checksums": {…}, "file": "GPL", "size": 18092}], "header": {"version": "1.0"}}
 func EncodeTreeFiles(w io.Writer, files []TreeFile) error {
-	sorted := slices.SortedFunc(slices.Values(files), func(a, b TreeFile) int { return cmp.Compare(a.File, b.File) })
-	for i := range sorted {
-		if err := sorted[i].Validate(); err != nil {
-			return err
-		}
-		if i > 0 && sorted[i-1].File == sorted[i].File {
-			return fmt.Errorf("file %q is listed twice", sorted[i].File)
-		}
+	if err := validateTreeFiles(files); err != nil {
+		return err
 	}
+	sorted := slices.SortedFunc(slices.Values(files), func(a, b TreeFile) int { return cmp.Compare(a.File, b.File) })
 	e := &encoder{w: bufio.NewWriter(w)}
 	e.object(func() {
 		e.key("data")
@@ -136,6 +143,20 @@ func EncodeTreeFiles(w io.Writer, files []TreeFile) error {
 		e.object(func() { e.stringField("version", treeFilesVersion) })
 	})
 	return e.w.Flush()
+}
+
+func validateTreeFiles(files []TreeFile) error {
+	seen := map[string]bool{}
+	for i := range files {
+		if err := files[i].Validate(); err != nil {
+			return err
+		}
+		if seen[files[i].File] {
+			return fmt.Errorf("file %q is listed twice", files[i].File)
+		}
+		seen[files[i].File] = true
+	}
+	return nil
 }
 
 // treeFileJSON is a file in a document that is read.
@@ -162,11 +183,8 @@ func ParseTreeFiles(r io.Reader) ([]TreeFile, error) {
 	var files []TreeFile
 	for _, f := range document.Data {
 		files = append(files, TreeFile(f))
-		if err := files[len(files)-1].Validate(); err != nil {
-			return nil, err
-		}
 	}
-	return files, nil
+	return files, validateTreeFiles(files)
 }
 
 // ParseExtraFiles reads extra_files.json of a compose. The files come sorted by
@@ -184,11 +202,8 @@ func ParseExtraFiles(r io.Reader) (*ExtraFiles, error) {
 		for _, arch := range slices.Sorted(maps.Keys(payload.Files[variant])) {
 			for _, f := range payload.Files[variant][arch] {
 				x.Files = append(x.Files, ExtraFile{Variant: variant, Arch: arch, TreeFile: TreeFile(f)})
-				if err := x.Files[len(x.Files)-1].Validate(); err != nil {
-					return nil, err
-				}
 			}
 		}
 	}
-	return x, x.Compose.Validate()
+	return x, x.Validate()
 }

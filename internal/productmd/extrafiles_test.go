@@ -107,3 +107,31 @@ func TestSum(t *testing.T) {
 		t.Error("an unknown type: no error")
 	}
 }
+
+func FuzzParseExtraFiles(f *testing.F) {
+	f.Add(`{"header": {"type": "productmd.extra_files", "version": "1.2"}, "payload": {"compose": {"date": "20260131",
+		"id": "A-1-20260131.0", "respin": 0, "type": "production"}, "extra_files": {"A": {"src": [{"file": "A/source/tree/GPL",
+		"size": 3, "checksums": {"md5": "` + sumMD5 + `"}}]}}}}`)
+	f.Add(`{"header": {"version": "1.0"}, "data": [{"file": "GPL", "size": 3, "checksums": {"md5": "` + sumMD5 + `"}}]}`)
+	f.Fuzz(func(t *testing.T, input string) {
+		if x, err := ParseExtraFiles(strings.NewReader(input)); err == nil {
+			first := encode(t, x)
+			again, err := ParseExtraFiles(strings.NewReader(first))
+			if err != nil {
+				t.Fatalf("%v, in\n%s", err, first)
+			}
+			sameText(t, "again", encode(t, again), first)
+		}
+		files, err := ParseTreeFiles(strings.NewReader(input))
+		if err != nil {
+			return
+		}
+		var first bytes.Buffer
+		if err := EncodeTreeFiles(&first, files); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := ParseTreeFiles(&first); err != nil {
+			t.Fatal(err)
+		}
+	})
+}

@@ -115,11 +115,17 @@ func (x *Images) Validate() error {
 		return err
 	}
 	byIdentity := map[string]*Image{}
+	seen := map[[3]string]bool{}
 	for n := range x.Images {
 		i := &x.Images[n]
 		if err := i.Validate(); err != nil {
 			return err
 		}
+		at := [3]string{i.Variant, i.Arch, i.Path}
+		if seen[at] {
+			return fmt.Errorf("image %q is listed twice in %s.%s", i.Path, i.Variant, i.Arch)
+		}
+		seen[at] = true
 		id := i.identity()
 		if old := byIdentity[id]; old != nil && !maps.Equal(old.Checksums, i.Checksums) {
 			return fmt.Errorf("images %q and %q have one identity: %s", old.Path, i.Path, id)
@@ -145,11 +151,6 @@ func (x *Images) Encode(w io.Writer) error {
 		return err
 	}
 	sorted := slices.SortedFunc(slices.Values(x.Images), compareImages)
-	for n := range sorted {
-		if n > 0 && compareImages(sorted[n-1], sorted[n]) == 0 {
-			return fmt.Errorf("image %q is listed twice in %s.%s", sorted[n].Path, sorted[n].Variant, sorted[n].Arch)
-		}
-	}
 	return writeDocument(w, "images", func(e *encoder) {
 		x.Compose.encode(e, false)
 		e.key("images")

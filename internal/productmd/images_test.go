@@ -101,3 +101,23 @@ func TestUnified(t *testing.T) {
 		}
 	}
 }
+
+func FuzzParseImages(f *testing.F) {
+	f.Add(`{"header": {"type": "productmd.images", "version": "1.2"}, "payload": {"compose": {"date": "20260131",
+		"id": "A-1-20260131.0", "respin": 0, "type": "production"}, "images": {"A": {"x86_64": [{"path": "a.iso", "type": "dvd",
+		"format": "iso", "arch": "src", "subvariant": "A", "disc_number": 1, "disc_count": 1, "bootable": true, "volume_id": null,
+		"implant_md5": null, "unified": true, "additional_variants": ["B"], "size": 1, "mtime": 2,
+		"checksums": {"md5": "` + sumMD5 + `"}}]}}}}`)
+	f.Fuzz(func(t *testing.T, input string) {
+		x, err := ParseImages(strings.NewReader(input))
+		if err != nil {
+			return
+		}
+		first := encode(t, x)
+		again, err := ParseImages(strings.NewReader(first))
+		if err != nil {
+			t.Fatalf("%v, in\n%s", err, first)
+		}
+		sameText(t, "again", encode(t, again), first)
+	})
+}
