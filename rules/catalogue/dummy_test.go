@@ -101,6 +101,10 @@ func TestDummyProduct(t *testing.T) {
 				compareRPMs(t, tree.rpms(t), string(f.data))
 			case "composeinfo.json":
 				compareJSON(t, tree["compose/metadata/composeinfo.json"], f.data)
+			case "discinfo":
+				if got := tree.discInfos(t); got != string(f.data) {
+					t.Errorf("got\n%swant\n%s", got, f.data)
+				}
 			case "treeinfo":
 				compareTreeInfo(t, tree["compose/"+arg+"/.treeinfo"], f.data)
 			case "comps":
@@ -114,6 +118,27 @@ func TestDummyProduct(t *testing.T) {
 			}
 		})
 	}
+}
+
+// discInfos lists each .discinfo without its time, which media.repo beside it has to
+// have, together with its text.
+func (tree finished) discInfos(t *testing.T) string {
+	t.Helper()
+	var list []string
+	for name, data := range tree {
+		dir, ok := strings.CutSuffix(name, "/.discinfo")
+		if !ok {
+			continue
+		}
+		dir, written := strings.TrimPrefix(dir, "compose/"), strings.Split(strings.TrimSpace(string(data)), "\n")
+		list = append(list, dir+": "+strings.Join(written[1:], "|"))
+		want := "[InstallMedia]\nname=" + written[1] + "\nmediaid=" + written[0] + "\nmetadata_expire=-1\ngpgcheck=0\ncost=500\n"
+		if got := string(tree["compose/"+dir+"/media.repo"]); got != want {
+			t.Errorf("media.repo of %s: got\n%swant\n%s", dir, got, want)
+		}
+	}
+	slices.Sort(list)
+	return lines(list)
 }
 
 // rpms lists rpms.json, a line a package.
