@@ -52,11 +52,11 @@ type described struct {
 // images lists every image that was delivered. The image of a source tree stands
 // under each arch of its variant.
 func (p *params) images(ctx context.Context, j *rules.Job, info *productmd.ComposeInfo) (*productmd.Images, error) {
-	arches := map[string][]string{}
-	for _, v := range info.Variants {
-		arches[v.UID] = v.Arches
+	type one struct {
+		from *delivery
+		described
 	}
-	all := &productmd.Images{Compose: info.Compose}
+	var ones []one
 	for i := range p.Images {
 		d := &p.Images[i]
 		list, err := d.described(ctx, j)
@@ -64,14 +64,28 @@ func (p *params) images(ctx context.Context, j *rules.Job, info *productmd.Compo
 			return nil, fmt.Errorf("images in %s: %w", d.dir(), err)
 		}
 		for _, e := range list {
-			image, err := p.image(ctx, j, d, e)
-			if err != nil {
-				return nil, fmt.Errorf("image %s: %w", path.Join(d.dir(), e.Path), err)
-			}
-			for _, arch := range listedUnder(image, d, arches) {
-				image.Arch = arch
-				all.Images = append(all.Images, image)
-			}
+			ones = append(ones, one{d, e})
+		}
+	}
+	images := make([]productmd.Image, len(ones))
+	err := j.Each(ctx, len(ones), func(ctx context.Context, i int) (err error) {
+		if images[i], err = p.image(ctx, j, ones[i].from, ones[i].described); err != nil {
+			return fmt.Errorf("image %s: %w", path.Join(ones[i].from.dir(), ones[i].Path), err)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	arches := map[string][]string{}
+	for _, v := range info.Variants {
+		arches[v.UID] = v.Arches
+	}
+	all := &productmd.Images{Compose: info.Compose}
+	for i, image := range images {
+		for _, arch := range listedUnder(image, ones[i].from, arches) {
+			image.Arch = arch
+			all.Images = append(all.Images, image)
 		}
 	}
 	return all, nil
