@@ -33,7 +33,7 @@ func imageProvider() *provider {
 		doc:    "Images that an instance delivers.",
 		fields: []string{"deliveries"},
 		docs: map[string]string{
-			"deliveries": "One struct for each ctx.deliver(images =): dir, the folder below compose/; tree, the folder or file with the images; images, the JSON file that describes them: a list of objects with a path and what else images.json has.",
+			"deliveries": "One struct for each ctx.deliver(images =): dir, the folder below compose/; tree, the folder or file with the images; images, the JSON file that describes them.",
 		},
 	}
 }

@@ -19,7 +19,7 @@ func TestReaders(t *testing.T) {
 		{"compose/installer", "composeinfo.json 1, modules.json 1, paths 24, rpms.json 1, trees 6"},
 		{"compose/label", "composeinfo.json 1, modules.json 1, paths 7, rpms 1, rpms.json 1, trees 2"},
 		{"compose/layered", "composeinfo.json 1, modules.json 1, paths 26, rpms 8, rpms.json 1, trees 4"},
-		{"compose/paths", "composeinfo.json 1, images 6, images.json 1, modules.json 1, paths 20, rpms.json 1, trees 3"},
+		{"compose/paths", "composeinfo.json 1, modules.json 1, paths 20, rpms.json 1, trees 3"},
 		{"compose/tree-metadata", "composeinfo.json 1, modules.json 1, paths 12, rpms.json 1, trees 4"},
 		{"dummy", "composeinfo.json 1, modules.json 1, paths 126, rpms 245, rpms.json 1, trees 21"},
 	}

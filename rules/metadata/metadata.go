@@ -25,10 +25,7 @@ var Star []byte
 
 // Tools returns the tools of this phase.
 func Tools() []*rules.Tool {
-	return []*rules.Tool{
-		{Name: "metadata", Version: 3, Params: params{}, Run: run},
-		{Name: "image_checksums", Version: 1, Params: sumParams{}, Run: imageChecksums},
-	}
+	return []*rules.Tool{{Name: "metadata", Version: 3, Params: params{}, Run: run}}
 }
 
 type params struct {
@@ -46,8 +43,6 @@ type params struct {
 	Packages    []shipment `arg:"packages"`
 	Paths       []place    `arg:"path"`
 	ExtraFiles  []extras   `arg:"extra-files"`
-	Images      []delivery `arg:"images"`
-	Checksums   []string   `arg:"checksum"` // of images
 	Output      string     `arg:"output,required"`
 }
 
@@ -122,13 +117,6 @@ func run(ctx context.Context, j *rules.Job) error {
 		{"composeinfo.json", info.Encode},
 		{"rpms.json", rpms.Encode},
 		{"modules.json", (&productmd.Modules{Compose: compose}).Encode},
-	}
-	if len(p.Images) > 0 {
-		images, err := p.images(ctx, j, info)
-		if err != nil {
-			return err
-		}
-		documents = append(documents, document{"images.json", images.Encode})
 	}
 	if len(p.ExtraFiles) > 0 {
 		files, err := p.extraFiles(ctx, j, compose)
