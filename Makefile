@@ -63,7 +63,7 @@ test-root:
 # The packages whose tests run no program but the compiler's.
 QUICK = . ./cache/... ./executor/... ./starlark ./rules ./cmd/pungo/output \
 	$(addprefix ./rules/, createrepo gather layout metadata packages pkgset rpm universe) \
-	$(addprefix ./internal/, comps crew docgen fetch heap openpgp solve spell)
+	$(addprefix ./internal/, comps crew docgen fetch glob heap openpgp solve spell)
 
 check:
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); exit 1; }
