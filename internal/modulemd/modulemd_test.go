@@ -302,11 +302,11 @@ func TestSpecErrors(t *testing.T) {
 		{"a::1", "", `module "a::1" has an empty part, want NAME:STREAM[:VERSION[:CONTEXT]]`},
 		{"-1", "", `module "-1" has an empty part, want NAME:STREAM[:VERSION[:CONTEXT]]`},
 		{"nodejs-18", "nodejs:18", ""},
-		{"nodejs-18-20260101000000", "nodejs:18:20260101000000", `module "nodejs-18-20260101000000": its stream was not built so`},
+		{"nodejs-18-20260101000000", "nodejs:18:20260101000000", `module "nodejs-18-20260101000000" was not built, of its stream there are nodejs:18:1:c`},
 		{"nodejs:18", "", ""},
 		{"nodesj:18", "", `module "nodesj" is not there; did you mean "nodejs"?`},
 		{"nodejs:19", "", `module "nodejs" has no stream "19", there are 18, 20`},
-		{"nodejs:18:2", "", `module "nodejs:18:2": its stream was not built so`},
+		{"nodejs:18:2", "", `module "nodejs:18:2" was not built, of its stream there are nodejs:18:1:c`},
 		{"container-tools", "container:tools", "module \"container-tools\" has no stream, want NAME:STREAM\n  hint: \"container-tools:*\" is every stream of it"},
 	}
 	for _, tt := range tests {

@@ -118,18 +118,20 @@ func newest(streams []*Stream) []*Stream {
 // Unknown says of a spec that matches none of the streams what is wrong with it, and
 // what may have been meant: nil if it matches one.
 func (s Spec) Unknown(streams []*Stream) error {
-	var names, its []string
+	var names, its, builds []string // of all, of the module, of the stream
 	for _, t := range streams {
+		names = append(names, t.Name)
 		switch {
 		case s.Matches(t):
 			return nil
-		case glob.Match(s.Name, t.Name):
+		case !glob.Match(s.Name, t.Name):
+		case glob.Match(s.Stream, t.Stream):
+			builds = append(builds, t.NSVC())
+			fallthrough
+		default:
 			its = append(its, t.Stream)
 		}
-		names = append(names, t.Name)
 	}
-	slices.Sort(its)
-	its = slices.Compact(its)
 	switch {
 	case s.Name == "*" && s.Stream == "*":
 		return errors.New("there are no modules")
@@ -137,10 +139,15 @@ func (s Spec) Unknown(streams []*Stream) error {
 		return fmt.Errorf("module %q has no stream, want NAME:STREAM\n  hint: %q is every stream of it", s.text, s.text+":*")
 	case len(its) == 0:
 		return fmt.Errorf("module %q is not there%s", s.Name, spell.DidYouMean(s.Name, names))
-	case !slices.ContainsFunc(its, func(stream string) bool { return glob.Match(s.Stream, stream) }):
-		return fmt.Errorf("module %q has no stream %q, there are %s", s.Name, s.Stream, strings.Join(its, ", "))
+	case len(builds) == 0:
+		return fmt.Errorf("module %q has no stream %q, there are %s", s.Name, s.Stream, listed(its))
 	}
-	return fmt.Errorf("module %q: its stream was not built so", s.text)
+	return fmt.Errorf("module %q was not built, of its stream there are %s", s.text, listed(builds))
+}
+
+func listed(words []string) string {
+	slices.Sort(words)
+	return strings.Join(slices.Compact(words), ", ")
 }
 
 // Subset returns the index of some of the streams, with what it says of their modules:

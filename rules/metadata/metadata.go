@@ -41,6 +41,7 @@ type params struct {
 	Variants    []string   `arg:"variant"` // JSON, see variant
 	Repos       []repo     `arg:"repo"`
 	Packages    []shipment `arg:"packages"`
+	Modules     []modules  `arg:"modules"`
 	Output      string     `arg:"output,required"`
 }
 
@@ -101,10 +102,14 @@ func run(ctx context.Context, j *rules.Job) error {
 	if err != nil {
 		return err
 	}
+	modules, err := p.modulesOf(ctx, j, compose)
+	if err != nil {
+		return err
+	}
 	return write(ctx, j, p.Output, []document{
 		{"composeinfo.json", info.Encode},
 		{"rpms.json", rpms.Encode},
-		{"modules.json", (&productmd.Modules{Compose: compose}).Encode},
+		{"modules.json", modules.Encode},
 	})
 }
 
