@@ -50,8 +50,8 @@ func (p *parser) describe(data *mapping, s *Stream) error {
 	var static string
 	err := firstError(
 		func() (err error) { static, err = data.text("static_context", false); return err },
-		func() (err error) { s.Summary, err = data.text("summary", true); return err },
-		func() (err error) { s.Description, err = data.text("description", true); return err },
+		func() (err error) { s.Summary, err = data.stated("summary"); return err },
+		func() (err error) { s.Description, err = data.stated("description"); return err },
 	)
 	if err != nil {
 		return err
@@ -137,6 +137,10 @@ func (p *parser) artifacts(data *mapping) ([]string, error) {
 		return nil, err
 	}
 	list, err := in.list("rpms")
+	if n := in.fields["rpms"]; err == nil && n != nil && isNull(n) {
+		// To libmodulemd this is a list of a package without a name.
+		err = p.at(n, "data.artifacts.rpms is nothing, want a list")
+	}
 	for i := 0; i < len(list) && err == nil; i++ {
 		nevra, bad := rpm.ParseNEVRA(list[i])
 		if bad == nil && nevra.String() != list[i] {
@@ -199,7 +203,7 @@ func (p *parser) obsoletes(data *mapping, _ string, d document) error {
 		func() (err error) { o.Module, err = data.word("module", true); return err },
 		func() (err error) { o.Stream, err = data.word("stream", true); return err },
 		func() (err error) { o.Context, err = data.word("context", false); return err },
-		func() (err error) { o.Modified, err = data.text("modified", true); return err },
+		func() (err error) { o.Modified, err = data.time("modified"); return err },
 		func() (err error) { _, err = data.text("message", true); return err },
 	)
 	p.index.Obsoletes = append(p.index.Obsoletes, o)

@@ -166,6 +166,8 @@ func TestErrors(t *testing.T) {
 		{"artifacts", stream("a:1:1:c:", "  artifacts:\n    rpms:\n    - a-0:1-1.noarch\n    - ../../etc/passwd\n"),
 			`m.yaml:16: data.artifacts.rpms: "../../etc/passwd" has no architecture, want name-[epoch:]version-release.arch`},
 		{"no epoch", stream("a:1:1:c:", "  artifacts: {rpms: [a-1-1.noarch]}\n"), `m.yaml:13: data.artifacts.rpms: "a-1-1.noarch", want "a-0:1-1.noarch", with the epoch`},
+		{"artifacts are nothing", stream("a:1:1:c:", "  artifacts: {rpms: }\n"), "m.yaml:13: data.artifacts.rpms is nothing, want a list"},
+		{"no description", strings.Replace(stream("a:1:1:c:", ""), "  description: d\n", "", 1), "m.yaml:5: no data.description"},
 		{"artifacts are text", stream("a:1:1:c:", "  artifacts: {rpms: a}\n"), `m.yaml:13: data.artifacts.rpms is "a", want a list`},
 		{"dependencies", stream("a:1:1:c:", "  dependencies: {requires: {}}\n"), "m.yaml:13: data.dependencies is a mapping, want a list"},
 		{"requires", stream("a:1:1:c:", "  dependencies:\n  - requires: {platform: el9}\n"), `m.yaml:14: data.dependencies.requires.platform is "el9", want a list`},
@@ -184,6 +186,7 @@ func TestErrors(t *testing.T) {
 		{"modified", defaults(`module: a, modified: "2020-01-01"`), `m.yaml:4: data.modified is "2020-01-01", want a number`},
 		{"two defaults", defaults(`module: a, stream: "1"`) + defaults(`module: a, stream: "2"`), `defaults of module "a": stream "1" in m.yaml, "2" in m.yaml, want one`},
 		{"obsoletes", "document: modulemd-obsoletes\nversion: 1\ndata: {module: a, stream: b, modified: 2020-05-01T00:00Z}\n", "m.yaml:3: no data.message"},
+		{"time of obsoletes", "document: modulemd-obsoletes\nversion: 1\ndata: {module: a, stream: b, message: c, modified: 2020-05-01}\n", `m.yaml:3: data.modified is "2020-05-01", want YYYY-MM-DDTHH:MMZ`},
 		{"translations", "document: modulemd-translations\nversion: 1\ndata: {module: a, stream: b}\n", "m.yaml:3: no data.modified"},
 		{"several", "---\ndocument: a\n---\ndocument: b\nversion: 1\n", `m.yaml:2: document "a", want modulemd, modulemd-defaults, modulemd-obsoletes or modulemd-translations
 m.yaml:4: document "b", want modulemd, modulemd-defaults, modulemd-obsoletes or modulemd-translations`},

@@ -284,6 +284,25 @@ func (m *mapping) text(name string, needed bool) (string, error) {
 	return m.scalar(n, m.of(name))
 }
 
+// stated returns a text that has to be there, and may be empty.
+func (m *mapping) stated(name string) (string, error) {
+	if m.fields[name] == nil {
+		return "", m.lacks(name)
+	}
+	return m.text(name, false)
+}
+
+var iso8601 = regexp.MustCompile(`^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}Z$`)
+
+// time is a text such as 2026-01-31T12:00Z.
+func (m *mapping) time(name string) (string, error) {
+	s, err := m.text(name, true)
+	if err == nil && !iso8601.MatchString(s) {
+		return "", m.at(m.fields[name], "%s is %q, want YYYY-MM-DDTHH:MMZ", m.of(name), s)
+	}
+	return s, err
+}
+
 func (p *parser) scalar(n *yaml.Node, path string) (string, error) {
 	if n.Kind != yaml.ScalarNode || isNull(n) {
 		return "", p.at(n, "%s is %s, want text", path, kindOf(n))
