@@ -48,6 +48,9 @@ type Request struct {
 type Input struct {
 	Pattern string
 	Reason  string // for people, such as "group core (mandatory)"
+	// Native means only packages of the tree's own arches. To Solve it says nothing:
+	// it prefers these.
+	Native bool `json:",omitempty"`
 }
 
 // Conditional wants Install if Trigger, a package name, is selected.

@@ -17,13 +17,26 @@ type Result struct {
 	Dropped []Dropped
 }
 
-// Dropped is a package that might be in the tree by its arch, and is as if it were not
-// there.
+// Dropped is a package that might be in the tree by its arch, and is not: it is as if it
+// were not there, or no method of multilib takes it.
 type Dropped struct {
 	Index   int
-	Pattern string // of Excludes or MultilibBlacklist, that it matches; "" if Newer counts
-	Newer   int    // index of the newest package of its name and arch
+	Because Because
+	Pattern string // that excludes it, of Excluded and Blacklisted
+	Other   int    // index of the newer package, of Older; of the native one, of NoMethod; else -1
 }
+
+// Because is why a package was dropped.
+type Because uint8
+
+// The reasons.
+const (
+	Excluded    Because = iota // by Request.Excludes
+	Blacklisted                // by Request.MultilibBlacklist
+	Older                      // than another one of its name and arch
+	NoMethod                   // of multilib takes it, as it takes a native one
+	Exempt                     // its source is in Request.FulltreeExcludes
+)
 
 // Selected is one package of a Result. Packages with the flag Lookaside are
 // needed, but not to be shipped.

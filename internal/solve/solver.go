@@ -32,6 +32,7 @@ type solver struct {
 	failures []failure
 	unmet    map[[2]int32]bool // requirer and requirement of each failure
 	missed   []Unmatched
+	spared   map[int32]Dropped // what a step would take, but for a setting
 
 	triggers  map[string][]Conditional
 	langpacks map[string][]Langpack
@@ -66,6 +67,7 @@ func newSolver(p *Pool, r Request) *solver {
 		request:   &r,
 		order:     make([]int32, len(p.packages)),
 		unmet:     map[[2]int32]bool{},
+		spared:    map[int32]Dropped{},
 		triggers:  map[string][]Conditional{},
 		langpacks: map[string][]Langpack{},
 		exempt:    map[string]bool{},
@@ -233,12 +235,25 @@ func (s *solver) dropped() []Dropped {
 	for id := range s.traits {
 		switch t := s.traits[id]; {
 		case t&excluded != 0:
-			list = append(list, Dropped{Index: s.pool.index[id], Pattern: s.hidden[int32(id)], Newer: -1})
-		case t&present != 0 && t&newest == 0 && !s.selected(int32(id)):
-			list = append(list, Dropped{Index: s.pool.index[id], Newer: s.pool.index[s.newer(int32(id))]})
+			h := s.hidden[int32(id)]
+			list = append(list, Dropped{Index: s.pool.index[id], Because: h.because, Pattern: h.pattern, Other: -1})
+		case s.selected(int32(id)):
+		case t&present != 0 && t&newest == 0:
+			list = append(list, Dropped{Index: s.pool.index[id], Because: Older, Other: s.pool.index[s.newer(int32(id))]})
+		default:
+			if d, ok := s.spared[int32(id)]; ok {
+				list = append(list, d)
+			}
 		}
 	}
 	return list
+}
+
+// spare notes that a rule left a package out, whatever others may do.
+func (s *solver) spare(id int32, because Because, other int32) {
+	if _, ok := s.spared[id]; !ok {
+		s.spared[id] = Dropped{Index: s.pool.index[id], Because: because, Other: s.pool.index[other]}
+	}
 }
 
 func (s *solver) reason(w *reason) Reason {
