@@ -159,3 +159,44 @@ func (r *Result) Find(index int) (Selected, bool) {
 	}
 	return Selected{}, false
 }
+
+// Join is what two requests select from the pool: a package that both select has the
+// flags of both, and the reason of the first.
+func (p *Pool) Join(a, b Result) Result {
+	r := Result{
+		Binaries:   p.join(a.Binaries, b.Binaries),
+		Debug:      p.join(a.Debug, b.Debug),
+		Sources:    p.join(a.Sources, b.Sources),
+		Unresolved: a.Unresolved,
+		Unmatched:  slices.Concat(a.Unmatched, b.Unmatched),
+	}
+	for _, u := range b.Unresolved {
+		if !slices.ContainsFunc(a.Unresolved, func(o Unresolved) bool { return o.Requirer == u.Requirer && o.Requirement == u.Requirement }) {
+			r.Unresolved = append(r.Unresolved, u)
+		}
+	}
+	for _, d := range a.Dropped {
+		if _, ok := b.Find(d.Index); !ok {
+			r.Dropped = append(r.Dropped, d)
+		}
+	}
+	return r
+}
+
+// join merges two sorted lists.
+func (p *Pool) join(a, b []Selected) []Selected {
+	joined := make([]Selected, 0, len(a)+len(b))
+	for len(a) > 0 && len(b) > 0 {
+		switch x, y := p.ids[a[0].Index], p.ids[b[0].Index]; {
+		case x < y:
+			joined, a = append(joined, a[0]), a[1:]
+		case x > y:
+			joined, b = append(joined, b[0]), b[1:]
+		default:
+			s := a[0]
+			s.Flags |= b[0].Flags
+			joined, a, b = append(joined, s), a[1:], b[1:]
+		}
+	}
+	return append(append(joined, a...), b...)
+}
