@@ -7,13 +7,17 @@ func (p *Pool) Solve(r Request) Result {
 	s := newSolver(p, r)
 	s.takeInputs()
 	s.takePrepopulated()
-	steps := s.steps()
+	s.repeat(s.steps())
+	return s.result()
+}
+
+// repeat performs steps until none of them has anything to do.
+func (s *solver) repeat(steps []step) {
 	for i := 0; i < len(steps); i++ {
 		if s.run(&steps[i]) {
 			i = -1 // what is new goes through all steps, from the first on
 		}
 	}
-	return s.result()
 }
 
 // solver is the state of one Solve.
@@ -39,6 +43,7 @@ type solver struct {
 	exempt    map[string]bool // names of sources in FulltreeExcludes
 	whitelist []pattern
 	families  []family // by build, for the full tree
+	modular   []bool   // by id: packages of modules, of Hybrid; else nil
 }
 
 // pick is one selected package.
@@ -170,11 +175,15 @@ func (s *solver) takeInput(in Input) {
 		s.take(s.choose(s.candidatesFor(provided(systemRelease), Binary), false), FlagInput, why)
 		return
 	}
-	groups, missing := s.find(parsePattern(in.Pattern))
+	p := parsePattern(in.Pattern)
+	groups, missing := s.find(p)
 	if len(groups) == 0 {
 		s.miss(in, missing)
 	}
 	for _, group := range groups {
+		if !p.literal && s.modular != nil {
+			group = slices.DeleteFunc(group, func(id int32) bool { return s.modular[id] })
+		}
 		s.take(s.choose(group, false), FlagInput, why)
 	}
 }
