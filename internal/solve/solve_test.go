@@ -313,7 +313,7 @@ func TestExplain(t *testing.T) {
 cron-4-1.x86_64: input "cron" of the test
 cron-l10n-de-4-1.noarch: language pack of cron-4-1.x86_64
 extra-1-1.x86_64: "extra" of group mail, which has mta-1-1.x86_64 too
-mail-lib-1-1.i686: foreign arch of mail-lib-1-1.x86_64, by whitelist
+mail-lib-1-1.i686: foreign arch of mail-lib-1-1.x86_64, by multilib_whitelist
 mail-lib-1-1.x86_64: required by cron-4-1.x86_64 (mail-lib); native arch, not mail-lib-1-1.i686
 mta-1-1.x86_64: required by cron-4-1.x86_64 (smtpdaemon); shortest name, not mta-1-1.i686, sendmail-8-1.x86_64
 mta-doc-1-1.noarch: built along with mta-1-1.x86_64

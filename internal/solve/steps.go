@@ -247,7 +247,7 @@ func (s *solver) multilib(id int32) {
 func (s *solver) multilibMethod(id int32) string {
 	for i := range s.whitelist {
 		if s.whitelist[i].matchName(s.name(id)) {
-			return "whitelist"
+			return "multilib_whitelist"
 		}
 	}
 	if s.request.Multilib == nil {

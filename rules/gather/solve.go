@@ -3,6 +3,7 @@ package gather
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -38,6 +39,7 @@ type solveParams struct {
 	Multilib            []string    `arg:"multilib"`
 	MultilibWhitelist   []string    `arg:"multilib-whitelist"`
 	MultilibBlacklist   []string    `arg:"multilib-blacklist"`
+	RequireAllComps     bool        `arg:"require-all-comps-packages"`
 	CheckDeps           bool        `arg:"check-deps"`
 	List                string      `arg:"list,required"`
 	Inputs              string      `arg:"inputs,required"`
@@ -67,16 +69,33 @@ func runSolve(ctx context.Context, j *rules.Job) error {
 	if err != nil {
 		return err
 	}
-	for _, m := range result.Unmatched {
-		// What a child inherited its parent has warned about.
-		if m.Reason == reasonAdditional && slices.Contains(p.Additional, m.Pattern) {
-			j.Warnf("additional_packages: %q: %s", m.Pattern, m.Why)
-		}
-	}
-	if p.CheckDeps && len(result.Unresolved) > 0 {
-		return unresolved(u.Entries, &result)
+	if err := p.judge(j, u.Entries, &result); err != nil {
+		return err
 	}
 	return p.write(ctx, j, u.Entries, in, &result)
+}
+
+// judge warns of what was asked for and is not there, or refuses the result.
+func (p *solveParams) judge(j *rules.Job, entries []*packages.Entry, r *solve.Result) error {
+	var missing []string
+	for _, m := range r.Unmatched {
+		switch {
+		case m.Reason == reasonAdditional:
+			// What a child inherited its parent has warned about.
+			if slices.Contains(p.Additional, m.Pattern) {
+				j.Warnf("additional_packages: %q: %s", m.Pattern, m.Why)
+			}
+		case strings.HasPrefix(m.Reason, reasonGroup):
+			missing = append(missing, fmt.Sprintf("%s names %q: %s", m.Reason, m.Pattern, m.Why))
+		}
+	}
+	if p.RequireAllComps && len(missing) > 0 {
+		return someLines(missing)
+	}
+	if p.CheckDeps && len(r.Unresolved) > 0 {
+		return unresolved(entries, r)
+	}
+	return nil
 }
 
 // The sources of what is asked for. Each is solved apart, and may have its own method.
@@ -257,7 +276,6 @@ func listOf(entries []*packages.Entry, r *solve.Result) []byte {
 //
 //	nothing provides libfoo.so.2()(64bit), needed by bar-1.4-3.x86_64, wanted by group "core" (mandatory)
 func unresolved(entries []*packages.Entry, r *solve.Result) error {
-	const most = 20
 	var lines []string
 	for _, m := range r.Unresolved {
 		line := fmt.Sprintf("nothing provides %s, needed by %s", m.Requirement, shortName(entries[m.Requirer]))
@@ -269,10 +287,16 @@ func unresolved(entries []*packages.Entry, r *solve.Result) error {
 		}
 		lines = append(lines, line)
 	}
+	return someLines(lines)
+}
+
+// someLines is an error of several lines, as many as people read.
+func someLines(lines []string) error {
+	const most = 20
 	if len(lines) > most {
-		lines = append(lines[:most], fmt.Sprintf("and %d more", len(r.Unresolved)-most))
+		lines = append(lines[:most:most], fmt.Sprintf("and %d more", len(lines)-most))
 	}
-	return fmt.Errorf("%s", strings.Join(lines, "\n"))
+	return errors.New(strings.Join(lines, "\n"))
 }
 
 // shortName is the file name without suffix, as people know it.
