@@ -145,19 +145,14 @@ const tiny = "../../examples/tiny"
 func samples(t *testing.T) []composed {
 	t.Helper()
 	made := []composed{compose(t, os.DirFS(tiny), tiny, phases())}
-	for _, name := range []string{"testdata/compose/plain.txtar", "testdata/compose/layered.txtar", "testdata/compose/folders.txtar", "testdata/compose/requirements.txtar", "testdata/dummy.txtar", "testdata/compose/modules.txtar"} {
-		text, err := os.ReadFile(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		dir := unpack(t, parseArchive(text))
-		if name == "testdata/dummy.txtar" {
-			writeDummies(t, dir+"/rpms")
-		}
+	for _, name := range []string{"testdata/compose/plain.txtar", "testdata/compose/layered.txtar", "testdata/compose/folders.txtar", "testdata/compose/requirements.txtar", "testdata/compose/modules.txtar"} {
+		dir := unpack(t, parseArchive(readFile(t, name)))
 		made = append(made, compose(t, os.DirFS(dir), dir, phases()))
 	}
-	signed := newSignedWorkspace(t, made[0]).dir
 	modular := made[len(made)-1]
+	product := dummyWorkspace(t)
+	made = append(made, compose(t, os.DirFS(product), product, phases()))
+	signed := newSignedWorkspace(t, made[0]).dir
 	return append(made, mirrored(t, "testdata/mirrored.txtar", made[0]), mirrored(t, "testdata/mirrored-modules.txtar", modular), compose(t, os.DirFS(signed), signed, phases()))
 }
 
