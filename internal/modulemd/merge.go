@@ -100,11 +100,7 @@ func (m *merger) conflict(format string, args ...any) {
 
 func (m *merger) streams(a, b *Stream) *Stream {
 	if a.sum != b.sum {
-		arch := a.Arch
-		if arch == "" {
-			arch = "no arch"
-		}
-		m.conflict("module %s for %s: %s and %s describe it differently", a.NSVC(), arch, a.origin, b.origin)
+		m.conflict("module %s for %s: %s and %s describe it differently", a.NSVC(), cmp.Or(a.Arch, "any arch"), a.origin, b.origin)
 	}
 	return a
 }

@@ -14,16 +14,16 @@ import (
 	"github.com/pungo-build/pungo/rules/packages"
 )
 
-// modules is what an argument says of the modules in a repository: its uid, arch and
+// moduleList is what an argument says of the modules in a repository: its uid, arch and
 // tree, and their list.
-type modules [4]string
+type moduleList [4]string
 
-func (m *modules) repo() cell   { return cell{m[0], m[1], m[2]} }
-func (m *modules) list() string { return m[3] }
+func (m *moduleList) repo() cell   { return cell{m[0], m[1], m[2]} }
+func (m *moduleList) list() string { return m[3] }
 
-// modulesOf lists the modules of every repository that has some, each with those of its
+// modules lists the modules of every repository that has some, each with those of its
 // packages that the variant ships on the arch.
-func (p *params) modulesOf(ctx context.Context, j *rules.Job, compose productmd.Compose) (*productmd.Modules, error) {
+func (p *params) modules(ctx context.Context, j *rules.Job, compose productmd.Compose) (*productmd.Modules, error) {
 	all := &productmd.Modules{Compose: compose}
 	lists := lists{}
 	for i := range p.Modules {

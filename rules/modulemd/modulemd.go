@@ -165,7 +165,8 @@ func sortedDown(byPriority map[int][]*format.Index) []int {
 func checkUnique(sorted []*format.Stream, treeArch string) error {
 	for i := 1; i < len(sorted); i++ {
 		if a, b := sorted[i-1], sorted[i]; a.NSVC() == b.NSVC() {
-			return fmt.Errorf("module %s is there for arch %q and for %q, of which a tree of %s can have one", a.NSVC(), a.Arch, b.Arch, treeArch)
+			return fmt.Errorf("module %s is there for %s and for %s, of which a tree of %s can have one",
+				a.NSVC(), cmp.Or(a.Arch, "any arch"), cmp.Or(b.Arch, "any arch"), treeArch)
 		}
 	}
 	return nil

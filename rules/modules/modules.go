@@ -72,9 +72,11 @@ func (p *params) choose(ctx context.Context, j *rules.Job) (*modulemd.Index, err
 	if err != nil || len(specs) == 0 {
 		return &modulemd.Index{}, err
 	}
-	all, err := packages.LoadModules(ctx, j, p.Modules)
-	if err != nil {
-		return nil, err
+	all := &modulemd.Index{}
+	if p.Modules != "" { // of a package set that knows of modules
+		if all, err = packages.LoadModules(ctx, j, p.Modules); err != nil {
+			return nil, err
+		}
 	}
 	selected, unmatched := modulemd.Select(all.Streams, specs)
 	if err := p.explain(ctx, j, unmatched); err != nil {
