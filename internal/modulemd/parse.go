@@ -17,7 +17,8 @@ const (
 	// maxSize bounds a file, in bytes. Of the largest known, of a distribution with all
 	// that it ever updated, it is several times the size.
 	maxSize = 128 << 20
-	// maxDocument bounds a document, in bytes; a module of 6,000 packages has one.
+	// maxDocument bounds a document, in bytes; that of a module of 6,000 packages has an
+	// eighth of it.
 	maxDocument = 8 << 20
 	// maxMarks bounds how many characters of a document can begin an element. A parsed
 	// element takes 200 bytes, so this bounds memory.
