@@ -103,6 +103,7 @@ type Variant struct {
 	// CompsGroups and CompsEnvironments choose from the comps file.
 	CompsGroups       []CompsGroup
 	CompsEnvironments []CompsEnvironment
+	Modules           []string // NAME:STREAM[:VERSION[:CONTEXT]], globs
 }
 
 // CompsGroup says which comps groups a variant has, and what becomes of them there.

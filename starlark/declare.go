@@ -12,6 +12,7 @@ import (
 	"go.starlark.net/starlark"
 	"go.starlark.net/starlarkstruct"
 
+	"github.com/pungo-build/pungo/internal/modulemd"
 	"github.com/pungo-build/pungo/internal/productmd"
 	"github.com/pungo-build/pungo/internal/spell"
 	"github.com/pungo-build/pungo/rules"
@@ -225,6 +226,11 @@ func validVariant(s string) error {
 	return nil
 }
 
+func validModule(s string) error {
+	_, _, err := modulemd.ParseSpec(s)
+	return err
+}
+
 // productAttributes are those of compose().
 var productAttributes = func() *attributes {
 	as := new(attributes)
@@ -258,6 +264,10 @@ var variantAttributes = func() *attributes {
 	as.add("release", product("The product in a variant of type \"layered-product\": a dict or struct of name, short, version and type."))
 	as.add("comps_groups", fromComps(groupsKind, "Comps groups of the variant: ids, shell patterns that match several, or group(...) of either."))
 	as.add("comps_environments", fromComps(environmentsKind, "Comps environments of the variant: ids, or environment(...)."))
+	modules := texts("Module streams of the variant: NAME:STREAM, of which the newest version is taken, NAME:STREAM:VERSION or " +
+		"NAME:STREAM:VERSION:CONTEXT, all parts shell patterns; \"*\" for all. Children do not inherit them.")
+	modules.valid = validModule
+	as.add("modules", modules)
 	return as
 }()
 

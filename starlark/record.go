@@ -82,6 +82,7 @@ func variantRecord(v *rules.Variant) *record {
 		"release":            optionalRelease(v.Release),
 		"comps_groups":       groupRecords(v.CompsGroups),
 		"comps_environments": environmentRecords(v.CompsEnvironments),
+		"modules":            stringList(v.Modules),
 	})
 }
 

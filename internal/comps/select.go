@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/pungo-build/pungo/internal/glob"
 	"github.com/pungo-build/pungo/internal/spell"
 )
 
@@ -64,7 +65,7 @@ func IsGlob(id string) bool { return strings.ContainsAny(id, "*?[") }
 // Matches reports whether the reference means the group with the given id.
 func (r GroupRef) Matches(id string) bool {
 	if IsGlob(r.ID) {
-		return glob(r.ID, id)
+		return glob.Match(r.ID, id)
 	}
 	return r.ID == id
 }

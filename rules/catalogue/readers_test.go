@@ -1,7 +1,6 @@
 package catalogue_test
 
 import (
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -18,21 +17,20 @@ func TestReaders(t *testing.T) {
 		{"compose/extra-files", "composeinfo.json 1, extra files 10, extra_files.json 1, modules.json 1, paths 42, rpms.json 1, trees 6"},
 		{"compose/installer", "composeinfo.json 1, modules.json 1, paths 24, rpms.json 1, trees 6"},
 		{"compose/label", "composeinfo.json 1, modules.json 1, paths 7, rpms 1, rpms.json 1, trees 2"},
+		{"compose/modules", "composeinfo.json 1, modules 5, modules.json 1, paths 41, rpms 12, rpms.json 1"},
 		{"compose/layered", "composeinfo.json 1, modules.json 1, paths 26, rpms 8, rpms.json 1, trees 4"},
 		{"compose/paths", "composeinfo.json 1, modules.json 1, paths 20, rpms.json 1, trees 3"},
 		{"compose/tree-metadata", "composeinfo.json 1, modules.json 1, paths 12, rpms.json 1, trees 4"},
-		{"dummy", "composeinfo.json 1, modules.json 1, paths 126, rpms 245, rpms.json 1, trees 21"},
+		{"dummy", "composeinfo.json 1, modules.json 1, paths 126, rpms 269, rpms.json 1, trees 21"},
 	}
 	for _, test := range tests {
 		t.Run(filepath.Base(test.archive), func(t *testing.T) {
 			t.Parallel()
-			text, err := os.ReadFile("testdata/" + test.archive + ".txtar")
-			if err != nil {
-				t.Fatal(err)
-			}
-			dir := unpack(t, parseArchive(text))
+			dir := ""
 			if test.archive == "dummy" {
-				writeDummies(t, filepath.Join(dir, "rpms"))
+				dir = dummyWorkspace(t)
+			} else {
+				dir = unpack(t, parseArchive(readFile(t, "testdata/"+test.archive+".txtar")))
 			}
 			c, err := tryComposeDir(t, dir)
 			if err != nil {

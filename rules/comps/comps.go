@@ -35,6 +35,7 @@ type params struct {
 	Environments    [][2]string `arg:"environment"` // id, display order or ""
 	KeepEmptyGroups []string    `arg:"keep-empty-group"`
 	Lookaside       []string    `arg:"lookaside"` // comps files
+	Modular         bool        `arg:"modular"`   // the variant names modules
 	Output          string      `arg:"output,required"`
 
 	FilterEnvironments   bool `arg:"filter-environments"`
@@ -130,7 +131,7 @@ func (p *params) choose(all *format.Comps, lookasideGroups []string) (*format.Co
 // has checked.
 func (p *params) selection() (format.Selection, error) {
 	s := format.Selection{
-		LimitGroups:       len(p.Groups) > 0 || p.Type != "variant",
+		LimitGroups:       len(p.Groups) > 0 || p.Modular || p.Type != "variant",
 		LimitEnvironments: p.FilterEnvironments && (len(p.Groups) > 0 || len(p.Environments) > 0),
 	}
 	for _, g := range p.Groups {

@@ -61,7 +61,7 @@ def document(name, kind, key):
     want(re.match(r"^\d{8}$", compose["date"]) and compose["date"] in compose["id"], name, "date", compose["date"])
     want(isinstance(compose["respin"], int), name, "respin", compose["respin"])
     want(compose["type"] in ["production", "nightly", "test", "ci", "development"], name, "type", compose["type"])
-    count(name)
+    read[name] = 1
     return data["payload"] if kind == "composeinfo" else data["payload"][key]
 
 
@@ -137,8 +137,20 @@ def extra_files():
     want(found == listed, "extra_files.json of the compose and of its trees differ in", sorted(found ^ listed))
 
 
-def modules():
-    document("modules.json", "modules", "modules")
+def modules(variants):
+    packages = document("rpms.json", "rpms", "rpms")
+    for uid, arches in document("modules.json", "modules", "modules").items():
+        for arch, streams in arches.items():
+            want(arch in variants[uid]["arches"], "modules.json has arch", arch, "in", uid)
+            shipped = {nevra for source in packages.get(uid, {}).get(arch, {}).values() for nevra in source}
+            for nsvc, module in streams.items():
+                parts = module["metadata"]
+                name = ":".join(parts[key] for key in ["name", "stream", "version", "context"])
+                want(nsvc == name == parts["uid"] and parts["koji_tag"], "module", nsvc, parts)
+                for path in module["modulemd_path"].values():
+                    is_there("modulemd of " + nsvc, path, directory=False)
+                want(set(module["rpms"]) <= shipped, nsvc, "has", sorted(set(module["rpms"]) - shipped))
+                count("modules")
 
 
 def treeinfo(tree):
@@ -189,12 +201,12 @@ def discinfo(tree, info):
 def main():
     variants = composeinfo()
     rpms(variants)
-    modules()
+    modules(variants)
     extra_files()
     for v in variants.values():
         for field in ["os_tree", "source_tree"]:
             for tree in sorted(set(v["paths"].get(field, {}).values())):
-                if v["type"] != "addon":
+                if v["type"] != "addon" and os.path.exists(os.path.join(COMPOSE, tree, ".treeinfo")):
                     discinfo(tree, treeinfo(tree))
     print(", ".join("%s %d" % pair for pair in sorted(read.items())))
 
