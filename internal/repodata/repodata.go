@@ -6,7 +6,7 @@
 //
 // A document is its opening (PrimaryOpen), the elements of its packages
 // (AppendPrimary) and its closing (PrimaryClose), one after the other. Since
-// frames of gzip and zstd can be strung together as well (see Compression), so
+// packed frames can be strung together as well (see Compression.AppendFrame), so
 // can packed parts of documents: what did not change is copied.
 //
 // Nothing but their readers specifies these formats. The elements are, once

@@ -54,8 +54,8 @@ func (r *Repomd) Record(kind string) (Record, bool) {
 }
 
 // GroupType is the type of the record of a comps file: "group" where the file
-// is plain, "group_gz" or "group_zst" where it is packed. createrepo_c writes
-// both.
+// is plain, "group_gz", "group_xz" or "group_zst" where it is packed. createrepo_c
+// writes both.
 func GroupType(c Compression) string {
 	return "group" + strings.ReplaceAll(string(c), ".", "_")
 }

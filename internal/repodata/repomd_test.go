@@ -109,6 +109,7 @@ func TestRecordLocation(t *testing.T) {
 		{"plain", Plain, false, "repodata/modules.yaml"},
 		{"gzip", Gzip, false, "repodata/modules.yaml.gz"},
 		{"zstd", Zstd, false, "repodata/modules.yaml.zst"},
+		{"xz", XZ, false, "repodata/modules.yaml.xz"},
 		{"unique", Gzip, true, "repodata/" + sum + "-modules.yaml.gz"},
 	}
 	for _, test := range tests {
