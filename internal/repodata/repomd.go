@@ -97,7 +97,7 @@ func (t *Tags) append(b []byte) []byte {
 	for _, tag := range t.Distro {
 		b = append(b, "    <distro"...)
 		if tag.CPE != "" {
-			b = append(appendAttr(append(b, ` cpeid="`...), tag.CPE), '"')
+			b = append(AppendAttr(append(b, ` cpeid="`...), tag.CPE), '"')
 		}
 		b = appendElement(b, ">", tag.Name, "</distro>\n")
 	}
@@ -105,13 +105,13 @@ func (t *Tags) append(b []byte) []byte {
 }
 
 func (r *Record) append(b []byte) []byte {
-	b = appendAttr(append(b, `  <data type="`...), r.Type)
+	b = AppendAttr(append(b, `  <data type="`...), r.Type)
 	b = append(b, "\">\n"...)
 	b = r.Checksum.append(b, "checksum")
 	if r.OpenChecksum != (Checksum{}) {
 		b = r.OpenChecksum.append(b, "open-checksum")
 	}
-	b = appendAttr(append(b, `    <location href="`...), r.Location)
+	b = AppendAttr(append(b, `    <location href="`...), r.Location)
 	b = appendNumber(b, "\"/>\n    <timestamp>", r.Timestamp)
 	b = appendNumber(b, "</timestamp>\n    <size>", r.Size)
 	b = append(b, "</size>\n"...)
@@ -128,8 +128,8 @@ func (r *Record) append(b []byte) []byte {
 
 func (c Checksum) append(b []byte, element string) []byte {
 	b = append(append(b, "    <"...), element...)
-	b = appendAttr(append(b, ` type="`...), string(c.Type))
-	b = appendText(append(b, `">`...), c.Hex)
+	b = AppendAttr(append(b, ` type="`...), string(c.Type))
+	b = AppendText(append(b, `">`...), c.Hex)
 	b = append(append(b, "</"...), element...)
 	return append(b, ">\n"...)
 }
