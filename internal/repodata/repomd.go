@@ -27,6 +27,14 @@ type DistroTag struct {
 	Name string
 }
 
+// ParseDistroTag reads a tag in the form of createrepo_c's --distro: "cpeid,name" or "name".
+func ParseDistroTag(text string) DistroTag {
+	if cpe, name, ok := strings.Cut(text, ","); ok {
+		return DistroTag{CPE: cpe, Name: name}
+	}
+	return DistroTag{Name: text}
+}
+
 // Record says where one file of the repository's metadata is, and what.
 type Record struct {
 	Type     string // "primary", "group", "modules" and so on

@@ -44,13 +44,17 @@ func (r *repo) join(ctx context.Context, i int, spans [][]cache.Result) (repodat
 		return repodata.Record{}, cache.Node{}, err
 	}
 	defer out.Abort()
-	w := repodata.NewFileWriter(out, r.compression, r.kind)
-	err = w.Append(r.compression.AppendFrame(nil, head))
+	c := r.compressions[doc.kind]
+	w := repodata.NewFileWriter(out, c, r.kind)
+	err = w.Append(c.AppendFrame(nil, head))
 	for n := 0; n < len(spans) && err == nil; n++ {
 		open, err = r.joinSpan(ctx, doc.kind, spans[n], w, open)
 	}
 	if err == nil {
-		err = w.Append(r.compression.AppendFrame(nil, end))
+		err = w.Append(c.AppendFrame(nil, end))
+	}
+	if err == nil {
+		err = w.Close()
 	}
 	if err != nil {
 		return repodata.Record{}, cache.Node{}, fmt.Errorf("%s: %w", doc.kind, err)
