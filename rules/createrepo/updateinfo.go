@@ -24,23 +24,25 @@ func (r *repo) addUpdateInfo(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var kept []*updateinfo.Advisory
+	var all, kept []*updateinfo.Advisory
 	for _, file := range r.UpdateInfo {
-		all, err := r.advisories(ctx, file)
+		more, err := r.advisories(ctx, file)
 		if err != nil {
 			return fmt.Errorf("%s: %w", path.Base(file), err)
 		}
-		for _, a := range all {
-			if here, ok := a.Keep(covers); ok {
-				kept = append(kept, here)
-			}
+		all = append(all, more...)
+	}
+	// Merged before they are narrowed down, they say the same in every tree.
+	for _, a := range updateinfo.Merge(all) {
+		if here, ok := a.Keep(covers); ok {
+			kept = append(kept, here)
 		}
 	}
 	if len(kept) == 0 {
 		return nil
 	}
 	var b bytes.Buffer
-	if err := updateinfo.Write(&b, updateinfo.Merge(kept)); err != nil {
+	if err := updateinfo.Write(&b, kept); err != nil {
 		return err
 	}
 	return r.addRecord(ctx, "updateinfo", "updateinfo.xml", r.compressions["updateinfo"], b.Bytes())
