@@ -144,8 +144,9 @@ func (p *debianPackage) own() []rpm.Dependency {
 }
 
 func writeDocument(dir, kind string, text []byte) (repodata.Record, error) {
+	f := repodata.File{Type: kind, Name: kind + ".xml", Compression: repodata.Gzip, Checksum: repodata.SHA256, Unique: true, Timestamp: built}
 	var b strings.Builder
-	r, err := repodata.WriteFile(&b, repodata.Gzip, repodata.SHA256, kind, kind+".xml", true, built, text)
+	r, err := f.Write(&b, text)
 	if err != nil {
 		return repodata.Record{}, err
 	}

@@ -54,8 +54,9 @@ func (d *document) write(dir string, packages []*rpm.Package) (repodata.Record, 
 		text = d.add(text, p, locationOf(p))
 	}
 	text = append(text, d.close...)
+	f := repodata.File{Type: d.kind, Name: d.kind + ".xml", Compression: repodata.Gzip, Checksum: repodata.SHA256, Timestamp: 1}
 	var file bytes.Buffer
-	record, err := repodata.WriteFile(&file, repodata.Gzip, repodata.SHA256, d.kind, d.kind+".xml", false, 1, text)
+	record, err := f.Write(&file, text)
 	if err != nil {
 		return repodata.Record{}, err
 	}

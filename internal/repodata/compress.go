@@ -78,7 +78,8 @@ func (c Compression) AppendFrame(dst, src []byte) []byte {
 //
 // createrepo_c takes zlib's 6 and zstd's 10. Our gzip 6 has the size of zlib's
 // at four times its speed. Our best zstd is as small as zstd's 10, but the 6%
-// that it gains over better cost three times the time.
+// that it gains over better cost three times the time. The XZ library has no levels: it
+// packs the text of BenchmarkAppendFrame 7% better than our gzip, at a tenth of its speed.
 const (
 	gzipLevel = 6
 	zstdLevel = zstd.SpeedBetterCompression

@@ -18,7 +18,7 @@ import (
 func packed(t *testing.T, c Compression, parts ...string) []byte {
 	t.Helper()
 	var out bytes.Buffer
-	w := NewFileWriter(&out, c, SHA256)
+	w := NewFileWriter(&out, &File{Compression: c, Checksum: SHA256})
 	for _, part := range parts {
 		if err := w.Append(c.AppendFrame(nil, []byte(part))); err != nil {
 			t.Fatal(err)
@@ -95,7 +95,7 @@ func TestXZErrors(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			err := NewFileWriter(io.Discard, XZ, SHA256).Append([]byte(test.frame))
+			err := NewFileWriter(io.Discard, &File{Compression: XZ, Checksum: SHA256}).Append([]byte(test.frame))
 			if err == nil || err.Error() != test.want {
 				t.Errorf("error %v, want %s", err, test.want)
 			}
@@ -130,7 +130,8 @@ func writeRepo(t *testing.T, c Compression, kind ChecksumType, n int) string {
 	index := Repomd{Revision: "1700000000"}
 	document := func(name string, open, end []byte, element func(b []byte, i int) []byte) {
 		var out bytes.Buffer
-		w, sum := NewFileWriter(&out, c, kind), NewSum(kind)
+		file := File{Type: name, Name: name + ".xml", Compression: c, Checksum: kind, Unique: true, Timestamp: 1700000000}
+		w, sum := NewFileWriter(&out, &file), NewSum(kind)
 		frame := func(plain []byte) {
 			sum.Add(plain)
 			if err := w.Append(c.AppendFrame(nil, plain)); err != nil {
@@ -145,7 +146,7 @@ func writeRepo(t *testing.T, c Compression, kind ChecksumType, n int) string {
 		if err := w.Close(); err != nil {
 			t.Fatal(err)
 		}
-		rec := w.Record(name, name+".xml", true, 1700000000, sum)
+		rec := w.Record(sum)
 		index.Records = append(index.Records, rec)
 		writeFile(t, filepath.Join(dir, rec.Location), out.Bytes())
 	}
@@ -299,7 +300,8 @@ func FuzzAppendUnpacked(f *testing.F) {
 	compressions := []Compression{Gzip, Zstd, XZ}
 	file := func(c Compression, plain []byte) []byte {
 		var b bytes.Buffer
-		if _, err := WriteFile(&b, c, SHA256, "", "", false, 0, plain); err != nil {
+		file := File{Compression: c, Checksum: SHA256}
+		if _, err := file.Write(&b, plain); err != nil {
 			f.Fatal(err)
 		}
 		return b.Bytes()

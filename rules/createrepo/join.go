@@ -45,7 +45,7 @@ func (r *repo) join(ctx context.Context, i int, spans [][]cache.Result) (repodat
 	}
 	defer out.Abort()
 	c := r.compressions[doc.kind]
-	w := repodata.NewFileWriter(out, c, r.kind)
+	w := repodata.NewFileWriter(out, r.fileOf(doc.kind, doc.kind+".xml", c))
 	err = w.Append(c.AppendFrame(nil, head))
 	for n := 0; n < len(spans) && err == nil; n++ {
 		open, err = r.joinSpan(ctx, doc.kind, spans[n], w, open)
@@ -61,7 +61,7 @@ func (r *repo) join(ctx context.Context, i int, spans [][]cache.Result) (repodat
 	}
 	open.Add(end)
 	d, err := out.Commit()
-	return w.Record(doc.kind, doc.kind+".xml", r.Unique, r.newest, open), r.file(d), err
+	return w.Record(open), r.file(d), err
 }
 
 // joinSpan writes the frames of a span, and returns the sum of the plain text up to

@@ -71,11 +71,16 @@ func (r *repo) addFiles(ctx context.Context) error {
 	return nil
 }
 
+// fileOf describes a file of repodata.
+func (r *repo) fileOf(kind, name string, c repodata.Compression) *repodata.File {
+	return &repodata.File{Type: kind, Name: name, Compression: c, Checksum: r.kind, Unique: r.Unique, Timestamp: r.newest}
+}
+
 // addRecord adds a file to repodata, and its record. The name lacks the suffix of the
 // compression.
 func (r *repo) addRecord(ctx context.Context, kind, name string, c repodata.Compression, plain []byte) error {
 	var b bytes.Buffer
-	rec, err := repodata.WriteFile(&b, c, r.kind, kind, name, r.Unique, r.newest, plain)
+	rec, err := r.fileOf(kind, name, c).Write(&b, plain)
 	if err != nil {
 		return err
 	}
