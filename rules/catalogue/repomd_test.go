@@ -54,23 +54,30 @@ func normalRepomd(text string) string {
 // TestRepomdIsThatOfCreaterepo holds the index of a repository against that of
 // createrepo_c and modifyrepo_c with the options that mean the same.
 func TestRepomdIsThatOfCreaterepo(t *testing.T) {
+	const (
+		simple       = `"unique_md_filenames": False, `
+		certificates = `"product_id": select({"Server.x86_64": "certificates"}), `
+		advisories   = `"updateinfo": ["updates/two.xml", "updates/one.xml"], `
+	)
 	tests := []struct {
 		name, attributes string
-		options          string   // of createrepo_c
-		add              []string // a file and options of modifyrepo_c
+		createrepo       []string   // options
+		modifyrepo       [][]string // name of a file, options
 	}{
-		{"default", ``, "", nil},
-		{"sha1", `"checksum": "sha1"`, "--checksum=sha1", nil},
-		{"sha224", `"checksum": "sha224"`, "--checksum=sha224", nil},
-		{"sha384", `"checksum": "sha384"`, "--checksum=sha384", nil},
-		{"sha512, xz", `"checksum": "sha512", "compression": "xz"`, "--checksum=sha512 --general-compress-type=xz", nil},
-		{"simple names", `"unique_md_filenames": False`, "--simple-md-filenames", nil},
+		{"default", "", nil, nil},
+		{"sha1", `"checksum": "sha1"`, []string{"--checksum=sha1"}, nil},
+		{"sha224", `"checksum": "sha224"`, []string{"--checksum=sha224"}, nil},
+		{"sha384", `"checksum": "sha384"`, []string{"--checksum=sha384"}, nil},
+		{"sha512, xz", `"checksum": "sha512", "compression": "xz"`,
+			[]string{"--checksum=sha512", "--general-compress-type=xz", "--compress-type=xz"}, nil},
+		{"simple names", simple, []string{"--simple-md-filenames"}, nil},
 		{"tags", `"distro_tags": ["cpe:/o:x:1,Foo", "Bar", "a,b,c", ",z"], "content_tags": ["c1 & c2", "c3"], "repo_tags": ["r1", "r2"]`,
-			"--distro=cpe:/o:x:1,Foo --distro=Bar --distro=a,b,c --distro=,z --content=c1_&_c2 --content=c3 --repo=r1 --repo=r2", nil},
-		{"product id, advisories", `"product_id": select({"Server.x86_64": "certificates"}), "updateinfo": ["updates/two.xml", "updates/one.xml"]`, "",
-			[]string{"productid", "updateinfo.xml"}},
-		{"the same, simple names", `"product_id": select({"Server.x86_64": "certificates"}), "updateinfo": ["updates/one.xml"], "unique_md_filenames": False`,
-			"--simple-md-filenames", []string{"productid", "updateinfo.xml"}},
+			[]string{"--distro=cpe:/o:x:1,Foo", "--distro=Bar", "--distro=a,b,c", "--distro=,z", "--content=c1 & c2", "--content=c3", "--repo=r1", "--repo=r2"}, nil},
+		{"product id, advisories", certificates + advisories, nil, [][]string{{"productid", "--compress"}, {"updateinfo.xml", "--compress"}}},
+		{"with simple names", simple + certificates + advisories, []string{"--simple-md-filenames"},
+			[][]string{{"updateinfo.xml", "--compress", "--simple-md-filenames"}, {"productid", "--compress", "--simple-md-filenames"}}},
+		{"plain", simple + certificates + `"compressions": {"productid": "none"}`, []string{"--simple-md-filenames"},
+			[][]string{{"productid", "--no-compress", "--simple-md-filenames"}}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -80,26 +87,20 @@ func TestRepomdIsThatOfCreaterepo(t *testing.T) {
 				t.Fatal(err)
 			}
 			const repo = "compose/Server/x86_64/os"
-			tree, dir, out := readTree(t, c), filepath.Join(onDisk(t, c), repo), t.TempDir()
+			tree, out := readTree(t, c), t.TempDir()
+			dir := filepath.Join(onDisk(t, c), repo)
 			groups := filepath.Join(t.TempDir(), "comps-Server.x86_64.xml")
 			writeFile(t, groups, tree.read(t, repo+"/repodata/*comps-Server.x86_64.xml"))
-			args := []string{"--quiet", "--no-database", "--changelog-limit=10", "--groupfile", groups, "--excludes", "addons/*", "--outputdir", out}
-			for _, option := range strings.Fields(test.options) {
-				args = append(args, strings.ReplaceAll(option, "_", " "))
+			program(t, "createrepo_c", slices.Concat(test.createrepo, []string{
+				"--quiet", "--no-database", "--groupfile", groups, "--excludes", "addons/*", "--outputdir", out, dir,
+			})...)
+			content := map[string]string{"productid": "/repodata/productid", "updateinfo.xml": "/repodata/*updateinfo.xml.gz"}
+			for _, add := range test.modifyrepo {
+				file := filepath.Join(t.TempDir(), add[0])
+				writeFile(t, file, tree.read(t, repo+content[add[0]]))
+				program(t, "modifyrepo_c", slices.Concat(add[1:], []string{file, out + "/repodata"})...)
 			}
-			if strings.Contains(test.options, "compress-type=xz") {
-				args = append(args, "--compress-type=xz") // of the groups
-			}
-			program(t, "createrepo_c", append(args, dir)...)
-			for _, name := range test.add {
-				file, unique := filepath.Join(t.TempDir(), name), "--unique-md-filenames"
-				if strings.Contains(test.options, "simple") {
-					unique = "--simple-md-filenames"
-				}
-				writeFile(t, file, tree.read(t, repo+"/repodata/*"+name+"*gz"))
-				program(t, "modifyrepo_c", "--compress", "--compress-type=gz", unique, file, filepath.Join(out, "repodata"))
-			}
-			want, err := os.ReadFile(filepath.Join(out, "repodata/repomd.xml"))
+			want, err := os.ReadFile(out + "/repodata/repomd.xml")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -184,8 +185,8 @@ func installOldBash(t *testing.T, root string) {
 	program(t, "rpm", "--root", root, "--install", "--justdb", "--nodeps", "--nosignature", "--ignorearch", file)
 }
 
-// TestSameContentSameRepository: neither the order of what goes into a repository nor how
-// much is done at a time makes a difference.
+// TestSameContentSameRepository: neither the order of what goes into a repository, nor how
+// advisories are packed, nor how much is done at a time makes a difference.
 func TestSameContentSameRepository(t *testing.T) {
 	text, err := os.ReadFile("testdata/compose/records.txtar")
 	if err != nil {
@@ -204,8 +205,12 @@ func TestSameContentSameRepository(t *testing.T) {
 		slices.Reverse(all)
 		return bytes.Join(all, nil)
 	})
-	const files, reversed = `"updates/one.xml", "updates/two.xml"`, `"updates/two.xml", "updates/one.xml"`
-	writeFile(t, star, strings.Replace(string(definition), files, reversed, 1))
+	const files, others = `"updates/one.xml", "updates/two.xml"`, `"updates/two.xml", "updates/one.xml.xz"`
+	if !bytes.Contains(definition, []byte(files)) {
+		t.Fatalf("no %s in\n%s", files, definition)
+	}
+	writeFile(t, star, strings.Replace(string(definition), files, others, 1))
+	program(t, "xz", filepath.Join(other, "updates/one.xml"))
 
 	a, err := tryCompose(t, os.DirFS(one), one, executor.Options{Jobs: 1}, phases())
 	if err != nil {
