@@ -320,6 +320,7 @@ var optionDocs = []AttrDoc{
 	{Name: "providers", Type: "list of providers", Default: "[]", Doc: "What the rule of a target has to list in provides."},
 	{Name: "trees", Type: "list of strings", Default: "all", Doc: "In which trees the attribute is looked at; it is None or [] in others."},
 	{Name: "expand", Type: "bool", Default: "False", Doc: "Whether one label means all instances that agree."},
+	{Name: "every", Type: "bool", Default: "False", Doc: "Whether each label of the list has to find an instance in each cell, but for those of relatives that there are not."},
 	{Name: "directory", Type: "bool", Default: "False", Doc: "Whether folders are wanted instead of files."},
 	{Name: "suffix", Type: "string", Default: `""`, Doc: "How the names of files in the folder end that are seen, e.g. \".rpm\". The output of builds never is."},
 	{Name: "sharded", Type: "bool", Default: "False", Doc: "Whether files in the folder are seen below a folder that is called by the first two hex digits of their digest, so that one change touches little of a folder of 60,000."},

@@ -145,17 +145,12 @@ const tiny = "../../examples/tiny"
 func samples(t *testing.T) []composed {
 	t.Helper()
 	made := []composed{compose(t, os.DirFS(tiny), tiny, phases())}
-	for _, name := range []string{"testdata/compose/plain.txtar", "testdata/compose/layered.txtar", "testdata/compose/folders.txtar", "testdata/compose/requirements.txtar", "testdata/compose/records.txtar", "testdata/dummy.txtar"} {
-		text, err := os.ReadFile(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		dir := unpack(t, parseArchive(text))
-		if name == "testdata/dummy.txtar" {
-			writeDummies(t, dir+"/rpms")
-		}
+	for _, name := range []string{"testdata/compose/plain.txtar", "testdata/compose/layered.txtar", "testdata/compose/folders.txtar", "testdata/compose/requirements.txtar", "testdata/compose/records.txtar"} {
+		dir := unpack(t, parseArchive(readFile(t, name)))
 		made = append(made, compose(t, os.DirFS(dir), dir, phases()))
 	}
+	product := dummyWorkspace(t)
+	made = append(made, compose(t, os.DirFS(product), product, phases()))
 	signed := newSignedWorkspace(t, made[0]).dir
 	return append(made, mirrored(t, made[0]), compose(t, os.DirFS(signed), signed, phases()))
 }

@@ -19,24 +19,14 @@ import (
 // attributes of createrepo.
 func createrepoWorkspace(t *testing.T, attributes string) string {
 	t.Helper()
-	text, err := os.ReadFile("testdata/compose/records.txtar")
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := unpack(t, parseArchive(text))
+	dir := unpack(t, parseArchive(readFile(t, "testdata/compose/records.txtar")))
 	with := regexp.MustCompile(`(?s)createrepo_with = \{.*?\n    \}`)
 	star := filepath.Join(dir, "compose.star")
-	definition, err := os.ReadFile(star)
-	if err != nil {
-		t.Fatal(err)
-	}
+	definition := readFile(t, star)
 	if !with.Match(definition) {
 		t.Fatalf("no createrepo_with in\n%s", definition)
 	}
-	definition = with.ReplaceAllLiteral(definition, []byte("createrepo_with = {"+attributes+"}"))
-	if err := os.WriteFile(star, definition, 0o666); err != nil {
-		t.Fatal(err)
-	}
+	writeFile(t, star, with.ReplaceAllLiteral(definition, []byte("createrepo_with = {"+attributes+"}")))
 	return dir
 }
 
@@ -90,31 +80,21 @@ func TestRepomdIsThatOfCreaterepo(t *testing.T) {
 			tree, out := readTree(t, c), t.TempDir()
 			dir := filepath.Join(onDisk(t, c), repo)
 			groups := filepath.Join(t.TempDir(), "comps-Server.x86_64.xml")
-			writeFile(t, groups, tree.read(t, repo+"/repodata/*comps-Server.x86_64.xml"))
+			writeFile(t, groups, []byte(tree.read(t, repo+"/repodata/*comps-Server.x86_64.xml")))
 			program(t, "createrepo_c", slices.Concat(test.createrepo, []string{
 				"--quiet", "--no-database", "--groupfile", groups, "--excludes", "addons/*", "--outputdir", out, dir,
 			})...)
 			content := map[string]string{"productid": "/repodata/productid", "updateinfo.xml": "/repodata/*updateinfo.xml.gz"}
 			for _, add := range test.modifyrepo {
 				file := filepath.Join(t.TempDir(), add[0])
-				writeFile(t, file, tree.read(t, repo+content[add[0]]))
+				writeFile(t, file, []byte(tree.read(t, repo+content[add[0]])))
 				program(t, "modifyrepo_c", slices.Concat(add[1:], []string{file, out + "/repodata"})...)
 			}
-			want, err := os.ReadFile(out + "/repodata/repomd.xml")
-			if err != nil {
-				t.Fatal(err)
-			}
+			want := readFile(t, out+"/repodata/repomd.xml")
 			if got, want := normalRepomd(tree.read(t, repo+"/repodata/repomd.xml")), normalRepomd(string(want)); got != want {
 				t.Errorf("got\n%s\nwant\n%s", got, want)
 			}
 		})
-	}
-}
-
-func writeFile(t *testing.T, name, text string) {
-	t.Helper()
-	if err := os.WriteFile(name, []byte(text), 0o666); err != nil {
-		t.Fatal(err)
 	}
 }
 
@@ -181,24 +161,18 @@ func installOldBash(t *testing.T, root string) {
 		t.Fatal(err)
 	}
 	file := filepath.Join(t.TempDir(), s.FileName())
-	writeFile(t, file, b.String())
+	writeFile(t, file, b.Bytes())
 	program(t, "rpm", "--root", root, "--install", "--justdb", "--nodeps", "--nosignature", "--ignorearch", file)
 }
 
 // TestSameContentSameRepository: neither the order of what goes into a repository, nor how
 // advisories are packed, nor how much is done at a time makes a difference.
 func TestSameContentSameRepository(t *testing.T) {
-	text, err := os.ReadFile("testdata/compose/records.txtar")
-	if err != nil {
-		t.Fatal(err)
-	}
+	text := readFile(t, "testdata/compose/records.txtar")
 	one := unpack(t, parseArchive(text))
 	other := unpack(t, parseArchive(text))
 	star := filepath.Join(other, "compose.star")
-	definition, err := os.ReadFile(star)
-	if err != nil {
-		t.Fatal(err)
-	}
+	definition := readFile(t, star)
 	sources := regexp.MustCompile(`( +pkg\(.*\n)+`)
 	definition = sources.ReplaceAllFunc(definition, func(lines []byte) []byte {
 		all := bytes.SplitAfter(lines, []byte("\n"))
@@ -209,7 +183,7 @@ func TestSameContentSameRepository(t *testing.T) {
 	if !bytes.Contains(definition, []byte(files)) {
 		t.Fatalf("no %s in\n%s", files, definition)
 	}
-	writeFile(t, star, strings.Replace(string(definition), files, others, 1))
+	writeFile(t, star, bytes.Replace(definition, []byte(files), []byte(others), 1))
 	program(t, "xz", filepath.Join(other, "updates/one.xml"))
 
 	a, err := tryCompose(t, os.DirFS(one), one, executor.Options{Jobs: 1}, phases())
