@@ -247,6 +247,7 @@ var valueDocs = []RuleDoc{
 		{Name: "comps_groups", Type: "list of strings", Doc: "Ids of its comps groups."},
 		{Name: "id", Type: "string", Doc: "Its name in variant()."},
 		{Name: "is_empty", Type: "bool", Doc: "Whether it has no packages."},
+		{Name: "modules", Type: "list of strings", Doc: "Its module streams, as it names them."},
 		{Name: "parent", Type: "string", Doc: "Uid of its parent, or None."},
 		{Name: "release", Type: "release", Doc: "Its product, or None."},
 		{Name: "title", Type: "string", Doc: "Its name for people."},
