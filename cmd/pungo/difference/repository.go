@@ -79,16 +79,20 @@ func (r *repository) cut(ctx context.Context, kind string, d repodata.Document, 
 }
 
 // packages calls fn for each package of primary, one at a time; it is fn's until it
-// returns.
-func (r *repository) packages(ctx context.Context, fn func(*rpm.Package, repodata.Location)) error {
+// returns. Whole packages have their source package, too.
+func (r *repository) packages(ctx context.Context, whole bool, fn func(*rpm.Package, repodata.Location)) error {
 	var one sync.Mutex
+	each := func(pkg *rpm.Package, at repodata.Location) error {
+		one.Lock()
+		defer one.Unlock()
+		fn(pkg, at)
+		return nil
+	}
 	return r.cut(ctx, "primary", repodata.Primary, func(p *repodata.Piece) error {
-		return p.Primary(func(pkg *rpm.Package, at repodata.Location) error {
-			one.Lock()
-			defer one.Unlock()
-			fn(pkg, at)
-			return nil
-		})
+		if whole {
+			return p.Primary(each)
+		}
+		return p.Locations(each)
 	})
 }
 

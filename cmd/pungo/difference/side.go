@@ -150,7 +150,7 @@ func (s *Side) read(ctx context.Context) error {
 		return s.readCompose()
 	case Repository:
 		var list []Package
-		err := s.repo.packages(ctx, func(p *rpm.Package, at repodata.Location) {
+		err := s.repo.packages(ctx, true, func(p *rpm.Package, at repodata.Location) {
 			list = append(list, ofMetadata(p, at, s.repo))
 		})
 		s.cells[Cell{}] = unique(list)
@@ -195,6 +195,13 @@ func (s *Side) readCompose() (err error) {
 
 // addRPMs takes what rpms.json lists.
 func (s *Side) addRPMs(list []productmd.RPM) error {
+	n := map[Cell]int{}
+	for i := range list {
+		n[Cell{list[i].Variant, list[i].Arch}]++
+	}
+	for cell, n := range n {
+		s.cells[cell] = make([]Package, 0, n)
+	}
 	for i := range list {
 		r := &list[i]
 		nevra, err := rpm.ParseNEVRA(r.NEVRA)
@@ -367,7 +374,7 @@ func describe(ctx context.Context, sides ...*Side) error {
 	}
 	return crew.New(0).Each(ctx, len(order), func(ctx context.Context, i int) error {
 		all := readers[order[i]]
-		return all[0].repo.packages(ctx, func(p *rpm.Package, at repodata.Location) {
+		return all[0].repo.packages(ctx, false, func(p *rpm.Package, at repodata.Location) {
 			for _, r := range all {
 				r.take(p, at)
 			}
