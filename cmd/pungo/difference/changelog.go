@@ -22,7 +22,7 @@ type update struct {
 	pair Pair
 }
 
-// updatesOf lists the source packages that went up in cells, and while they moved, each
+// updatesOf lists the source packages that went up in cells, or on the way there, each
 // once.
 func updatesOf(groups map[Cell][]*sourceGroup) []*update {
 	byKey := map[[3]string]*update{}

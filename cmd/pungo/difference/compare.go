@@ -224,17 +224,18 @@ func (c *comparison) packages(ctx context.Context) ([]*CellChange, error) {
 	return cells, err
 }
 
-// packages compares those of cells, and tells which moved.
+// packages compares those of cells, and tells which moved. The groups are those of all
+// that changed, moved or not.
 func (r *Report) packages(in []Cell, before, after map[Cell][]Package) (cells []*CellChange, groups map[Cell][]*sourceGroup) {
 	var places []*place
 	for _, cell := range in {
 		places = append(places, &place{cell, before[cell], after[cell], Pairs(before[cell], after[cell])})
 	}
-	r.Moved = moved(places)
-	groups = map[Cell][]*sourceGroup{}
+	r.Moved, groups = moved(places)
 	for _, p := range places {
-		groups[p.cell] = bySource(p.pairs, sourcesOf(p.before), sourcesOf(p.after))
-		cells = append(cells, p.change(groups[p.cell]))
+		here := bySource(p.pairs, sourcesOf(p.before), sourcesOf(p.after))
+		groups[p.cell] = append(groups[p.cell], here...)
+		cells = append(cells, p.change(here))
 	}
 	return cells, groups
 }

@@ -79,13 +79,13 @@ func (m *markdown) fields(indent string, fields []Field) {
 }
 
 func fieldMarkdown(f Field) string {
-	switch {
-	case f.Before == "":
-		return fmt.Sprintf("%s: %s", escape(f.Name), code(f.After))
-	case f.After == "":
-		return fmt.Sprintf("%s: no more, was %s", escape(f.Name), code(f.Before))
+	value := func(s string) string {
+		if s == "" {
+			return "none"
+		}
+		return code(s)
 	}
-	return fmt.Sprintf("%s: %s → %s", escape(f.Name), code(f.Before), code(f.After))
+	return fmt.Sprintf("%s: %s → %s", escape(f.Name), value(f.Before), value(f.After))
 }
 
 func (m *markdown) identity(r *Report) {

@@ -110,13 +110,13 @@ func memberText(m Field) string {
 
 // fieldText says what became of a value. Values are quoted: people chose them.
 func fieldText(f Field) string {
-	switch {
-	case f.Before == "":
-		return fmt.Sprintf("%s: %s", f.Name, strconv.Quote(f.After))
-	case f.After == "":
-		return fmt.Sprintf("%s: no more, was %s", f.Name, strconv.Quote(f.Before))
+	quoted := func(s string) string {
+		if s == "" {
+			return "none"
+		}
+		return strconv.Quote(s)
 	}
-	return fmt.Sprintf("%s: %s -> %s", f.Name, strconv.Quote(f.Before), strconv.Quote(f.After))
+	return fmt.Sprintf("%s: %s -> %s", f.Name, quoted(f.Before), quoted(f.After))
 }
 
 func fieldTexts(fields []Field) []string {
@@ -156,7 +156,7 @@ func moduleText(m ModuleChange) string {
 	}
 	text += " " + versions(strings.Join(m.Before, ", "), strings.Join(m.After, ", "))
 	if len(m.PackagesAdded)+len(m.PackagesRemoved) > 0 {
-		text += fmt.Sprintf(": %d packages added, %d removed", len(m.PackagesAdded), len(m.PackagesRemoved))
+		text += fmt.Sprintf(", packages: %d added, %d removed", len(m.PackagesAdded), len(m.PackagesRemoved))
 	}
 	return text
 }

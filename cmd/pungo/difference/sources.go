@@ -153,9 +153,9 @@ type place struct {
 }
 
 // moved takes the pairs that left one variant and appear in another of the same arch out
-// of places, and tells them. One that left several, or appears in several, goes from the
-// first to the first, by name.
-func moved(places []*place) []Move {
+// of places, and tells them; and their groups, by the places they are in now. One that
+// left several, or appears in several, goes from the first to the first, by name.
+func moved(places []*place) ([]Move, map[Cell][]*sourceGroup) {
 	type gone struct {
 		at   *place
 		pair int
@@ -200,7 +200,7 @@ func moved(places []*place) []Move {
 		}
 		at.pairs = kept
 	}
-	moves := []Move{}
+	moves, groups := []Move{}, map[Cell][]*sourceGroup{}
 	no := func(rpm.NEVRA) bool { return false }
 	for way, pairs := range byWay {
 		for _, g := range bySource(pairs, no, no) {
@@ -210,10 +210,11 @@ func moved(places []*place) []Move {
 				m.Packages[i].Change = cmp.Or(m.Packages[i].Change, Moved)
 			}
 			moves = append(moves, m)
+			groups[Cell{m.To, m.Arch}] = append(groups[Cell{m.To, m.Arch}], g)
 		}
 	}
 	slices.SortFunc(moves, func(a, b Move) int {
 		return cmp.Or(cmp.Compare(a.Source, b.Source), cmp.Compare(a.From, b.From), cmp.Compare(a.To, b.To), cmp.Compare(a.Arch, b.Arch), cmp.Compare(a.After, b.After), cmp.Compare(a.Before, b.Before))
 	})
-	return moves
+	return moves, groups
 }
