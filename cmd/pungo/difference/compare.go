@@ -3,6 +3,7 @@ package difference
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"path"
@@ -135,11 +136,9 @@ func (c *comparison) packagesOnly(ctx context.Context) error {
 // composes compares two composes.
 func (c *comparison) composes(ctx context.Context) error {
 	old, new := c.before.compose, c.after.compose
-	fields := differing(composeFields(old), composeFields(new))
-	c.report.Fields = slices.DeleteFunc(fields, func(f Field) bool { return f.Name == "status" && (f.Before == "" || f.After == "") })
 	c.missing()
-	if old.info != nil && new.info != nil {
-		c.report.Variants = compareVariants(old.info, new.info)
+	if old.status != "" && new.status != "" {
+		c.report.Fields = differing(map[string]string{"status": old.status}, map[string]string{"status": new.status})
 	}
 	cells, err := c.packages(ctx)
 	if err != nil {
@@ -151,11 +150,13 @@ func (c *comparison) composes(ctx context.Context) error {
 		cell.Size.Images = Size{imageSize(old.images, cell.Cell), imageSize(new.images, cell.Cell)}
 		c.report.Size.Images.add(cell.Size.Images)
 	}
-	if err := c.groups(cells); err != nil {
-		return err
+	if old.info != nil && new.info != nil {
+		c.report.Fields = append(differing(composeFields(old.info), composeFields(new.info)), c.report.Fields...)
+		c.report.Variants = compareVariants(old.info, new.info)
+		err = errors.Join(c.groups(cells), c.trees())
 	}
 	c.report.keep(cells)
-	return c.trees()
+	return err
 }
 
 // missing notes what metadata composes lack.
@@ -217,8 +218,11 @@ func (c *comparison) packages(ctx context.Context) ([]*CellChange, error) {
 		}
 	}
 	cells, groups := c.report.packages(c.allCells(), c.before.cells, c.after.cells)
-	all := everything{before: c.before.cells, after: c.after.cells}
-	c.report.Size.Packages, c.report.Growth = all.size(), all.growth()
+	old, known := sizesBySource(c.before.cells)
+	new, alsoKnown := sizesBySource(c.after.cells)
+	if known && alsoKnown {
+		c.report.Size.Packages, c.report.Growth = totalOf(old, new), growthOf(old, new)
+	}
 	var err error
 	c.report.Changelogs, err = tellChangelogs(ctx, c.before, c.after, updatesOf(groups), c.o.Changelog)
 	return cells, err
@@ -243,7 +247,7 @@ func (r *Report) packages(in []Cell, before, after map[Cell][]Package) (cells []
 // change describes what changed in a place but for what moved.
 func (p *place) change(groups []*sourceGroup) *CellChange {
 	c := &CellChange{
-		Cell: p.cell, Size: Sizes{Packages: Size{sizeOf(p.before), sizeOf(p.after)}}, Sources: []SourceChange{},
+		Cell: p.cell, Size: Sizes{Packages: sizeOf(p.before, p.after)}, Sources: []SourceChange{},
 		Groups: compareComps(nil, nil), Modules: []ModuleChange{}, Images: []ImageChange{},
 	}
 	for _, g := range groups {
@@ -280,47 +284,54 @@ func sourcesOf(list []Package) func(rpm.NEVRA) bool {
 	}
 }
 
-func sizeOf(list []Package) (sum int64) {
-	for i := range list {
-		sum += list[i].Size
+// sizeOf is how large packages are; nothing if that is not known of all.
+func sizeOf(before, after []Package) (size Size) {
+	for i := range before {
+		if size.Before += before[i].Size; before[i].Size == 0 {
+			return Size{}
+		}
 	}
-	return sum
+	for i := range after {
+		if size.After += after[i].Size; after[i].Size == 0 {
+			return Size{}
+		}
+	}
+	return size
 }
 
-// everything is all packages of two sides. A file that is in several cells counts once.
-type everything struct{ before, after map[Cell][]Package }
-
-// bySource sums up files by source package.
-func sizesBySource(cells map[Cell][]Package) map[string]int64 {
-	sums, seen := map[string]int64{}, map[string]bool{}
+// sizesBySource sums up files by source package. One that is in several cells counts
+// once.
+func sizesBySource(cells map[Cell][]Package) (sums map[string]int64, known bool) {
+	sums, known = map[string]int64{}, true
+	seen := map[string]bool{}
 	for _, list := range cells {
 		for i := range list {
 			if p := &list[i]; !seen[p.Path] {
 				seen[p.Path] = true
 				sums[p.Source.Name] += p.Size
+				known = known && p.Size != 0
 			}
 		}
 	}
-	return sums
+	return sums, known
 }
 
-func (e everything) size() (size Size) {
-	for _, n := range sizesBySource(e.before) {
+func totalOf(before, after map[string]int64) (size Size) {
+	for _, n := range before {
 		size.Before += n
 	}
-	for _, n := range sizesBySource(e.after) {
+	for _, n := range after {
 		size.After += n
 	}
 	return size
 }
 
-// growth lists the source packages that grew most.
-func (e everything) growth() []Growth {
-	old, new := sizesBySource(e.before), sizesBySource(e.after)
+// growthOf lists the source packages that grew most.
+func growthOf(before, after map[string]int64) []Growth {
 	list := []Growth{}
-	for name, size := range new {
-		if size > old[name] {
-			list = append(list, Growth{name, Size{old[name], size}})
+	for name, size := range after {
+		if size > before[name] {
+			list = append(list, Growth{name, Size{before[name], size}})
 		}
 	}
 	slices.SortFunc(list, func(a, b Growth) int {

@@ -7,16 +7,16 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
 
 // Bounds of what is read, in bytes: far above what any compose has.
 const (
-	maxDocument = 16 << 30 // a document of repodata, unpacked; it is never in memory
+	maxDocument = 4 << 30  // a document of repodata, unpacked; it is never in memory
 	maxComps    = 64 << 20 // unpacked
-	maxTreeInfo = 4 << 20
-	maxWord     = 4 << 10 // STATUS, COMPOSE_ID
+	maxWord     = 4 << 10  // STATUS, COMPOSE_ID
 )
 
 // confined is a folder that names in files of others do not lead out of: neither by ".."
@@ -46,7 +46,8 @@ func (d confined) errorf(name string, err error) error {
 	if errors.As(err, &of) {
 		err = of.Err
 	}
-	return fmt.Errorf("%s: %w", filepath.Join(d.root.Name(), filepath.FromSlash(name)), err)
+	// Not joined, which would hide what is wrong with a path.
+	return fmt.Errorf("%s/%s: %w", strings.TrimSuffix(d.root.Name(), "/"), name, err)
 }
 
 // has reports whether there is something of that name.

@@ -11,22 +11,18 @@ import (
 	"github.com/pungo-build/pungo/internal/productmd"
 )
 
-// composeFields are what composeinfo.json says of the compose as a whole, and how it
-// ended.
-func composeFields(c *composeSide) map[string]string {
-	fields := map[string]string{"status": c.status}
-	if c.info == nil {
-		return fields
+// composeFields are what composeinfo.json says of the compose as a whole.
+func composeFields(info *productmd.ComposeInfo) map[string]string {
+	i := &info.Compose
+	fields := map[string]string{
+		"compose.id": i.ID, "compose.date": i.Date, "compose.respin": strconv.Itoa(i.Respin),
+		"compose.type": string(i.Type), "compose.label": i.Label, "release.internal": strconv.FormatBool(info.Internal),
 	}
-	i := c.info.Compose
-	fields["compose.id"], fields["compose.date"], fields["compose.respin"] = i.ID, i.Date, strconv.Itoa(i.Respin)
-	fields["compose.type"], fields["compose.label"] = string(i.Type), i.Label
 	if i.Label != "" {
 		fields["compose.final"] = strconv.FormatBool(i.Final)
 	}
-	productFields(fields, "release", &c.info.Release)
-	fields["release.internal"] = strconv.FormatBool(c.info.Internal)
-	productFields(fields, "base_product", c.info.BaseProduct)
+	productFields(fields, "release", &info.Release)
+	productFields(fields, "base_product", info.BaseProduct)
 	return fields
 }
 

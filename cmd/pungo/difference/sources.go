@@ -134,7 +134,9 @@ func changes(pairs []Pair) (list []PackageChange, size Size) {
 	for _, p := range pairs {
 		c := p.change()
 		list = append(list, c)
-		size.add(c.Size)
+		if (p.Before == nil || p.Before.Size != 0) && (p.After == nil || p.After.Size != 0) {
+			size.add(c.Size) // else there is nothing to compare
+		}
 	}
 	return list, size
 }

@@ -89,10 +89,10 @@ func (m *Move) text() string {
 func (p *printer) cell(c *CellChange) {
 	head := c.Cell.String() + ": " + countsText(c.Counts)
 	if c.Size.Packages != (Size{}) {
-		head += "; " + p.size.change(c.Size.Packages)
+		head += "; packages " + p.size.change(c.Size.Packages)
 	}
 	if c.Size.Images != (Size{}) {
-		head += ", images " + p.size.change(c.Size.Images)
+		head += "; images " + p.size.change(c.Size.Images)
 	}
 	p.line("", "%s", head)
 	for _, kind := range kinds {
