@@ -44,12 +44,15 @@ func Compare(ctx context.Context, before, after *Side, o Options) (*Report, erro
 	if err := c.checkFilter(); err != nil {
 		return nil, err
 	}
-	c.filter(before)
-	c.filter(after)
+	first := o
+	if c.areComposes() {
+		first.Variants = nil // what leaves one variant may be in another
+	}
+	c.filter(first)
 	if err := describe(ctx, before, after); err != nil {
 		return nil, err
 	}
-	if before.compose != nil && after.compose != nil {
+	if c.areComposes() {
 		return c.report, c.composes(ctx)
 	}
 	return c.report, c.packagesOnly(ctx)
@@ -61,6 +64,8 @@ type comparison struct {
 	o             Options
 	report        *Report
 }
+
+func (c *comparison) areComposes() bool { return c.before.compose != nil && c.after.compose != nil }
 
 func (c *comparison) note(format string, args ...any) {
 	c.report.Notes = append(c.report.Notes, fmt.Sprintf(format, args...))
@@ -92,19 +97,21 @@ func (o *Options) wants(variant, arch string) bool {
 		(len(o.Arches) == 0 || slices.Contains(o.Arches, arch) || arch == "")
 }
 
-// filter drops what nobody wants of a compose.
-func (c *comparison) filter(s *Side) {
-	if s.compose == nil {
-		return
-	}
-	maps.DeleteFunc(s.cells, func(cell Cell, _ []Package) bool { return !c.o.wants(cell.Variant, cell.Arch) })
-	s.compose.modules = slices.DeleteFunc(s.compose.modules, func(m productmd.Module) bool { return !c.o.wants(m.Variant, m.Arch) })
-	s.compose.images = slices.DeleteFunc(s.compose.images, func(i productmd.ListedImage) bool { return !c.o.wants(i.Variant, i.TreeArch) })
-	if info := s.compose.info; info != nil {
-		info.Variants = slices.DeleteFunc(info.Variants, func(v productmd.Variant) bool { return !c.o.wants(v.UID, "") })
-		for _, v := range info.Variants {
-			for _, byArch := range v.Paths {
-				maps.DeleteFunc(byArch, func(arch, _ string) bool { return !c.o.wants(v.UID, arch) })
+// filter drops what nobody wants of composes.
+func (c *comparison) filter(o Options) {
+	for _, s := range []*Side{c.before, c.after} {
+		if s.compose == nil {
+			continue
+		}
+		maps.DeleteFunc(s.cells, func(cell Cell, _ []Package) bool { return !o.wants(cell.Variant, cell.Arch) })
+		s.compose.modules = slices.DeleteFunc(s.compose.modules, func(m productmd.Module) bool { return !o.wants(m.Variant, m.Arch) })
+		s.compose.images = slices.DeleteFunc(s.compose.images, func(i productmd.ListedImage) bool { return !o.wants(i.Variant, i.TreeArch) })
+		if info := s.compose.info; info != nil {
+			info.Variants = slices.DeleteFunc(info.Variants, func(v productmd.Variant) bool { return !o.wants(v.UID, "") })
+			for _, v := range info.Variants {
+				for _, byArch := range v.Paths {
+					maps.DeleteFunc(byArch, func(arch, _ string) bool { return !o.wants(v.UID, arch) })
+				}
 			}
 		}
 	}
@@ -203,7 +210,7 @@ func (c *comparison) allCells() []Cell {
 			cells[cell] = true
 		}
 	}
-	if c.before.compose == nil || c.after.compose == nil {
+	if !c.areComposes() {
 		return []Cell{{}}
 	}
 	return slices.SortedFunc(maps.Keys(cells), compareCells)
@@ -218,6 +225,12 @@ func (c *comparison) packages(ctx context.Context) ([]*CellChange, error) {
 		}
 	}
 	cells, groups := c.report.packages(c.allCells(), c.before.cells, c.after.cells)
+	if c.areComposes() {
+		c.filter(c.o)
+		cells = slices.DeleteFunc(cells, func(cell *CellChange) bool { return !c.o.wants(cell.Variant, cell.Arch) })
+		maps.DeleteFunc(groups, func(cell Cell, _ []*sourceGroup) bool { return !c.o.wants(cell.Variant, cell.Arch) })
+		c.report.Moved = slices.DeleteFunc(c.report.Moved, func(m Move) bool { return !c.o.wants(m.From, m.Arch) && !c.o.wants(m.To, m.Arch) })
+	}
 	old, known := sizesBySource(c.before.cells)
 	new, alsoKnown := sizesBySource(c.after.cells)
 	if known && alsoKnown {

@@ -46,6 +46,9 @@ type composeSide struct {
 	hasRPMs bool
 }
 
+// outputState is in folders that builds write to, which have composes in them.
+const outputState = ".pungo"
+
 // wanted are what can be compared.
 const wanted = "want a compose, a folder with repodata or packages, or a compose.lock"
 
@@ -131,6 +134,8 @@ func (s *Side) recognize() (err error) {
 		s.in = confined{below}
 	case isCompose(""):
 		s.Type, s.compose = Compose, &composeSide{}
+	case s.in.has(outputState):
+		return inputf("%s: an output folder, want one of the composes in it", s.Path)
 	default:
 		if s.repo, err = openRepository(s.in, "."); err != nil {
 			return err
@@ -227,8 +232,6 @@ func (s *Side) readFolder(ctx context.Context) error {
 		switch {
 		case err != nil:
 			return s.in.errorf(name, err)
-		case d.IsDir() && name != "." && d.Name() == ".pungo", d.IsDir() && d.Name() == ".git":
-			return fs.SkipDir
 		case strings.HasSuffix(name, ".rpm") && !d.IsDir():
 			paths = append(paths, name)
 		}
