@@ -2,8 +2,6 @@ package productmd
 
 import (
 	"fmt"
-	"reflect"
-	"slices"
 	"strings"
 	"testing"
 )
@@ -38,35 +36,10 @@ func TestReadModules(t *testing.T) {
 	}
 }
 
-const imagesJSON = `{"header": {"type": "productmd.images", "version": "1.2"}, "payload": {"images": {"Server": {"x86_64": [
-	{"arch": "x86_64", "bootable": true, "checksums": {"sha256": "5d1f"}, "disc_count": 1, "disc_number": 1, "format": "iso",
-	 "implant_md5": null, "mtime": 1769860000, "path": "b.iso", "size": 7, "subvariant": "Server", "type": "dvd", "volume_id": "A-42"},
-	{"path": "a.iso"}]}}}}`
-
-func TestReadImages(t *testing.T) {
-	got, err := ParseImages(strings.NewReader(imagesJSON))
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := ListedImage{
-		Variant: "Server", TreeArch: "x86_64", Path: "b.iso", Size: 7, MTime: 1769860000, VolumeID: "A-42", Type: "dvd", Format: "iso",
-		Arch: "x86_64", Disc: 1, Discs: 1, Checksums: map[string]string{"sha256": "5d1f"}, Bootable: true, Subvariant: "Server",
-	}
-	if len(got) != 2 || got[0].Path != "a.iso" || !reflect.DeepEqual(got[1], want) {
-		t.Errorf("got %+v", got)
-	}
-}
-
 func FuzzParseMetadata(f *testing.F) {
-	f.Add(imagesJSON)
 	f.Add(`{"header": {"type": "productmd.modules", "version": "1.2"}, "payload": {"modules": {"V": {"a": {"n:s:v:c": {"rpms": null}}}}}}`)
 	f.Add(`{"header": {"type": "productmd.composeinfo", "version": "1.2"}, "payload": {"variants": {"V": {"variants": ["A"], "paths": null}}}}`)
 	f.Fuzz(func(t *testing.T, input string) {
-		if images, err := ParseImages(strings.NewReader(input)); err == nil {
-			if !slices.IsSortedFunc(images, func(a, b ListedImage) int { return strings.Compare(a.Variant, b.Variant) }) {
-				t.Error("not sorted")
-			}
-		}
 		if c, err := ParseComposeInfo(strings.NewReader(input)); err == nil && c.Validate() == nil {
 			encode(t, c)
 		}

@@ -106,7 +106,7 @@ func (m *made) write(t *testing.T) string {
 	write(t, filepath.Join(metadata, "rpms.json"), list.Encode)
 	write(t, filepath.Join(metadata, "modules.json"), (&productmd.Modules{Compose: m.info.Compose, Modules: m.modules}).Encode)
 	if m.images != "" {
-		write(t, filepath.Join(metadata, "images.json"), text(`{"header": {"type": "productmd.images", "version": "1.2"}, "payload": {"images": `+m.images+`}}`))
+		write(t, filepath.Join(metadata, "images.json"), text(`{"header": {"type": "productmd.images", "version": "1.2"}, "payload": {"compose": {"date": "20260101", "id": "Acme-42-20260101.n.0", "respin": 0, "type": "nightly"}, "images": `+m.images+`}}`))
 	}
 	for at, rpms := range repos {
 		groups := ""
@@ -255,9 +255,9 @@ func nights(t *testing.T) (before, after *made) {
 			{Variant: "Server", Arch: "x86_64", Name: "perl", Stream: "5", Version: "1", Context: "c", KojiTag: "t"},
 		},
 		images: `{"Server": {"x86_64": [
-			{"path": "a.iso", "size": 1000, "type": "dvd", "format": "iso", "arch": "x86_64", "subvariant": "Server", "disc_number": 1, "disc_count": 1, "volume_id": "Acme-42", "bootable": true, "checksums": {"sha256": "aa"}},
-			{"path": "b.qcow2", "size": 77, "type": "qcow2", "format": "qcow2", "arch": "x86_64", "subvariant": "Cloud", "disc_number": 1, "disc_count": 1, "checksums": {"sha256": "bb"}},
-			{"path": "same-1.iso", "size": 5, "type": "boot", "format": "iso", "arch": "x86_64", "subvariant": "Server", "disc_number": 1, "disc_count": 1, "checksums": {"sha256": "cc"}}]}}`,
+			{"path": "a.iso", "size": 1000, "type": "dvd", "format": "iso", "arch": "x86_64", "subvariant": "Server", "disc_number": 1, "disc_count": 1, "volume_id": "Acme-42", "bootable": true, "checksums": {"md5": "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"}},
+			{"path": "b.qcow2", "size": 77, "type": "qcow2", "format": "qcow2", "arch": "x86_64", "subvariant": "Cloud", "disc_number": 1, "disc_count": 1, "checksums": {"md5": "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"}},
+			{"path": "same-1.iso", "size": 5, "type": "boot", "format": "iso", "arch": "x86_64", "subvariant": "Server", "disc_number": 1, "disc_count": 1, "checksums": {"md5": "cccccccccccccccccccccccccccccccc"}}]}}`,
 		comps: map[Cell]string{
 			server: groupsOf(t, "core: bash mandatory, going default, parts mandatory", "tools: kernel optional", "web: wandering default"),
 		},
@@ -301,9 +301,9 @@ func nights(t *testing.T) (before, after *made) {
 			{Variant: "Server", Arch: "x86_64", Name: "node", Stream: "20", Version: "1", Context: "c", KojiTag: "t"},
 		},
 		images: `{"Server": {"x86_64": [
-			{"path": "a2.iso", "size": 1500, "type": "dvd", "format": "iso", "arch": "x86_64", "subvariant": "Server", "disc_number": 1, "disc_count": 1, "volume_id": "Acme-42-x", "bootable": false, "checksums": {"sha256": "ab"}},
-			{"path": "c.tar.xz", "size": 88, "type": "container", "format": "tar.xz", "arch": "x86_64", "subvariant": "Base", "disc_number": 1, "disc_count": 1, "checksums": {"sha256": "bb"}},
-			{"path": "same-2.iso", "size": 5, "type": "boot", "format": "iso", "arch": "x86_64", "subvariant": "Server", "disc_number": 1, "disc_count": 1, "checksums": {"sha256": "cc"}}]}}`,
+			{"path": "a2.iso", "size": 1500, "type": "dvd", "format": "iso", "arch": "x86_64", "subvariant": "Server", "disc_number": 1, "disc_count": 1, "volume_id": "Acme-42-x", "bootable": false, "checksums": {"md5": "abababababababababababababababab"}},
+			{"path": "c.tar.xz", "size": 88, "type": "container", "format": "tar.xz", "arch": "x86_64", "subvariant": "Base", "disc_number": 1, "disc_count": 1, "checksums": {"md5": "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"}},
+			{"path": "same-2.iso", "size": 5, "type": "boot", "format": "iso", "arch": "x86_64", "subvariant": "Server", "disc_number": 1, "disc_count": 1, "checksums": {"md5": "cccccccccccccccccccccccccccccccc"}}]}}`,
 		comps: map[Cell]string{
 			server:   groupsOf(t, "core: bash default, coming mandatory", "tools: kernel optional, parts mandatory"),
 			optional: groupsOf(t, "web: wandering default"),

@@ -39,10 +39,10 @@ type Side struct {
 
 // composeSide is what only a compose has.
 type composeSide struct {
-	status  string                  // "" if not known
-	info    *productmd.ComposeInfo  // nil without
-	modules []productmd.Module      // sorted
-	images  []productmd.ListedImage // sorted
+	status  string                 // "" if not known
+	info    *productmd.ComposeInfo // nil without
+	modules []productmd.Module     // sorted
+	images  []productmd.Image      // sorted
 	hasRPMs bool
 }
 
@@ -185,7 +185,7 @@ func (s *Side) readCompose() (err error) {
 		return err
 	}
 	if images != nil {
-		c.images = *images
+		c.images = (*images).Images
 	}
 	rpms, err := parsed(s.in, "metadata/rpms.json", productmd.ParseRPMs)
 	if rpms == nil || err != nil {
