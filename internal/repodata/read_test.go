@@ -351,6 +351,13 @@ func FuzzReadPrimary(f *testing.F) {
 		if err != nil {
 			return
 		}
+		brief := 0
+		err = Primary.Cut(bytes.NewReader(text), 1, func(pieces []Piece) error {
+			return pieces[0].Locations(func(*rpm.Package, Location) error { brief++; return nil })
+		})
+		if err != nil || brief != len(all) {
+			t.Errorf("%d locations of %d packages, %v", brief, len(all), err)
+		}
 		n := 0
 		err = readPrimary(bytes.NewReader(append(again, PrimaryClose()...)), func(p *rpm.Package, _ Location) error {
 			if p.NEVRA != all[n].NEVRA {

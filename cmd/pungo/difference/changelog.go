@@ -3,8 +3,6 @@ package difference
 import (
 	"cmp"
 	"context"
-	"errors"
-	"io/fs"
 	"slices"
 	"strings"
 	"time"
@@ -50,6 +48,7 @@ func updatesOf(groups map[Cell][]*sourceGroup) []*update {
 	var all []*update
 	for _, u := range byKey {
 		slices.Sort(u.Cells)
+		u.Cells = slices.Compact(u.Cells)
 		all = append(all, u)
 	}
 	slices.SortFunc(all, func(a, b *update) int {
@@ -88,9 +87,10 @@ func better(a, b Pair) bool {
 type logs map[*Package][]rpm.Change
 
 // readChangelogs reads what is wanted from the metadata of repositories, and of packages
-// that are in none, or in one without changelogs, from the headers of their files. Whose
-// file is not there has none.
-func readChangelogs(ctx context.Context, side *Side, packages []*Package) (logs, error) {
+// that are in none, or in one without changelogs, from the headers of their files. Those
+// whose file cannot be read have none: a mirror may have nothing but metadata, and Pungi
+// may have made links to where they came from. How many they are is noted.
+func (c *comparison) readChangelogs(ctx context.Context, side *Side, packages []*Package) (logs, error) {
 	all := logs{}
 	byRepo := map[*repository]map[string]bool{}
 	for _, p := range packages {
@@ -102,6 +102,7 @@ func readChangelogs(ctx context.Context, side *Side, packages []*Package) (logs,
 		}
 	}
 	found := map[*repository]map[string][]rpm.Change{}
+	var unknown []error
 	for repo, ids := range byRepo {
 		read, err := repo.changelogs(ctx, ids)
 		if err != nil {
@@ -115,21 +116,22 @@ func readChangelogs(ctx context.Context, side *Side, packages []*Package) (logs,
 			continue
 		}
 		header, _, err := side.in.header(p.Path)
-		if errors.Is(err, fs.ErrNotExist) {
+		if err != nil {
+			unknown = append(unknown, err)
 			continue
 		}
-		if err != nil {
-			return nil, err
-		}
 		all[p] = cloned(header.Text.Changelog)
+	}
+	if len(unknown) > 0 {
+		c.note("the changelogs of %d packages of %s are not known: no repository has them; %v", len(unknown), side.Path, unknown[0])
 	}
 	return all, ctx.Err()
 }
 
-// tellChangelogs reads the changelogs of updates and keeps of each the limit newest
-// entries that the old package had not.
-func tellChangelogs(ctx context.Context, before, after *Side, updates []*update, limit int) ([]Changelog, error) {
-	told := []Changelog{}
+// tellChangelogs reads the changelogs of updates and keeps of each the newest entries that
+// the old package had not, as many as are wanted.
+func (c *comparison) tellChangelogs(ctx context.Context, updates []*update) ([]Changelog, error) {
+	told, limit := []Changelog{}, c.o.Changelog
 	if limit == 0 || len(updates) == 0 {
 		return told, nil
 	}
@@ -137,22 +139,22 @@ func tellChangelogs(ctx context.Context, before, after *Side, updates []*update,
 	for _, u := range updates {
 		old, new = append(old, u.pair.Before), append(new, u.pair.After)
 	}
-	was, err := readChangelogs(ctx, before, old)
+	was, err := c.readChangelogs(ctx, c.before, old)
 	if err != nil {
 		return nil, err
 	}
-	is, err := readChangelogs(ctx, after, new)
+	is, err := c.readChangelogs(ctx, c.after, new)
 	if err != nil {
 		return nil, err
 	}
 	for _, u := range updates {
 		entries := newer(was[u.pair.Before], is[u.pair.After])
-		for i, c := range entries {
+		for i, e := range entries {
 			if i == limit {
 				u.More = len(entries) - limit
 				break
 			}
-			u.Entries = append(u.Entries, entryOf(c))
+			u.Entries = append(u.Entries, entryOf(e))
 		}
 		if len(u.Entries) > 0 {
 			told = append(told, u.Changelog)

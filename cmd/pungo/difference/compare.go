@@ -237,7 +237,7 @@ func (c *comparison) packages(ctx context.Context) ([]*CellChange, error) {
 		c.report.Size.Packages, c.report.Growth = totalOf(old, new), growthOf(old, new)
 	}
 	var err error
-	c.report.Changelogs, err = tellChangelogs(ctx, c.before, c.after, updatesOf(groups), c.o.Changelog)
+	c.report.Changelogs, err = c.tellChangelogs(ctx, updatesOf(groups))
 	return cells, err
 }
 

@@ -1,6 +1,8 @@
 package difference
 
 import (
+	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -41,6 +43,49 @@ func TestPairs(t *testing.T) {
 				t.Errorf("got %s, want %s", got, test.want)
 			}
 		})
+	}
+}
+
+// TestPairsOfMany: whatever the versions, what was and did not go, and what came, is what
+// is; and nobody is told twice.
+func TestPairsOfMany(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	some := func() (words string) {
+		for range random.IntN(12) {
+			words += fmt.Sprintf("p%d-%d-1.%s ", random.IntN(3), random.IntN(4), []string{"noarch", "x86_64", "i686"}[random.IntN(3)])
+		}
+		return words
+	}
+	for range 2000 {
+		before, after := some(), some()
+		was, is := packagesOf(t, before), packagesOf(t, after)
+		pairs := Pairs(was, is)
+		n := len(was)
+		seen := map[*Package]bool{}
+		for _, p := range pairs {
+			switch p.Kind() {
+			case Added:
+				n++
+			case Removed:
+				n--
+			}
+			if seen[p.any()] || p.Before != nil && p.After != nil && seen[p.Before] {
+				t.Fatalf("%s -> %s: %v is told twice", before, after, p.any().NEVRA)
+			}
+			seen[p.any()] = true
+			if p.Before != nil {
+				seen[p.Before] = true
+			}
+		}
+		if n != len(is) {
+			t.Fatalf("%s -> %s: %d packages, want %d", before, after, n, len(is))
+		}
+		for _, p := range Pairs(is, was) {
+			i := slices.IndexFunc(pairs, func(q Pair) bool { return q.Before == p.After && q.After == p.Before })
+			if i < 0 {
+				t.Fatalf("%s -> %s: told otherwise the other way round", before, after)
+			}
+		}
 	}
 }
 

@@ -154,6 +154,9 @@ func (s *Side) read(ctx context.Context) error {
 	case Compose:
 		return s.readCompose()
 	case Repository:
+		if _, ok := s.repo.record("primary"); !ok {
+			return s.in.errorf("repodata/repomd.xml", errors.New("lists no primary"))
+		}
 		var list []Package
 		err := s.repo.packages(ctx, true, func(p *rpm.Package, at repodata.Location) {
 			list = append(list, ofMetadata(p, at, s.repo))

@@ -110,18 +110,79 @@ func TestIncomplete(t *testing.T) {
 	}
 }
 
+// TestVariants: of a variant that came everything is new, of one that went everything
+// gone; of others what they say of themselves may change.
+func TestVariants(t *testing.T) {
+	before, after := nights(t)
+	after.info.Variants = after.info.Variants[:1]
+	after.info.Variants[0].Name = "Acme Server"
+	delete(after.rpms, Cell{"Server-optional", "x86_64"})
+	delete(after.comps, Cell{"Server-optional", "x86_64"})
+	r, err := compared(t, before.write(t), after.write(t), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := asText(r)
+	for _, want := range []string{
+		"variant Server changed\n  name: \"Server\" -> \"Acme Server\"\n",
+		"variant Server-optional removed\n",
+		"Server-optional.x86_64: 1 removed; packages 10 B -> 0 B (-10 B)\n  removed  steady 1-1 (steady) -10 B\n",
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("got\n%s\nwant %s", got, want)
+		}
+	}
+}
+
+// TestLinks: a package that is a link to elsewhere, as Pungi may make them, is compared by
+// what metadata says; who wants its changelog is told that nobody knows it.
+func TestLinks(t *testing.T) {
+	elsewhere, before, after := t.TempDir(), &made{}, &made{}
+	cell := Cell{"Server", "x86_64"}
+	for i, m := range []*made{before, after} {
+		n, _ := nights(t)
+		*m = *n
+		m.rpms = map[Cell][]madeRPM{cell: {{nevra: fmt.Sprintf("a-%d-1.noarch", i+1), source: fmt.Sprintf("a-%d-1.src", i+1), size: 7}}}
+		writeRPM(t, elsewhere, m.rpms[cell][0].nevra, entry(int64(20000+i), "v", "- text"))
+	}
+	a, b := before.write(t), after.write(t)
+	for i, dir := range []string{a, b} {
+		os := filepath.Join(dir, "compose", "Server", "x86_64", "os")
+		replaceIn(t, filepath.Join(os, "repodata", "repomd.xml"), `type="other"`, `type="something"`)
+		link(t, filepath.Join(elsewhere, fmt.Sprintf("a-%d-1.noarch.rpm", i+1)), filepath.Join(os, "Packages", fmt.Sprintf("a-%d-1.noarch.rpm", i+1)))
+	}
+	r, err := compared(t, a, b, Options{Changelog: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := asText(r); !strings.Contains(got, "  up       a 1-1 -> 2-1 (a)\n") || !strings.Contains(got, "note: the changelogs of 1 packages of after are not known: no repository has them; "+b) {
+		t.Errorf("got\n%s", got)
+	}
+}
+
+func link(t *testing.T, to, at string) {
+	t.Helper()
+	if err := errors.Join(os.MkdirAll(filepath.Dir(at), 0o777), os.Symlink(to, at)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// replaceIn replaces a text in a file, which has to have it.
+func replaceIn(t *testing.T, name, old, new string) {
+	t.Helper()
+	data, err := os.ReadFile(name)
+	if err != nil || !bytes.Contains(data, []byte(old)) {
+		t.Fatalf("%s: no %s, %v", name, old, err)
+	}
+	write(t, name, text(strings.ReplaceAll(string(data), old, new)))
+}
+
 // TestHostile: what metadata of others names stays in the compose, is a file, and is no
 // larger than it may be.
 func TestHostile(t *testing.T) {
 	const server = "compose/Server/x86_64/os"
 	replace := func(name, old, new string) func(*testing.T, string) {
-		return func(t *testing.T, dir string) {
-			data, err := os.ReadFile(filepath.Join(dir, name))
-			if err != nil || !bytes.Contains(data, []byte(old)) {
-				t.Fatalf("%s: no %s, %v", name, old, err)
-			}
-			write(t, filepath.Join(dir, name), text(strings.ReplaceAll(string(data), old, new)))
-		}
+		return func(t *testing.T, dir string) { replaceIn(t, filepath.Join(dir, name), old, new) }
 	}
 	instead := func(name string, make func(at string) error) func(*testing.T, string) {
 		return func(t *testing.T, dir string) {
