@@ -346,42 +346,55 @@ func (r *reader) take(p *rpm.Package, at repodata.Location) {
 	}
 }
 
+// readers returns who wants to know what the repositories of a compose say, in the order
+// of their folders.
+func (s *Side) readers() ([]*reader, error) {
+	dirs := map[string]bool{}
+	for _, field := range []string{"repository", "debug_repository", "source_repository"} {
+		for _, dir := range s.repositoriesOf(field) {
+			dirs[dir] = true
+		}
+	}
+	byPath, lock := s.byPath(), new(sync.Mutex)
+	var all []*reader
+	for _, dir := range slices.Sorted(maps.Keys(dirs)) {
+		repo, err := openRepository(s.in, dir)
+		if err != nil {
+			return nil, err
+		}
+		if repo != nil {
+			all = append(all, &reader{repo, byPath, lock})
+		}
+	}
+	return all, nil
+}
+
 // describe completes the packages of composes from the metadata of their repositories.
 // One that two composes have is read once.
 func describe(ctx context.Context, sides ...*Side) error {
-	readers := map[repodata.Checksum][]*reader{}
+	bySum := map[repodata.Checksum][]*reader{}
 	var order []repodata.Checksum
 	for _, s := range sides {
 		if s.Type != Compose {
 			continue
 		}
-		byPath, lock, seen := s.byPath(), new(sync.Mutex), map[string]bool{}
-		for _, field := range []string{"repository", "debug_repository", "source_repository"} {
-			for _, dir := range slices.Sorted(maps.Values(s.repositoriesOf(field))) {
-				if seen[dir] {
-					continue
+		readers, err := s.readers()
+		if err != nil {
+			return err
+		}
+		for _, r := range readers {
+			if rec, ok := r.repo.record("primary"); ok {
+				if bySum[rec.Checksum] == nil {
+					order = append(order, rec.Checksum)
 				}
-				seen[dir] = true
-				repo, err := openRepository(s.in, dir)
-				if err != nil {
-					return err
-				}
-				if repo == nil {
-					continue
-				}
-				if rec, ok := repo.record("primary"); ok {
-					if readers[rec.Checksum] == nil {
-						order = append(order, rec.Checksum)
-					}
-					readers[rec.Checksum] = append(readers[rec.Checksum], &reader{repo, byPath, lock})
-				}
+				bySum[rec.Checksum] = append(bySum[rec.Checksum], r)
 			}
 		}
 	}
 	return crew.New(0).Each(ctx, len(order), func(ctx context.Context, i int) error {
-		all := readers[order[i]]
-		return all[0].repo.packages(ctx, false, func(p *rpm.Package, at repodata.Location) {
-			for _, r := range all {
+		readers := bySum[order[i]]
+		return readers[0].repo.packages(ctx, false, func(p *rpm.Package, at repodata.Location) {
+			for _, r := range readers {
 				r.take(p, at)
 			}
 		})

@@ -28,50 +28,51 @@ func evrOf(v *rpm.EVR) string {
 	return v.String()
 }
 
+// sourceGroups are the groups of a place, by the name of the source package.
+type sourceGroups map[string][]*sourceGroup
+
+// add adds a pair to the first group of its source that fits, or to a fresh one.
+func (all sourceGroups) add(p Pair, fits func(*sourceGroup) bool, fresh sourceGroup) {
+	i := slices.IndexFunc(all[fresh.name], fits)
+	if i < 0 {
+		i = len(all[fresh.name])
+		all[fresh.name] = append(all[fresh.name], &fresh)
+	}
+	all[fresh.name][i].pairs = append(all[fresh.name][i].pairs, p)
+}
+
 // bySource groups pairs by source package, in the order of their names. What was added
 // or removed goes with what went up or down of the same source, where there is such.
 // Whether a source package had anything else in the place before, and has now, tells
 // was and is.
 func bySource(pairs []Pair, was, is func(rpm.NEVRA) bool) []*sourceGroup {
-	byName := map[string][]*sourceGroup{}
-	add := func(p Pair, fits func(*sourceGroup) bool, fresh sourceGroup) {
-		groups := byName[fresh.name]
-		i := slices.IndexFunc(groups, fits)
-		if i < 0 {
-			i = len(groups)
-			groups = append(groups, &fresh)
-			byName[fresh.name] = groups
-		}
-		groups[i].pairs = append(groups[i].pairs, p)
-	}
+	groups := sourceGroups{}
 	for _, p := range pairs {
 		if p.Before != nil && p.After != nil {
 			from, to := &p.Before.Source.EVR, &p.After.Source.EVR
 			fits := func(g *sourceGroup) bool { return *g.before == *from && *g.after == *to }
-			add(p, fits, sourceGroup{name: p.After.Source.Name, before: from, after: to})
+			groups.add(p, fits, sourceGroup{name: p.After.Source.Name, before: from, after: to})
 		}
 	}
 	for _, p := range pairs {
+		source := p.any().Source
+		fresh := sourceGroup{name: source.Name}
 		switch {
 		case p.Before == nil:
-			at := &p.After.Source.EVR
-			fresh := sourceGroup{name: p.After.Source.Name, after: at}
-			if was(p.After.Source) {
-				fresh.before = at
+			if fresh.after = &source.EVR; was(source) {
+				fresh.before = &source.EVR
 			}
-			add(p, func(g *sourceGroup) bool { return g.after != nil && *g.after == *at }, fresh)
+			groups.add(p, func(g *sourceGroup) bool { return g.after != nil && *g.after == source.EVR }, fresh)
 		case p.After == nil:
-			at := &p.Before.Source.EVR
-			fresh := sourceGroup{name: p.Before.Source.Name, before: at}
-			if is(p.Before.Source) {
-				fresh.after = at
+			if fresh.before = &source.EVR; is(source) {
+				fresh.after = &source.EVR
 			}
-			add(p, func(g *sourceGroup) bool { return g.before != nil && *g.before == *at }, fresh)
+			groups.add(p, func(g *sourceGroup) bool { return g.before != nil && *g.before == source.EVR }, fresh)
 		}
 	}
 	var all []*sourceGroup
-	for _, groups := range byName {
-		all = append(all, renamed(groups)...)
+	for _, list := range groups {
+		all = append(all, renamed(list)...)
 	}
 	slices.SortFunc(all, func(a, b *sourceGroup) int {
 		return cmp.Or(cmp.Compare(a.name, b.name), cmp.Compare(evrOf(a.after), evrOf(b.after)), cmp.Compare(evrOf(a.before), evrOf(b.before)))
@@ -154,69 +155,74 @@ type place struct {
 	pairs         []Pair // but for what moved
 }
 
+// way is how packages go from variant to variant.
+type way struct{ from, to, arch string }
+
 // moved takes the pairs that left one variant and appear in another of the same arch out
-// of places, and tells them; and their groups, by the places they are in now. One that
-// left several, or appears in several, goes from the first to the first, by name.
+// of places, and tells them; and their groups, by the places they are in now.
 func moved(places []*place) ([]Move, map[Cell][]*sourceGroup) {
-	type gone struct {
-		at   *place
-		pair int
-	}
-	type key struct {
-		tree string
-		nameArch
-	}
-	left := map[key][]gone{}
-	for _, at := range places {
-		for i, p := range at.pairs {
-			if p.After == nil {
-				k := key{at.cell.Arch, nameArch{p.Before.Name, p.Before.Arch}}
-				left[k] = append(left[k], gone{at, i})
-			}
-		}
-	}
-	taken := map[gone]bool{}
-	byWay := map[[3]string][]Pair{} // from, to, arch
-	for _, to := range places {
-		for i, p := range to.pairs {
-			if p.Before != nil {
-				continue
-			}
-			k := key{to.cell.Arch, nameArch{p.After.Name, p.After.Arch}}
-			if len(left[k]) == 0 {
-				continue
-			}
-			from := left[k][0]
-			left[k] = left[k][1:]
-			taken[from], taken[gone{to, i}] = true, true
-			way := [3]string{from.at.cell.Variant, to.cell.Variant, to.cell.Arch}
-			byWay[way] = append(byWay[way], Pair{from.at.pairs[from.pair].Before, p.After})
-		}
-	}
-	for _, at := range places {
-		var kept []Pair
-		for i, p := range at.pairs {
-			if !taken[gone{at, i}] {
-				kept = append(kept, p)
-			}
-		}
-		at.pairs = kept
-	}
 	moves, groups := []Move{}, map[Cell][]*sourceGroup{}
 	no := func(rpm.NEVRA) bool { return false }
-	for way, pairs := range byWay {
+	for way, pairs := range takeMoved(places) {
+		at := Cell{way.to, way.arch}
 		for _, g := range bySource(pairs, no, no) {
-			m := Move{Source: g.name, Before: evrOf(g.before), After: evrOf(g.after), From: way[0], To: way[1], Arch: way[2]}
+			m := Move{Source: g.name, Before: evrOf(g.before), After: evrOf(g.after), From: way.from, To: way.to, Arch: way.arch}
 			m.Packages, _ = changes(g.pairs)
 			for i := range m.Packages {
 				m.Packages[i].Change = cmp.Or(m.Packages[i].Change, Moved)
 			}
 			moves = append(moves, m)
-			groups[Cell{m.To, m.Arch}] = append(groups[Cell{m.To, m.Arch}], g)
+			groups[at] = append(groups[at], g)
 		}
 	}
 	slices.SortFunc(moves, func(a, b Move) int {
-		return cmp.Or(cmp.Compare(a.Source, b.Source), cmp.Compare(a.From, b.From), cmp.Compare(a.To, b.To), cmp.Compare(a.Arch, b.Arch), cmp.Compare(a.After, b.After), cmp.Compare(a.Before, b.Before))
+		return cmp.Or(
+			cmp.Compare(a.Source, b.Source), cmp.Compare(a.From, b.From), cmp.Compare(a.To, b.To), cmp.Compare(a.Arch, b.Arch),
+			cmp.Compare(a.After, b.After), cmp.Compare(a.Before, b.Before),
+		)
 	})
 	return moves, groups
+}
+
+// takeMoved takes what moved out of the pairs of places. What left several variants, or
+// appears in several, goes from the first to the first, by name.
+func takeMoved(places []*place) map[way][]Pair {
+	type key struct {
+		tree string
+		nameArch
+	}
+	type leaver struct {
+		variant string
+		pkg     *Package
+	}
+	left := map[key][]leaver{}
+	for _, at := range places {
+		for _, p := range at.pairs {
+			if p.After == nil {
+				k := key{at.cell.Arch, nameArch{p.Before.Name, p.Before.Arch}}
+				left[k] = append(left[k], leaver{at.cell.Variant, p.Before})
+			}
+		}
+	}
+	taken := map[*Package]bool{}
+	ways := map[way][]Pair{}
+	for _, to := range places {
+		for _, p := range to.pairs {
+			if p.Before != nil {
+				continue
+			}
+			k := key{to.cell.Arch, nameArch{p.After.Name, p.After.Arch}}
+			if len(left[k]) > 0 {
+				from := left[k][0]
+				left[k] = left[k][1:]
+				taken[from.pkg], taken[p.After] = true, true
+				w := way{from.variant, to.cell.Variant, to.cell.Arch}
+				ways[w] = append(ways[w], Pair{from.pkg, p.After})
+			}
+		}
+	}
+	for _, at := range places {
+		at.pairs = slices.DeleteFunc(at.pairs, func(p Pair) bool { return taken[p.Before] || taken[p.After] })
+	}
+	return ways
 }
