@@ -78,6 +78,11 @@ func (c *comparison) checkFilter() error {
 		for cell := range s.cells {
 			variants, arches = append(variants, cell.Variant), append(arches, cell.Arch)
 		}
+		if s.compose != nil && s.compose.info != nil {
+			for _, v := range s.compose.info.Variants {
+				variants, arches = append(variants, v.UID), append(arches, v.Arches...)
+			}
+		}
 	}
 	for _, uid := range c.o.Variants {
 		if !slices.Contains(variants, uid) {
