@@ -5,6 +5,7 @@ import "slices"
 // Solve computes what the request selects from the pool.
 func (p *Pool) Solve(r Request) Result {
 	s := newSolver(p, r)
+	s.takeWanted()
 	s.takeInputs()
 	s.takePrepopulated()
 	s.repeat(s.steps())
@@ -151,6 +152,16 @@ func (s *solver) add(id int32, flags Flags, why reason) {
 func (s *solver) isExempt(id int32) bool {
 	b := s.pool.build[id]
 	return b != noBuild && s.exempt[s.pool.builds[b].source]
+}
+
+// takeWanted selects packages that were asked for as such.
+func (s *solver) takeWanted() {
+	for _, w := range s.request.Packages {
+		if id := s.pool.ids[w.Index]; s.traits[id]&present != 0 {
+			wanted := s.pool.packages[id].NEVRA.String()
+			s.add(id, FlagInput, reason{step: StepInput, by: nobody, wanted: wanted, whose: w.Reason, rule: RuleOnly})
+		}
+	}
 }
 
 // takeInputs selects what was asked for by name. Patterns that name an arch come
