@@ -18,11 +18,11 @@ func TestReadImages(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := Image{
-		Variant: "Server", Arch: "x86_64", Path: "b.iso", Size: 7, MTime: 1769860000, VolumeID: "A-42", Type: "dvd", Format: "iso",
-		ImageArch: "x86_64", DiscNumber: 1, DiscCount: 1, Bootable: true, Subvariant: "Server",
+	want := ListedImage{"Server", "x86_64", Image{
+		Path: "b.iso", Size: 7, MTime: 1769860000, VolumeID: "A-42", Type: "dvd", Format: "iso",
+		Arch: "x86_64", DiscNumber: 1, DiscCount: 1, Bootable: true, Subvariant: "Server",
 		Checksums: map[string]string{"md5": "0c9e2f6b4d5a4b8f9a6f0e1d2c3b4a59"},
-	}
+	}}
 	if len(got.Images) != 2 || got.Images[0].Path != "a.iso" || !reflect.DeepEqual(got.Images[1], want) {
 		t.Errorf("got %+v", got)
 	}

@@ -110,7 +110,7 @@ func (c *comparison) filter(o Options) {
 		}
 		maps.DeleteFunc(s.cells, func(cell Cell, _ []Package) bool { return !o.wants(cell.Variant, cell.Arch) })
 		s.compose.modules = slices.DeleteFunc(s.compose.modules, func(m productmd.Module) bool { return !o.wants(m.Variant, m.Arch) })
-		s.compose.images = slices.DeleteFunc(s.compose.images, func(i productmd.Image) bool { return !o.wants(i.Variant, i.Arch) })
+		s.compose.images = slices.DeleteFunc(s.compose.images, func(i productmd.ListedImage) bool { return !o.wants(i.Variant, i.Under) })
 		if info := s.compose.info; info != nil {
 			info.Variants = slices.DeleteFunc(info.Variants, func(v productmd.Variant) bool { return !o.wants(v.UID, "") })
 			for _, v := range info.Variants {
@@ -187,11 +187,11 @@ func modulesOf(all []productmd.Module, cell Cell) []productmd.Module {
 	return slices.DeleteFunc(slices.Clone(all), func(m productmd.Module) bool { return Cell{m.Variant, m.Arch} != cell })
 }
 
-func imagesOf(all []productmd.Image, cell Cell) []productmd.Image {
-	return slices.DeleteFunc(slices.Clone(all), func(i productmd.Image) bool { return Cell{i.Variant, i.Arch} != cell })
+func imagesOf(all []productmd.ListedImage, cell Cell) []productmd.ListedImage {
+	return slices.DeleteFunc(slices.Clone(all), func(i productmd.ListedImage) bool { return Cell{i.Variant, i.Under} != cell })
 }
 
-func imageSize(all []productmd.Image, cell Cell) (sum int64) {
+func imageSize(all []productmd.ListedImage, cell Cell) (sum int64) {
 	for _, i := range imagesOf(all, cell) {
 		sum += i.Size
 	}
@@ -209,7 +209,7 @@ func (c *comparison) allCells() []Cell {
 			cells[Cell{m.Variant, m.Arch}] = true
 		}
 		for _, i := range s.compose.images {
-			cells[Cell{i.Variant, i.Arch}] = true
+			cells[Cell{i.Variant, i.Under}] = true
 		}
 		for cell := range s.repositoriesOf("repository") {
 			cells[cell] = true

@@ -187,15 +187,15 @@ type ImageChange struct {
 	Fields []Field `json:"fields"` // volume_id, bootable …; not the checksums
 }
 
-func imageName(i *productmd.Image) string {
-	name := strings.Join([]string{i.Subvariant, i.Type, i.Format, i.ImageArch}, " ")
+func imageName(i *productmd.ListedImage) string {
+	name := strings.Join([]string{i.Subvariant, i.Type, i.Format, i.Arch}, " ")
 	if i.DiscCount > 1 || i.DiscNumber > 1 {
 		name += " disc " + strconv.Itoa(i.DiscNumber)
 	}
 	return name
 }
 
-func imageFields(i *productmd.Image) map[string]string {
+func imageFields(i *productmd.ListedImage) map[string]string {
 	return map[string]string{
 		"volume_id": i.VolumeID, "bootable": strconv.FormatBool(i.Bootable), "disc_count": strconv.Itoa(i.DiscCount),
 		"implant_md5": map[bool]string{true: "there"}[i.ImplantMD5 != ""],
@@ -203,7 +203,7 @@ func imageFields(i *productmd.Image) map[string]string {
 }
 
 // sameImage reports whether nothing says that two images have other content.
-func sameImage(a, b *productmd.Image) bool {
+func sameImage(a, b *productmd.ListedImage) bool {
 	for algorithm, sum := range a.Checksums {
 		if other, ok := b.Checksums[algorithm]; ok && other != sum {
 			return false
@@ -214,13 +214,13 @@ func sameImage(a, b *productmd.Image) bool {
 
 // compareImages compares the images of a cell. Their names have the compose's id, so
 // they are known by what they are; of several of a kind, by their order.
-func compareImages(before, after []productmd.Image) []ImageChange {
-	byName := map[string]*[2][]*productmd.Image{}
-	for side, list := range [][]productmd.Image{before, after} {
+func compareImages(before, after []productmd.ListedImage) []ImageChange {
+	byName := map[string]*[2][]*productmd.ListedImage{}
+	for side, list := range [][]productmd.ListedImage{before, after} {
 		for i := range list {
 			name := imageName(&list[i])
 			if byName[name] == nil {
-				byName[name] = new([2][]*productmd.Image)
+				byName[name] = new([2][]*productmd.ListedImage)
 			}
 			byName[name][side] = append(byName[name][side], &list[i])
 		}

@@ -39,10 +39,10 @@ type Side struct {
 
 // composeSide is what only a compose has.
 type composeSide struct {
-	status  string                 // "" if not known
-	info    *productmd.ComposeInfo // nil without
-	modules []productmd.Module     // sorted
-	images  []productmd.Image      // sorted
+	status  string                  // "" if not known
+	info    *productmd.ComposeInfo  // nil without
+	modules []productmd.Module      // sorted
+	images  []productmd.ListedImage // sorted
 	hasRPMs bool
 }
 
