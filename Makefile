@@ -10,7 +10,8 @@ GO ?= go
 SCALE ?= 1
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 # What the tests run besides pungo: the programs that read what it writes.
-TEST_PACKAGES = bubblewrap createrepo-c curl dnf dnf-plugins-core gir1.2-modulemd-2.0 gnupg ninja-build procps python3 python3-gi python3-rpm rpm zstd
+TEST_PACKAGES = bubblewrap createrepo-c curl dnf dnf-plugins-core gir1.2-modulemd-2.0 gnupg ninja-build procps python3 \
+	python3-createrepo-c python3-gi python3-rpm rpm xz-utils zstd
 
 .PHONY: build demo test test-root check bench golden fuzz docs deps debs
 
