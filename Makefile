@@ -62,7 +62,7 @@ test-root:
 	PUNGO_REFLINK_DIR=$(CURDIR)/$(ROOT_TMP) $(GO) test -count=1 -tags reflink -run '^TestReflink$$' -v ./cache/materialize
 
 # The packages whose tests run no program but the compiler's.
-QUICK = . ./cache/... ./executor/... ./starlark ./rules ./cmd/pungo/output \
+QUICK = . ./cache/... ./executor/... ./starlark ./rules ./cmd/pungo/output ./cmd/pungo/difference \
 	$(addprefix ./rules/, createrepo extrafiles gather layout metadata packages pkgset rpm universe) \
 	$(addprefix ./internal/, comps crew docgen fetch glob heap openpgp solve spell)
 
