@@ -1,0 +1,246 @@
+package libsolv_test
+
+import (
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/pungo-build/pungo/internal/accepted"
+	"github.com/pungo-build/pungo/internal/libsolv"
+	"github.com/pungo-build/pungo/internal/rpm"
+	"github.com/pungo-build/pungo/internal/solve"
+)
+
+// requests are how many are made of each metadata.
+const requests = 1000
+
+// most is how many packages of a request libsolv tries one by one, where it cannot
+// install all of them together. A conflict in what much depends on refuses hundreds.
+const most = 5
+
+var only = flag.Int64("seed", -1, "compare the request of this seed alone, and show it")
+
+// comparison holds our solver against libsolv: the same packages, known to both by the
+// same numbers.
+type comparison struct {
+	packages  []solve.Package // those of lookasides last
+	aside     int             // number of the first of these
+	with      *solve.Pool
+	without   *solve.Pool // lookasides
+	peer      *libsolv.Solver
+	requester requester
+
+	judged, weighed, unresolved int
+}
+
+func newComparison(t *testing.T, packages []solve.Package, r requester) *comparison {
+	t.Helper()
+	var lists [2][]*rpm.Package
+	for _, p := range packages {
+		i := 0
+		if p.Lookaside {
+			i = 1
+		}
+		lists[i] = append(lists[i], p.Package)
+	}
+	c := &comparison{aside: len(lists[0]), requester: r}
+	for i, list := range lists {
+		for _, p := range list {
+			c.packages = append(c.packages, solve.Package{Package: p, Repo: i, Lookaside: i > 0})
+		}
+	}
+	c.with = solve.NewPool(c.packages, solve.PoolOptions{})
+	c.without = solve.NewPool(c.packages[:c.aside], solve.PoolOptions{})
+	var err error
+	if c.peer, err = libsolv.Start("x86_64", t.TempDir(), lists[0], lists[1]); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := c.peer.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return c
+}
+
+// run compares all requests, and wants every difference to be accepted.
+func (c *comparison) run(t *testing.T, scope string) {
+	known, err := accepted.In(scope)
+	if err != nil {
+		t.Fatal(err)
+	}
+	seeds := [2]uint64{0, requests}
+	if *only >= 0 {
+		seeds = [2]uint64{uint64(*only), uint64(*only) + 1}
+	}
+	for seed := seeds[0]; seed < seeds[1]; seed++ {
+		request, lookaside := c.requester.request(seed)
+		differences := c.compare(t, request, lookaside)
+		if *only >= 0 {
+			t.Logf("%s\n%s", write(request, lookaside), strings.Join(differences, "\n"))
+		}
+		differences = slices.DeleteFunc(differences, known.Accept)
+		if len(differences) > 0 {
+			t.Errorf("-seed %d: %s\n  %s", seed, write(request, lookaside), strings.Join(differences, "\n  "))
+		}
+	}
+	if *only >= 0 {
+		return
+	}
+	t.Logf("%d packages, %d judged in %d requests, %d of them with weak dependencies; %d requirements without a provider",
+		len(c.packages), c.judged, requests, c.weighed, c.unresolved)
+	for _, pattern := range known.Unused() {
+		t.Errorf("%s: nothing differs like %q any more", scope, pattern)
+	}
+}
+
+// compare lists what libsolv thinks otherwise of what a request selects.
+func (c *comparison) compare(t *testing.T, request solve.Request, lookaside bool) []string {
+	t.Helper()
+	pool, packages := c.without, c.packages[:c.aside]
+	if lookaside {
+		pool, packages = c.with, c.packages
+	}
+	v := view{comparison: c, packages: packages, request: &request, result: pool.Solve(request)}
+	differences := v.satisfied(t)
+	c.unresolved += len(v.result.Unresolved)
+	return append(differences, v.unsatisfied(t)...)
+}
+
+// view is a request, and what was made of it.
+type view struct {
+	*comparison
+	packages []solve.Package
+	request  *solve.Request
+	result   solve.Result
+}
+
+// satisfied asks whether each package that is to be shipped can be installed, of what
+// was selected and lookasides alone. What is known to be unresolved does not count.
+func (v *view) satisfied(t *testing.T) (differences []string) {
+	q := libsolv.Question{Visible: v.lookaside(), Void: map[int][]string{}, Most: most, Why: true}
+	shipped := slices.Concat(v.result.Binaries, v.result.Debug)
+	if v.request.Selfhosting {
+		shipped = append(shipped, v.result.Sources...)
+	}
+	for _, s := range shipped {
+		q.Visible = append(q.Visible, s.Index)
+		if !s.Flags.Has(solve.FlagLookaside) {
+			q.Packages = append(q.Packages, s.Index)
+		}
+	}
+	for _, u := range v.result.Unresolved {
+		q.Void[u.Requirer] = append(q.Void[u.Requirer], u.Requirement)
+	}
+	for _, r := range v.ask(t, q) {
+		reason := "unexplained"
+		if len(r.Because) > 0 {
+			reason = strings.Join(r.Because, "+")
+		}
+		differences = append(differences, fmt.Sprintf("%s: %s: %s", reason, v.packages[r.Package].NEVRA, strings.Join(r.Problems, "; ")))
+	}
+	v.judged += len(q.Packages)
+	return append(differences, v.weakly(t, q)...)
+}
+
+// weakly asks the same with weak dependencies, which must not matter: what cannot be
+// installed with them, can it be without?
+func (v *view) weakly(t *testing.T, q libsolv.Question) (differences []string) {
+	q.Why, q.Weak = false, true
+	v.weighed += len(q.Packages)
+	weakly := v.ask(t, q)
+	q.Weak, q.Most, q.Packages = false, 0, nil
+	for _, r := range weakly {
+		q.Packages = append(q.Packages, r.Package)
+	}
+	refused := v.ask(t, q)
+	for _, r := range weakly {
+		if !slices.ContainsFunc(refused, func(o libsolv.Refusal) bool { return o.Package == r.Package }) {
+			differences = append(differences, fmt.Sprintf("weak: %s: %s", v.packages[r.Package].NEVRA, strings.Join(r.Problems, "; ")))
+		}
+	}
+	return differences
+}
+
+// unsatisfied asks whether packages with nothing but an unresolved requirement can be
+// installed, of all that the request sees.
+func (v *view) unsatisfied(t *testing.T) (differences []string) {
+	excluded, hidden := v.hidden()
+	unresolved := v.result.Unresolved
+	// Of what lacks a lot a few are enough: not always the first ones.
+	rand.New(rand.NewPCG(uint64(len(unresolved)), 2)).Shuffle(len(unresolved), func(i, j int) {
+		unresolved[i], unresolved[j] = unresolved[j], unresolved[i]
+	})
+	for _, u := range unresolved[:min(len(unresolved), 5)] {
+		p := v.packages[u.Requirer]
+		q := libsolv.Question{Packages: []int{u.Requirer}, Hidden: hidden, Void: map[int][]string{}}
+		for _, d := range p.Requires {
+			if d.String() != u.Requirement {
+				q.Void[u.Requirer] = append(q.Void[u.Requirer], d.String())
+			}
+		}
+		older := q
+		older.Hidden = excluded
+		difference := fmt.Sprintf("%s requires %s: %s", p.NEVRA, u.Requirement, u.Why)
+		switch {
+		case len(v.ask(t, older)) > 0:
+		case len(v.ask(t, q)) > 0:
+			differences = append(differences, "older: "+difference)
+		case strings.Contains(u.Requirement, " if ") || strings.Contains(u.Requirement, " unless "):
+			differences = append(differences, "condition: "+difference)
+		default:
+			differences = append(differences, "unresolved: "+difference)
+		}
+	}
+	return differences
+}
+
+// lookaside lists the packages of lookasides that fit the tree.
+func (v *view) lookaside() (list []int) {
+	excluded, _ := v.hidden()
+	for i := v.aside; i < len(v.packages); i++ {
+		if _, hidden := slices.BinarySearch(excluded, i); !hidden && solve.KindOf(v.packages[i].Package) != solve.Source {
+			list = append(list, i)
+		}
+	}
+	return list
+}
+
+// hidden lists what the request cannot see: what is excluded; and with older versions.
+func (v *view) hidden() (excluded, all []int) {
+	arches := rpm.ValidArches(v.request.TreeArch, true, "src", "nosrc")
+	for i, p := range v.comparison.packages {
+		if i >= len(v.packages) || !slices.Contains(arches, p.Arch) {
+			excluded = append(excluded, i)
+		}
+	}
+	all = slices.Clone(excluded)
+	for _, d := range v.result.Dropped {
+		all = append(all, d.Index)
+		if d.Newer < 0 {
+			excluded = append(excluded, d.Index)
+		}
+	}
+	slices.Sort(excluded)
+	return excluded, all
+}
+
+func (v *view) ask(t *testing.T, q libsolv.Question) []libsolv.Refusal {
+	t.Helper()
+	refused, err := v.peer.Installable(q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices.SortFunc(refused, func(a, b libsolv.Refusal) int { return a.Package - b.Package })
+	return refused
+}
+
+// TestCentOS compares requests to an invented distribution.
+func TestCentOS(t *testing.T) {
+	t.Parallel()
+	packages := newCentOS(1, 400)
+	newComparison(t, packages, newRequester(packages, 6, 5)).run(t, "libsolv-centos")
+}
