@@ -27,12 +27,13 @@ type fact struct {
 	name string
 	evr  rpm.EVR // empty for files and sonames
 	arch string  // of the package; "" if any package serves any
+	old  bool    // there is a newer version
 }
 
 func newCentOS(seed uint64, builds int) []solve.Package {
 	c := &centos{Rand: rand.New(rand.NewPCG(seed, 0)), builds: builds}
 	for b := range builds {
-		c.sound = b < builds/5
+		c.sound = b < builds/8
 		c.addBuild(b)
 	}
 	return c.packages
@@ -134,8 +135,11 @@ func (c *centos) addPackages(b build, r *rand.Rand, current bool) {
 		source.Requires = append(source.Requires, c.requirement("x86_64"))
 	}
 	c.add(b, source)
-	if current {
-		c.known = append(c.known, facts...)
+	for _, f := range facts {
+		f.old = !current
+		if current || c.one(3) {
+			c.known = append(c.known, f)
+		}
 	}
 }
 
@@ -253,7 +257,7 @@ func (c *centos) addOthers(p *rpm.Package, arch string) {
 	if c.one(30) {
 		p.Conflicts = append(p.Conflicts, c.older())
 	}
-	if c.one(80) {
+	if c.one(12) {
 		p.Conflicts = append(p.Conflicts, c.plain(arch))
 	}
 	if c.one(40) {
@@ -315,7 +319,7 @@ func (c *centos) plain(arch string) rpm.Dependency {
 	}
 	f := c.fact(arch)
 	d := rpm.Dependency{Name: f.name}
-	if f.evr == (rpm.EVR{}) || !c.one(3) {
+	if f.evr == (rpm.EVR{}) || f.old && c.sound || !c.one(3) {
 		return d
 	}
 	d.EVR = f.evr
@@ -376,11 +380,11 @@ func (c *centos) rich(depth int, arch string) string {
 		return "(" + a + " if " + b + ")"
 	case n < 28:
 		return "(" + a + " if " + b + " else " + operand() + ")"
-	case n < 34:
+	case n < 32:
 		return "(" + c.between(arch) + ")"
-	case n < 38 || c.sound:
+	case n < 35 || c.sound:
 		return "(" + one() + " without " + one() + ")"
-	case n < 39:
+	case n < 38:
 		return "(" + a + " unless " + b + ")"
 	}
 	return "(" + a + " unless " + b + " else " + operand() + ")"

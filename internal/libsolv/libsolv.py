@@ -70,7 +70,6 @@ class Packages:
         self.ids = [s.id for s in self.solvables]
         self.number = {id: i for i, id in enumerate(self.ids)}
         self.pool.addfileprovides()
-        self.pool.createwhatprovides()
 
     def having(self, key, meant=lambda i, d: True):
         """Lists the packages that have such dependencies, with what tells which."""
@@ -95,6 +94,7 @@ class Packages:
         """Leaves only some packages to choose from."""
         left = set(range(len(self.solvables)) if visible is None else visible).difference(hidden)
         self.pool.set_considered_list([self.ids[i] for i in left])
+        self.pool.createwhatprovides()  # or else others would still set the best arch of a name
         return left
 
     def solve(self, jobs, ignored, weak):
