@@ -5,10 +5,18 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"testing"
 
 	"github.com/pungo-build/pungo/internal/rpm"
 	"github.com/pungo-build/pungo/internal/solve"
 )
+
+// TestCentOS compares requests to an invented distribution.
+func TestCentOS(t *testing.T) {
+	t.Parallel()
+	packages := newCentOS(1, 400)
+	newComparison(t, packages, newRequester(packages, 6, 5)).run(t, "libsolv-centos")
+}
 
 // centos is an invented distribution in the manner of CentOS, always the same for a
 // seed: sources that each became a handful of packages, of two arches or noarch, which

@@ -1,7 +1,7 @@
 // Package libsolv asks libsolv, the solver of dnf, what it thinks of packages. Tests
 // do, which hold our solver against it; pungo itself does not run it.
 //
-//	packages ──Start──▶ Solver ──Installable──▶ what cannot be installed, and why
+//	packages ──Start──▶ Solver ──Installable──▶ Answer: what cannot be installed, and why
 //
 // libsolv runs in a process of its own, in Debian's python3-solv, which has read the
 // repodata of the packages once. It sees nothing of the host.
@@ -28,6 +28,8 @@ var program string
 
 // python is Debian's: another one in PATH would not find the library.
 const python = "/usr/bin/python3"
+
+const missing = "  hint: `make deps` installs python3-solv"
 
 // Solver is a running libsolv. It answers one question at a time.
 type Solver struct {
@@ -63,7 +65,7 @@ func Start(arch, scratch string, repositories ...[]*rpm.Package) (*Solver, error
 	}
 	s.questions, s.answers = stdin, bufio.NewReader(stdout)
 	if err := s.cmd.Start(); err != nil {
-		return nil, fmt.Errorf("%w\n  hint: `make deps` installs python3-solv", err)
+		return nil, fmt.Errorf("libsolv: %w\n%s", err, missing)
 	}
 	return s, nil
 }
@@ -74,10 +76,15 @@ func (s *Solver) Close() error {
 		return nil
 	}
 	s.closed = true
-	if err := errors.Join(s.questions.Close(), s.cmd.Wait()); err != nil {
-		return fmt.Errorf("libsolv: %w\n%s", err, s.stderr.Bytes())
+	err := errors.Join(s.questions.Close(), s.cmd.Wait())
+	if err == nil {
+		return nil
 	}
-	return nil
+	hint := ""
+	if bytes.Contains(s.stderr.Bytes(), []byte("No module named 'solv'")) {
+		hint = missing
+	}
+	return fmt.Errorf("libsolv: %w\n%s%s", err, s.stderr.Bytes(), hint)
 }
 
 // Question is about packages that each might be installed on an empty system. They
@@ -95,6 +102,9 @@ type Question struct {
 	// Most is how many are tried one by one, of those that do not fit together with
 	// others; some of each part of the list. All are, if it is 0.
 	Most int `json:"most,omitempty"`
+	// Among are packages that are installed already, whatever they require and are in
+	// conflict with. Then there is but one package in question.
+	Among []int `json:"among,omitempty"`
 	// Why asks for Refusal.Because, which may take dozens of attempts.
 	Why bool `json:"why,omitempty"`
 }
@@ -113,36 +123,41 @@ type Refusal struct {
 	Because []string
 }
 
-// Installable lists those of the packages that cannot be installed, in no order.
-func (s *Solver) Installable(q Question) ([]Refusal, error) { return s.ask("installable", q) }
+// Answer tells of the packages of a question.
+type Answer struct {
+	Refused []Refusal // in no order
+	Untried int       // how many there was no time for: see Question.Most
+}
 
-// Closure lists, as Problems, those requirements of packages that no package satisfies:
-// of rich ones it knows only what any of their sides says.
-func (s *Solver) Closure(packages []int) ([]Refusal, error) {
+// Installable tells which of the packages cannot be installed.
+func (s *Solver) Installable(q Question) (Answer, error) { return s.ask("installable", q) }
+
+// Closure tells which requirements of packages no package satisfies, as Problems: of
+// rich ones it knows only what any of their sides says.
+func (s *Solver) Closure(packages []int) (Answer, error) {
 	return s.ask("closure", Question{Packages: packages})
 }
 
-func (s *Solver) ask(what string, q Question) ([]Refusal, error) {
+func (s *Solver) ask(what string, q Question) (a Answer, err error) {
 	if len(q.Packages) == 0 {
-		return nil, nil
+		return a, nil
 	}
 	line, err := json.Marshal(struct {
 		Ask string `json:"ask"`
 		Question
 	}{what, q})
 	if err != nil {
-		return nil, err
+		return a, err
 	}
 	if _, err := s.questions.Write(append(line, '\n')); err != nil {
-		return nil, errors.Join(err, s.Close())
+		return a, errors.Join(err, s.Close())
 	}
 	answer, err := s.answers.ReadBytes('\n')
 	if err != nil {
-		return nil, errors.Join(err, s.Close())
+		return a, errors.Join(err, s.Close())
 	}
-	var refusals []Refusal
-	if err := json.Unmarshal(answer, &refusals); err != nil {
-		return nil, fmt.Errorf("libsolv: %w", err)
+	if err := json.Unmarshal(answer, &a); err != nil {
+		return a, fmt.Errorf("libsolv: %w", err)
 	}
-	return refusals, nil
+	return a, nil
 }

@@ -98,39 +98,53 @@ class Packages:
         return left
 
     def solve(self, jobs, ignored, weak):
-        """Returns the solver, the problems that it has, and what it installs if it has none."""
+        """Returns the problems that there are, and what is installed if there are none."""
         solver = self.pool.Solver()
         solver.set_flag(solv.Solver.SOLVER_FLAG_IGNORE_RECOMMENDED, not weak)
         solver.set_flag(solv.Solver.SOLVER_FLAG_NO_INFARCHCHECK, "arches" in ignored)
         if "versions" in ignored:
             jobs = jobs + [self.pool.Job(solv.Job.SOLVER_MULTIVERSION | solv.Job.SOLVER_SOLVABLE_ALL, 0)]
-        problems = solver.solve(jobs)
+        problems = sorted({str(r.info()) for p in solver.solve(jobs) for r in p.findallproblemrules()})
         new = [] if problems else [self.number[s.id] for s in solver.transaction().newsolvables()]
-        return solver, problems, new
+        return problems, new
 
     def install(self, i, how=0):
         """Is the job to install a package."""
         return self.pool.Job(solv.Job.SOLVER_INSTALL | solv.Job.SOLVER_SOLVABLE | how, self.ids[i])
 
     def refused(self, wanted, ignored=(), weak=False, most=None):
-        """Lists those of the packages that cannot be installed, with the problems.
+        """Lists those of the packages that cannot be installed, with the problems, and
+        counts those that were not tried.
 
         What comes along in a set that can be installed needs no try of its own. So as
         many as possible are installed together; what is left is tried one by one, or
         if it is a lot, as many as may be.
         """
-        _, _, new = self.solve([self.install(i, solv.Job.SOLVER_WEAK) for i in wanted], ignored, weak)
+        _, new = self.solve([self.install(i, solv.Job.SOLVER_WEAK) for i in wanted], ignored, weak)
         done, refused = set(new), []
         left = [i for i in wanted if i not in done]
         for i in left[:: -(-len(left) // most) if most and left else 1]:
             if i not in done:
-                solver, problems, new = self.solve([self.install(i)], ignored, weak)
-                done.update(new)
+                problems, new = self.solve([self.install(i)], ignored, weak)
+                done.update(new or [i])
                 if problems:
-                    refused.append((i, sorted({str(r.info()) for p in problems for r in p.findallproblemrules()})))
-                elif i not in done:
+                    refused.append((i, problems))
+                elif i not in new:
                     sys.exit(f"libsolv installs {new}, and not {i}")
-        return refused
+        return refused, len(set(left) - done)
+
+    def together(self, package, among):
+        """Tries to install a package where others are installed, whatever these need,
+        and are in conflict with."""
+        with Edit(self) as edit:
+            for i in among:
+                if i != package:
+                    edit.drop(i, solv.SOLVABLE_REQUIRES, lambda _: True)
+                edit.drop(i, solv.SOLVABLE_CONFLICTS, lambda _: True)
+                edit.drop(i, solv.SOLVABLE_OBSOLETES, lambda _: True)
+            jobs = [self.install(i) for i in {package, *among}]
+            problems, _ = self.solve(jobs, ("versions", "arches"), False)
+            return [(package, problems)] if problems else []
 
     def restricts(self, reason, left):
         """Tells whether there is anything to ignore in the packages that are left."""
@@ -146,7 +160,7 @@ class Packages:
                     return reasons
                 with Edit(self) as edit:
                     edit.ignore(ignored, left)
-                    still = [i for i, _ in self.refused(wanted, ignored)]
+                    still = [i for i, _ in self.refused(wanted, ignored)[0]]
                 reasons.update((i, list(ignored)) for i in wanted if i not in still)
                 wanted = still
         return reasons
@@ -158,9 +172,14 @@ class Packages:
             for package, texts in q.get("void", {}).items():
                 void = {self.dependency(text) for text in texts}
                 edit.drop(int(package), solv.SOLVABLE_REQUIRES, lambda d: d.id in void)
-            refused = self.refused(q["packages"], weak=q.get("weak", False), most=q.get("most"))
+            if "among" in q:
+                (package,), untried = q["packages"], 0
+                refused = self.together(package, q["among"])
+            else:
+                refused, untried = self.refused(q["packages"], weak=q.get("weak", False), most=q.get("most"))
             reasons = self.because([i for i, _ in refused], left) if q.get("why") else {}
-        return [{"package": i, "problems": problems, "because": reasons.get(i, [])} for i, problems in refused]
+        refused = [{"package": i, "problems": problems, "because": reasons.get(i, [])} for i, problems in refused]
+        return {"refused": refused, "untried": untried}
 
     def closure(self, q):
         """Lists the requirements that no package satisfies."""
@@ -168,10 +187,10 @@ class Packages:
         answer = []
         for package in q["packages"]:
             requires = self.solvables[package].lookup_deparray(solv.SOLVABLE_REQUIRES, 0)
-            missing = {str(d) for d in requires if not d.whatprovides()}
+            missing = {str(d) for d in requires if not self.pool.whatprovides(d)}
             if missing:
                 answer.append({"package": package, "problems": sorted(missing), "because": []})
-        return answer
+        return {"refused": answer, "untried": 0}
 
 
 class Edit:
