@@ -1,7 +1,10 @@
 package libsolv_test
 
 import (
+	"bytes"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 
@@ -82,4 +85,44 @@ func TestDebian(t *testing.T) {
 	t.Parallel()
 	packages := readDebian(t, 250)
 	newComparison(t, packages, newRequester(packages, 3, 9)).run(t, "libsolv-debian")
+}
+
+// readSoftware reads Debian's packages that the tests have as files, and which have
+// what rpm's generators find in these: sonames with versions, interpreters, paths. A
+// shell and what it needs are in a lookaside, too.
+func readSoftware(t *testing.T) []solve.Package {
+	t.Helper()
+	debs, dir := filepath.Join("..", "..", ".testdata", "software"), t.TempDir()
+	names, err := debrpm.ConvertDir(debs, dir, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(names) == 0 {
+		t.Fatalf("%s has no packages\n  hint: `make debs` downloads Debian's packages", debs)
+	}
+	var packages []solve.Package
+	for _, name := range names {
+		data, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := rpm.Read(bytes.NewReader(data), int64(len(data)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.Text = rpm.Text{}
+		packages = append(packages, solve.Package{Package: p})
+	}
+	shell := solve.Request{TreeArch: "x86_64", Inputs: []solve.Input{{Pattern: "bash"}}}
+	for _, s := range solve.NewPool(packages, solve.PoolOptions{}).Solve(shell).Binaries {
+		packages = append(packages, solve.Package{Package: packages[s.Index].Package, Repo: 1, Lookaside: true})
+	}
+	return packages
+}
+
+// TestSoftware compares requests to some hundred packages of Debian, file by file.
+func TestSoftware(t *testing.T) {
+	t.Parallel()
+	packages := readSoftware(t)
+	newComparison(t, packages, newRequester(packages, 3, 4)).run(t, "libsolv-debian")
 }

@@ -62,6 +62,7 @@ class Packages:
         for s in self.solvables:
             if s.arch in ("src", "nosrc"):
                 s.name, s.arch = "build of " + s.name, "noarch"
+                s.unset(solv.SOLVABLE_PROVIDES)
         self.restrictions = {
             "conflicts": self.having(solv.SOLVABLE_CONFLICTS) + self.having(solv.SOLVABLE_OBSOLETES),
             "unless": self.having(solv.SOLVABLE_REQUIRES, lambda _, d: " unless " in str(d)),
@@ -76,7 +77,7 @@ class Packages:
         return [
             (i, key, lambda d, i=i: meant(i, d))
             for i, s in enumerate(self.solvables)
-            if any(meant(i, d) for d in s.lookup_deparray(key, 0))
+            if any(meant(i, d) for d in dependencies_of(s, key))
         ]
 
     def dependency(self, text):
@@ -186,7 +187,7 @@ class Packages:
         self.consider(None, ())
         answer = []
         for package in q["packages"]:
-            requires = self.solvables[package].lookup_deparray(solv.SOLVABLE_REQUIRES, 0)
+            requires = dependencies_of(self.solvables[package], solv.SOLVABLE_REQUIRES)
             missing = {str(d) for d in requires if not self.pool.whatprovides(d)}
             if missing:
                 answer.append({"package": package, "problems": sorted(missing), "because": []})
@@ -210,7 +211,7 @@ class Edit:
     def drop(self, package, key, unwanted):
         """Drops those dependencies of a package that are not wanted."""
         s = self.packages.solvables[package]
-        old = s.lookup_deparray(key, 0)
+        old = dependencies_of(s, key)
         new = [d for d in old if not unwanted(d)]
         if len(new) < len(old):
             self.taken.append((s, key, old))
@@ -222,6 +223,11 @@ class Edit:
             for package, key, unwanted in self.packages.restrictions.get(reason, ()):
                 if package in left:
                     self.drop(package, key, unwanted)
+
+
+def dependencies_of(solvable, key):
+    """Lists dependencies, those of scriptlets as well: they are behind a mark."""
+    return [d for d in solvable.lookup_deparray(key, 0) if d.id != solv.SOLVABLE_PREREQMARKER]
 
 
 def set_dependencies(solvable, key, dependencies):

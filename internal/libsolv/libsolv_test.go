@@ -10,6 +10,7 @@ import (
 
 	"github.com/pungo-build/pungo/internal/accepted"
 	"github.com/pungo-build/pungo/internal/libsolv"
+	"github.com/pungo-build/pungo/internal/repodata"
 	"github.com/pungo-build/pungo/internal/rpm"
 	"github.com/pungo-build/pungo/internal/solve"
 )
@@ -92,7 +93,7 @@ func (c *comparison) run(t *testing.T, scope string) {
 	}
 	t.Logf("%d packages, %d judged in %d requests, %d of them with weak dependencies; %d requirements without a provider",
 		len(c.packages), c.judged, requests, c.weighed, c.unresolved)
-	if c.judged < 50*requests || c.weighed < 50*requests || c.unresolved < requests {
+	if c.judged < 30*requests || c.weighed < 30*requests || c.unresolved < requests {
 		t.Error("too few to compare")
 	}
 	for _, pattern := range known.Unused() {
@@ -189,8 +190,13 @@ func (v *view) unsatisfied(t *testing.T) (differences []string) {
 func (v *view) mayResolve(t *testing.T, u solve.Unresolved) (reason string) {
 	excluded, hidden := v.hidden()
 	q := libsolv.Question{Packages: []int{u.Requirer}, Hidden: excluded, Void: map[int][]string{}}
-	for _, d := range v.packages[u.Requirer].Requires {
-		if d.String() != u.Requirement {
+	p := v.packages[u.Requirer].Package
+	is := func(d rpm.Dependency) bool { return d.String() == u.Requirement }
+	if !slices.ContainsFunc(repodata.Requires(p), is) {
+		return "" // metadata has the newest of glibc's versions alone
+	}
+	for _, d := range p.Requires {
+		if !is(d) {
 			q.Void[u.Requirer] = append(q.Void[u.Requirer], d.String())
 		}
 	}
