@@ -102,6 +102,7 @@ type Variant struct {
 	Release           *Release
 	CompsGroups       []string
 	CompsEnvironments []string
+	Modules           []string // NAME:STREAM[:VERSION[:CONTEXT]], globs
 }
 
 // Target is one declaration of a rule.

@@ -59,6 +59,8 @@ type attribute struct {
 	trees []string
 	// expand makes a label mean all instances of its target.
 	expand bool
+	// every label of a list has to find an instance.
+	every bool
 
 	// directory, suffix and sharded describe the rules.Source of a file.
 	directory bool
@@ -357,7 +359,7 @@ func attrModule() starlark.Value {
 // attrOptions are the options of attr.X, besides doc.
 var attrOptions = map[kind][]string{
 	labelKind:          {"default", "mandatory", "providers", "trees", "expand"},
-	labelsKind:         {"default", "mandatory", "providers", "trees"},
+	labelsKind:         {"default", "mandatory", "every", "providers", "trees"},
 	collectKind:        {"provider"},
 	stringKind:         {"default", "mandatory", "values", "pattern"},
 	stringListKind:     {"default", "mandatory", "values", "pattern"},
@@ -385,7 +387,7 @@ func constructor(k kind, options []string) func(*starlark.Thread, *starlark.Buil
 		all := map[string]any{
 			"default": &def, "mandatory": &a.mandatory, "values": &values, "pattern": &pattern,
 			"min": &a.least, "max": &a.most,
-			"provider": &one, "providers": &several, "trees": &trees, "expand": &a.expand,
+			"provider": &one, "providers": &several, "trees": &trees, "expand": &a.expand, "every": &a.every,
 			"directory": &a.directory, "suffix": &a.suffix, "sharded": &a.sharded,
 		}
 		pairs := []any{"doc?", &a.doc}

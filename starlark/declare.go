@@ -12,6 +12,7 @@ import (
 	"go.starlark.net/starlark"
 	"go.starlark.net/starlarkstruct"
 
+	"github.com/pungo-build/pungo/internal/modulemd"
 	"github.com/pungo-build/pungo/internal/productmd"
 	"github.com/pungo-build/pungo/internal/spell"
 	"github.com/pungo-build/pungo/rules"
@@ -214,6 +215,11 @@ func validVariant(s string) error {
 	return nil
 }
 
+func validModule(s string) error {
+	_, _, err := modulemd.ParseSpec(s)
+	return err
+}
+
 // productAttributes are those of compose().
 var productAttributes = func() *attributes {
 	as := new(attributes)
@@ -247,6 +253,10 @@ var variantAttributes = func() *attributes {
 	as.add("release", product("The product in a variant of type \"layered-product\": a dict or struct of name, short, version and type."))
 	as.add("comps_groups", texts("Ids of the comps groups of the variant; shell patterns match several."))
 	as.add("comps_environments", texts("Ids of the comps environments of the variant."))
+	modules := texts("Module streams of the variant: NAME:STREAM, of which the newest version is taken, NAME:STREAM:VERSION or " +
+		"NAME:STREAM:VERSION:CONTEXT, all parts shell patterns; \"*\" for all. Children do not inherit them.")
+	modules.valid = validModule
+	as.add("modules", modules)
 	return as
 }()
 

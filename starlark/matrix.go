@@ -123,6 +123,7 @@ func newVariant(d *declaration, c *rules.Compose) (*rules.Variant, error) {
 		Release:           d.release(),
 		CompsGroups:       d.list("comps_groups"),
 		CompsEnvironments: d.list("comps_environments"),
+		Modules:           d.list("modules"),
 	}
 	if v.Parent != "" {
 		v.UID = v.Parent + "-" + v.ID

@@ -82,6 +82,7 @@ func variantRecord(v *rules.Variant) *record {
 		"release":            optionalRelease(v.Release),
 		"comps_groups":       stringList(v.CompsGroups),
 		"comps_environments": stringList(v.CompsEnvironments),
+		"modules":            stringList(v.Modules),
 	})
 }
 

@@ -216,6 +216,8 @@ func (t *trail) foreign(file string) (step, why string) {
 	switch {
 	case err == nil && n.IsSource():
 		return "no binaries", "no package of " + tree + " was built from it"
+	case err == nil && slices.Contains(rpm.MultilibArches(tree), n.Arch):
+		return "multilib", "of a foreign arch, which the package set has with multilib = True only"
 	case err == nil && !slices.Contains(rpm.ValidArches(tree, false), n.Arch):
 		return "arch", "packages of arch " + n.Arch + " are not for " + tree
 	}

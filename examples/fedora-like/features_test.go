@@ -238,6 +238,7 @@ var features = []struct {
 	{"variant: is_empty", func(e *example) string { return when(e.variant("Cloud").Empty, "Cloud") }},
 	{"variant: comps_groups", func(e *example) string { return strings.Join(e.variant("Server").CompsGroups, " ") }},
 	{"variant: comps_environments", func(e *example) string { return strings.Join(e.variant("Server").CompsEnvironments, " ") }},
+	{"variant: modules", func(e *example) string { return strings.Join(e.variant("Server").Modules, " ") }},
 
 	// Phases.
 	{"phase rpm", func(e *example) string { return e.exists("//packages:felt-shell.s390x") }},
@@ -247,6 +248,10 @@ var features = []struct {
 				return f.Source != nil && f.Source.Sharded && f.Source.Suffix == ".rpm"
 			})
 		})
+	}},
+	{"phase modulemd", func(e *example) string { return e.exists("//:modulemd") }},
+	{"phase modules: a macro whose rule sees every arch", func(e *example) string {
+		return e.depends("//:modules@Server.x86_64", "//:packages@x86_64", "//:packages@s390x")
 	}},
 	{"phase comps", func(e *example) string { return e.exists("//:comps@Workstation.aarch64") }},
 	{"phase pkgset", func(e *example) string { return e.exists("//:packages@s390x") }},

@@ -1,6 +1,10 @@
 package comps
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/pungo-build/pungo/internal/glob"
+)
 
 // FilterOptions say to what a document is reduced.
 type FilterOptions struct {
@@ -90,7 +94,7 @@ func (o FilterOptions) packages(packages []PackageReq) []PackageReq {
 }
 
 func (o FilterOptions) keepsEmpty(id string) bool {
-	return slices.ContainsFunc(o.KeepEmpty, func(pattern string) bool { return glob(pattern, id) })
+	return slices.ContainsFunc(o.KeepEmpty, func(pattern string) bool { return glob.Match(pattern, id) })
 }
 
 func filterCategories(categories []Category, exists map[string]bool) []Category {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/pungo-build/pungo/internal/glob"
 	"github.com/pungo-build/pungo/internal/spell"
 )
 
@@ -62,7 +63,7 @@ func Select(c *Comps, s Selection) (*Comps, []Unmatched) {
 
 func (r GroupRef) matches(id string) bool {
 	if strings.ContainsAny(r.ID, "*?[") {
-		return glob(r.ID, id)
+		return glob.Match(r.ID, id)
 	}
 	return r.ID == id
 }

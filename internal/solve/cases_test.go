@@ -19,7 +19,12 @@ func TestDeps(t *testing.T) {
 		t.Run(title, func(t *testing.T) {
 			c := parseDepsCase(t, body)
 			packages := withLookaside(packages, c.lookaside)
-			got := describe(packages, NewPool(packages, PoolOptions{}).Solve(c.request))
+			pool := NewPool(packages, PoolOptions{})
+			solve := pool.Solve
+			if c.selects {
+				solve = pool.Select
+			}
+			got := describe(packages, solve(c.request))
 			if got != c.want {
 				t.Errorf("got\n%s\nwant\n%s", got, c.want)
 			}
@@ -30,6 +35,7 @@ func TestDeps(t *testing.T) {
 // depsCase is one situation over the dummy packages.
 type depsCase struct {
 	request   Request
+	selects   bool     // it is for Select
 	lookaside []string // patterns of source names
 	want      string   // as describe writes it
 }
@@ -44,6 +50,15 @@ func parseDepsCase(t *testing.T, body string) depsCase {
 			c.request.TreeArch = words
 		case "want":
 			addPatterns(&c.request, words)
+		case "select":
+			addPatterns(&c.request, words)
+			c.selects = true
+		case "native":
+			addPatterns(&c.request, words)
+			for i := range c.request.Inputs {
+				c.request.Inputs[i].Native = true
+			}
+			c.selects = true
 		case "with":
 			for word := range strings.FieldsSeq(words) {
 				applyOption(t, &c.request, word)
@@ -63,7 +78,7 @@ func addPatterns(r *Request, words string) {
 		if name, ok := strings.CutPrefix(word, "-"); ok {
 			r.Excludes = append(r.Excludes, dummyName(name))
 		} else {
-			r.Inputs = append(r.Inputs, Input{dummyName(word), "the test"})
+			r.Inputs = append(r.Inputs, Input{Pattern: dummyName(word), Reason: "the test"})
 		}
 	}
 }
@@ -93,7 +108,7 @@ func applyOption(t *testing.T, r *Request, word string) {
 	case "blacklist":
 		r.MultilibBlacklist = append(r.MultilibBlacklist, dummyName(value))
 	case "prepopulate":
-		r.Prepopulate = append(r.Prepopulate, Input{dummyName(value), "the test"})
+		r.Prepopulate = append(r.Prepopulate, Input{Pattern: dummyName(value), Reason: "the test"})
 	case "langpack":
 		r.Langpacks = append(r.Langpacks, Langpack{dummyName(value), dummyName(value) + "-%s"})
 	case "if":

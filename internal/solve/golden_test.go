@@ -78,11 +78,11 @@ func TestGoldenDummy(t *testing.T) {
 				}
 				for group := range strings.FieldsSeq(tree.groups) {
 					for _, p := range dummyGroups[group] {
-						r.Inputs = append(r.Inputs, Input{p, "group " + group})
+						r.Inputs = append(r.Inputs, Input{Pattern: p, Reason: "group " + group})
 					}
 				}
 				for _, p := range dummyNames(tree.add) {
-					r.Inputs = append(r.Inputs, Input{p, "additional_packages"})
+					r.Inputs = append(r.Inputs, Input{Pattern: p, Reason: "additional_packages"})
 				}
 				if strings.Contains(tree.groups, "basic-desktop") {
 					r.Conditionals = []Conditional{{"dummy-imsettings", "dummy-imsettings-gnome", "group basic-desktop"}}

@@ -163,7 +163,7 @@ func randomRequest(seed uint64, builds int) Request {
 		return fmt.Sprintf("p%d", r.IntN(builds)) + []string{"", "*", ".+", ".i686", "-sub1"}[r.IntN(5)]
 	}
 	for range 1 + r.IntN(6) {
-		request.Inputs = append(request.Inputs, Input{pattern(), "the test"})
+		request.Inputs = append(request.Inputs, Input{Pattern: pattern(), Reason: "the test"})
 	}
 	for range r.IntN(4) {
 		request.Excludes = append(request.Excludes, pattern())
@@ -323,7 +323,7 @@ func BenchmarkSolve(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				pool.Solve(Request{
-					TreeArch: "x86_64", Inputs: []Input{{"*", "the benchmark"}},
+					TreeArch: "x86_64", Inputs: []Input{{Pattern: "*", Reason: "the benchmark"}},
 					Greedy: GreedyAll, Selfhosting: true, Fulltree: true,
 				})
 			}

@@ -17,13 +17,27 @@ type Result struct {
 	Dropped []Dropped
 }
 
-// Dropped is a package that might be in the tree by its arch, and is as if it were not
-// there.
+// Dropped is a package that might be in the tree by its arch, and is not: it is as if it
+// were not there, or no method of multilib takes it.
 type Dropped struct {
 	Index   int
-	Pattern string // of Excludes or MultilibBlacklist, that it matches; "" if Newer counts
-	Newer   int    // index of the newest package of its name and arch
+	Because Because
+	Pattern string // that excludes it, of Excluded and Blacklisted; of Absent the reason
+	Other   int    // index of the newer package, of Older; of the native one, of NoMethod; else -1
 }
+
+// Because is why a package was dropped.
+type Because uint8
+
+// The reasons.
+const (
+	Excluded    Because = iota // by Request.Excludes
+	Absent                     // by Request.Absent, whose reason Pattern is
+	Blacklisted                // by Request.MultilibBlacklist
+	Older                      // than another one of its name and arch
+	NoMethod                   // of multilib takes it, as it takes a native one
+	Exempt                     // its source is in Request.FulltreeExcludes
+)
 
 // Selected is one package of a Result. Packages with the flag Lookaside are
 // needed, but not to be shipped.
@@ -145,4 +159,45 @@ func (r *Result) Find(index int) (Selected, bool) {
 		}
 	}
 	return Selected{}, false
+}
+
+// Join is what two requests select from the pool: a package that both select has the
+// flags of both, and the reason of the first.
+func (p *Pool) Join(a, b Result) Result {
+	r := Result{
+		Binaries:   p.join(a.Binaries, b.Binaries),
+		Debug:      p.join(a.Debug, b.Debug),
+		Sources:    p.join(a.Sources, b.Sources),
+		Unresolved: a.Unresolved,
+		Unmatched:  slices.Concat(a.Unmatched, b.Unmatched),
+	}
+	for _, u := range b.Unresolved {
+		if !slices.ContainsFunc(a.Unresolved, func(o Unresolved) bool { return o.Requirer == u.Requirer && o.Requirement == u.Requirement }) {
+			r.Unresolved = append(r.Unresolved, u)
+		}
+	}
+	for _, d := range a.Dropped {
+		if _, ok := b.Find(d.Index); !ok {
+			r.Dropped = append(r.Dropped, d)
+		}
+	}
+	return r
+}
+
+// join merges two sorted lists.
+func (p *Pool) join(a, b []Selected) []Selected {
+	joined := make([]Selected, 0, len(a)+len(b))
+	for len(a) > 0 && len(b) > 0 {
+		switch x, y := p.ids[a[0].Index], p.ids[b[0].Index]; {
+		case x < y:
+			joined, a = append(joined, a[0]), a[1:]
+		case x > y:
+			joined, b = append(joined, b[0]), b[1:]
+		default:
+			s := a[0]
+			s.Flags |= b[0].Flags
+			joined, a, b = append(joined, s), a[1:], b[1:]
+		}
+	}
+	return append(append(joined, a...), b...)
 }

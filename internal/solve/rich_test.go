@@ -104,6 +104,6 @@ func FuzzParseRich(f *testing.F) {
 		}
 		packages := universe(t, "a-1-1.x86_64; provides b = 2\n b-1-1.x86_64")
 		packages[0].Requires = append(packages[0].Requires, rpm.Dependency{Name: s})
-		NewPool(packages, PoolOptions{}).Solve(Request{TreeArch: "x86_64", Inputs: []Input{{"a", "the test"}}})
+		NewPool(packages, PoolOptions{}).Solve(Request{TreeArch: "x86_64", Inputs: []Input{{Pattern: "a", Reason: "the test"}}})
 	})
 }

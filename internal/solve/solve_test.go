@@ -18,7 +18,7 @@ func solveText(t *testing.T, text, words string, change ...func(*Request)) (*Poo
 		if name, ok := strings.CutPrefix(word, "-"); ok {
 			r.Excludes = append(r.Excludes, name)
 		} else {
-			r.Inputs = append(r.Inputs, Input{word, "the test"})
+			r.Inputs = append(r.Inputs, Input{Pattern: word, Reason: "the test"})
 		}
 	}
 	for _, f := range change {
@@ -312,13 +312,13 @@ func TestExplain(t *testing.T) {
 		r.Conditionals = []Conditional{{"mta", "extra", "group mail"}}
 		r.Langpacks = []Langpack{{"cron", "cron-l10n-%s"}}
 		r.MultilibWhitelist = []string{"mail-lib"}
-		r.Prepopulate = []Input{{"pre.x86_64", "prepopulate.json"}}
+		r.Prepopulate = []Input{{Pattern: "pre.x86_64", Reason: "prepopulate.json"}}
 	})
 	want := `builder-1-1.x86_64: required to build cron-4-1.src (builder)
 cron-4-1.x86_64: input "cron" of the test
 cron-l10n-de-4-1.noarch: language pack of cron-4-1.x86_64
 extra-1-1.x86_64: "extra" of group mail, which has mta-1-1.x86_64 too
-mail-lib-1-1.i686: foreign arch of mail-lib-1-1.x86_64, by whitelist
+mail-lib-1-1.i686: foreign arch of mail-lib-1-1.x86_64, by multilib_whitelist
 mail-lib-1-1.x86_64: required by cron-4-1.x86_64 (mail-lib); native arch, not mail-lib-1-1.i686
 mta-1-1.x86_64: required by cron-4-1.x86_64 (smtpdaemon); shortest name, not mta-1-1.i686, sendmail-8-1.x86_64
 mta-doc-1-1.noarch: built along with mta-1-1.x86_64
@@ -371,19 +371,19 @@ c > 5: no package provides that version: b a
 func TestUnmatched(t *testing.T) {
 	_, _, r := solveText(t, "m-1-1.i686\n m-1-1.x86_64\n a-1-1.x86_64\n b-1-1.aarch64\n c-1-1.src\n d-1-1.x86_64", "x b c d -d m m.i686", func(r *Request) {
 		r.Conditionals = []Conditional{{"m", "n", "group g"}}
-		r.Prepopulate = []Input{{"a", "the file"}, {"a.i686", "the file"}}
+		r.Prepopulate = []Input{{Pattern: "a", Reason: "the file"}, {Pattern: "a.i686", Reason: "the file"}}
 	})
 	want := []Unmatched{
-		{Input{"x", "the test"}, "no package has that name"},
-		{Input{"b", "the test"}, "only packages of other arches or kinds have that name"},
-		{Input{"c", "the test"}, "only packages of other arches or kinds have that name"},
-		{Input{"d", "the test"}, "all packages of that name are excluded"},
-		{Input{"a", "the file"}, "the pattern has no arch, want name.arch"},
-		{Input{"a.i686", "the file"}, "only packages of other arches or kinds have that name"},
-		{Input{"n", "group g"}, "no package has that name"},
+		{Input{Pattern: "x", Reason: "the test"}, "no package has that name"},
+		{Input{Pattern: "b", Reason: "the test"}, "only packages of other arches or kinds have that name"},
+		{Input{Pattern: "c", Reason: "the test"}, "only packages of other arches or kinds have that name"},
+		{Input{Pattern: "d", Reason: "the test"}, "all packages of that name are excluded"},
+		{Input{Pattern: "a", Reason: "the file"}, "the pattern has no arch, want name.arch"},
+		{Input{Pattern: "a.i686", Reason: "the file"}, "only packages of other arches or kinds have that name"},
+		{Input{Pattern: "n", Reason: "group g"}, "no package has that name"},
 	}
 	if !slices.Equal(r.Unmatched, want) {
-		t.Errorf("got  %q\nwant %q", r.Unmatched, want)
+		t.Errorf("got  %v\nwant %v", r.Unmatched, want)
 	}
 }
 
@@ -403,7 +403,7 @@ func TestFileProvides(t *testing.T) {
 	pool := NewPool(packages, PoolOptions{FileProvides: map[string][]int{
 		"/usr/bin/x": {1, 1, 99, -1}, "/usr/bin/y": {2}, "/unasked": {0},
 	}})
-	r := pool.Solve(Request{TreeArch: "x86_64", Inputs: []Input{{"a", "the test"}}})
+	r := pool.Solve(Request{TreeArch: "x86_64", Inputs: []Input{{Pattern: "a", Reason: "the test"}}})
 	if got, want := shipped(packages, r), "a-1-1.x86_64 b-1-1.x86_64 c-1-1.x86_64"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}

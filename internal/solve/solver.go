@@ -5,15 +5,20 @@ import "slices"
 // Solve computes what the request selects from the pool.
 func (p *Pool) Solve(r Request) Result {
 	s := newSolver(p, r)
+	s.takeWanted()
 	s.takeInputs()
 	s.takePrepopulated()
-	steps := s.steps()
+	s.repeat(s.steps())
+	return s.result()
+}
+
+// repeat performs steps until none of them has anything to do.
+func (s *solver) repeat(steps []step) {
 	for i := 0; i < len(steps); i++ {
 		if s.run(&steps[i]) {
 			i = -1 // what is new goes through all steps, from the first on
 		}
 	}
-	return s.result()
 }
 
 // solver is the state of one Solve.
@@ -32,12 +37,14 @@ type solver struct {
 	failures []failure
 	unmet    map[[2]int32]bool // requirer and requirement of each failure
 	missed   []Unmatched
+	spared   map[int32]Dropped // what a step would take, but for a setting
 
 	triggers  map[string][]Conditional
 	langpacks map[string][]Langpack
 	exempt    map[string]bool // names of sources in FulltreeExcludes
 	whitelist []pattern
 	families  []family // by build, for the full tree
+	modular   []bool   // by id: packages of modules, of Hybrid; else nil
 }
 
 // pick is one selected package.
@@ -66,6 +73,7 @@ func newSolver(p *Pool, r Request) *solver {
 		request:   &r,
 		order:     make([]int32, len(p.packages)),
 		unmet:     map[[2]int32]bool{},
+		spared:    map[int32]Dropped{},
 		triggers:  map[string][]Conditional{},
 		langpacks: map[string][]Langpack{},
 		exempt:    map[string]bool{},
@@ -146,6 +154,16 @@ func (s *solver) isExempt(id int32) bool {
 	return b != noBuild && s.exempt[s.pool.builds[b].source]
 }
 
+// takeWanted selects packages that were asked for as such.
+func (s *solver) takeWanted() {
+	for _, w := range s.request.Packages {
+		if id := s.pool.ids[w.Index]; s.traits[id]&present != 0 {
+			wanted := s.pool.packages[id].NEVRA.String()
+			s.add(id, FlagInput, reason{step: StepInput, by: nobody, wanted: wanted, whose: w.Reason, rule: RuleOnly})
+		}
+	}
+}
+
 // takeInputs selects what was asked for by name. Patterns that name an arch come
 // last: "bash.i686" must not make "bash" look satisfied.
 func (s *solver) takeInputs() {
@@ -168,11 +186,15 @@ func (s *solver) takeInput(in Input) {
 		s.take(s.choose(s.candidatesFor(provided(systemRelease), Binary), false), FlagInput, why)
 		return
 	}
-	groups, missing := s.find(parsePattern(in.Pattern))
+	p := parsePattern(in.Pattern)
+	groups, missing := s.find(p)
 	if len(groups) == 0 {
 		s.miss(in, missing)
 	}
 	for _, group := range groups {
+		if !p.literal && s.modular != nil {
+			group = slices.DeleteFunc(group, func(id int32) bool { return s.modular[id] })
+		}
 		s.take(s.choose(group, false), FlagInput, why)
 	}
 }
@@ -233,12 +255,25 @@ func (s *solver) dropped() []Dropped {
 	for id := range s.traits {
 		switch t := s.traits[id]; {
 		case t&excluded != 0:
-			list = append(list, Dropped{Index: s.pool.index[id], Pattern: s.hidden[int32(id)], Newer: -1})
-		case t&present != 0 && t&newest == 0 && !s.selected(int32(id)):
-			list = append(list, Dropped{Index: s.pool.index[id], Newer: s.pool.index[s.newer(int32(id))]})
+			h := s.hidden[int32(id)]
+			list = append(list, Dropped{Index: s.pool.index[id], Because: h.because, Pattern: h.pattern, Other: -1})
+		case s.selected(int32(id)):
+		case t&present != 0 && t&newest == 0:
+			list = append(list, Dropped{Index: s.pool.index[id], Because: Older, Other: s.pool.index[s.newer(int32(id))]})
+		default:
+			if d, ok := s.spared[int32(id)]; ok {
+				list = append(list, d)
+			}
 		}
 	}
 	return list
+}
+
+// spare notes that a rule left a package out, whatever others may do.
+func (s *solver) spare(id int32, because Because, other int32) {
+	if _, ok := s.spared[id]; !ok {
+		s.spared[id] = Dropped{Index: s.pool.index[id], Because: because, Other: s.pool.index[other]}
+	}
 }
 
 func (s *solver) reason(w *reason) Reason {

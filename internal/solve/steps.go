@@ -63,7 +63,7 @@ func (s *solver) conditional(id int32) {
 	for _, c := range s.triggers[s.name(id)] {
 		groups, missing := s.find(parsePattern(c.Install))
 		if len(groups) == 0 {
-			s.miss(Input{c.Install, c.Reason}, missing)
+			s.miss(Input{Pattern: c.Install, Reason: c.Reason}, missing)
 		}
 		for _, group := range groups {
 			why := reason{step: StepConditional, by: id, wanted: c.Install, whose: c.Reason}
@@ -168,7 +168,15 @@ func (s *solver) noteFamily(id int32) {
 // turn, nor what a parent tree brings.
 func (s *solver) fulltree(id int32) {
 	b := s.pool.build[id]
-	if b == noBuild || s.pick(id).flags.Has(FlagFulltree) || s.isExempt(id) {
+	if b == noBuild || s.pick(id).flags.Has(FlagFulltree) {
+		return
+	}
+	if s.isExempt(id) {
+		for _, sibling := range s.pool.builds[b].members[Binary] {
+			if s.candidate(sibling, Binary) {
+				s.spare(sibling, Exempt, id)
+			}
+		}
 		return
 	}
 	f := &s.families[b]
@@ -227,16 +235,19 @@ func (s *solver) multilib(id int32) {
 	if len(c.ids) == 0 {
 		return
 	}
-	if method := s.multilibMethod(c.ids[0]); method != "" {
-		s.take(c, FlagMultilib, reason{step: StepMultilib, by: id, wanted: s.name(id), whose: method})
+	method := s.multilibMethod(c.ids[0])
+	if method == "" {
+		s.spare(c.ids[0], NoMethod, id)
+		return
 	}
+	s.take(c, FlagMultilib, reason{step: StepMultilib, by: id, wanted: s.name(id), whose: method})
 }
 
 // multilibMethod is what speaks for a package of a foreign arch, or "".
 func (s *solver) multilibMethod(id int32) string {
 	for i := range s.whitelist {
 		if s.whitelist[i].matchName(s.name(id)) {
-			return "whitelist"
+			return "multilib_whitelist"
 		}
 	}
 	if s.request.Multilib == nil {

@@ -13,7 +13,13 @@ type view struct {
 	pool   *Pool
 	traits []traits         // by id
 	place  []uint8          // by id: position of the arch in the chain of the tree, best first
-	hidden map[int32]string // by id: the pattern that excludes it
+	hidden map[int32]hiding // by id
+}
+
+// hiding is why a package is excluded.
+type hiding struct {
+	because Because
+	pattern string
 }
 
 // traits is a set of facts on a package. One without any is invisible.
@@ -35,9 +41,14 @@ func newView(p *Pool, r *Request) *view {
 		pool:   p,
 		traits: make([]traits, len(p.packages)),
 		place:  make([]uint8, len(p.packages)),
-		hidden: map[int32]string{},
+		hidden: map[int32]hiding{},
 	}
 	v.classify(r.TreeArch)
+	for index, why := range r.Absent {
+		if id := p.ids[index]; !p.packages[id].Lookaside {
+			v.hide(id, hiding{Absent, why})
+		}
+	}
 	for _, s := range r.Excludes {
 		v.exclude(s)
 	}
@@ -82,7 +93,7 @@ func (v *view) exclude(text string) {
 		case v.pool.packages[id].Lookaside:
 		case p.foreign && v.traits[id]&both == both:
 		case p.matches(v, id):
-			v.hide(id, text)
+			v.hide(id, hiding{Excluded, text})
 		}
 	})
 }
@@ -91,14 +102,14 @@ func (v *view) exclude(text string) {
 func (v *view) blacklist(text string) {
 	v.eachNamed(parsePattern(text), func(id int32) {
 		if v.pool.kind[id] == Binary && v.traits[id]&both == foreign {
-			v.hide(id, text)
+			v.hide(id, hiding{Blacklisted, text})
 		}
 	})
 }
 
-func (v *view) hide(id int32, pattern string) {
+func (v *view) hide(id int32, why hiding) {
 	if v.traits[id]&present != 0 {
-		v.hidden[id] = pattern
+		v.hidden[id] = why
 		v.traits[id] = v.traits[id]&^present | excluded
 	}
 }

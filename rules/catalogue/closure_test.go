@@ -1,7 +1,6 @@
 package catalogue_test
 
 import (
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -24,13 +23,7 @@ var dummyParents = map[string]struct{ parent, dir string }{
 // has what dnf finds as Pungi asks it.
 func TestDummyClosure(t *testing.T) {
 	t.Parallel()
-	text, err := os.ReadFile("testdata/dummy.txtar")
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := unpack(t, parseArchive(text))
-	writeDummies(t, filepath.Join(dir, "rpms"))
-	c, err := tryComposeDir(t, dir)
+	c, err := tryComposeDir(t, dummyWorkspace(t))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -33,6 +33,7 @@ type params struct {
 	Groups          []string `arg:"group"`
 	Environments    []string `arg:"environment"`
 	LookasideGroups []string `arg:"lookaside-group"`
+	Modular         bool     `arg:"modular"` // the variant names modules
 	Output          string   `arg:"output,required"`
 }
 
@@ -65,7 +66,7 @@ func run(ctx context.Context, j *rules.Job) error {
 // filter removed on this arch is not.
 func (p *params) choose(all *format.Comps) (*format.Comps, error) {
 	want := format.Selection{
-		LimitGroups:       len(p.Groups) > 0 || p.Type != "variant",
+		LimitGroups:       len(p.Groups) > 0 || p.Modular || p.Type != "variant",
 		LimitEnvironments: len(p.Groups) > 0 || len(p.Environments) > 0,
 	}
 	for _, id := range p.Groups {

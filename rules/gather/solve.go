@@ -3,7 +3,9 @@ package gather
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -15,32 +17,50 @@ import (
 )
 
 type solveParams struct {
-	Arch             string   `arg:"arch,required"`
-	Packages         string   `arg:"packages,required"`
-	Lookasides       []string `arg:"lookaside"`
-	Comps            string   `arg:"comps"`
-	Additional       []string `arg:"additional-package"`
-	Filter           []string `arg:"filter-package"`
-	Inherit          []string `arg:"inherit"`
-	Parent           string   `arg:"parent"`
-	Greedy           string   `arg:"greedy"`
-	Fulltree         bool     `arg:"fulltree"`
-	FulltreeExcludes []string `arg:"fulltree-exclude"`
-	Selfhosting      bool     `arg:"selfhosting"`
-	CheckDeps        bool     `arg:"check-deps"`
-	List             string   `arg:"list,required"`
-	Inputs           string   `arg:"inputs,required"`
-	Decisions        string   `arg:"decisions,required"`
+	Variant             string      `arg:"variant,required"` // uid
+	Nested              bool        `arg:"nested"`           // the variant is inside another
+	Arch                string      `arg:"arch,required"`
+	Packages            string      `arg:"packages,required"`
+	Lookasides          []string    `arg:"lookaside"`
+	Comps               string      `arg:"comps"`
+	Modules             string      `arg:"modules"`          // list of the variant's streams
+	Modulemd            string      `arg:"modulemd"`         // of the same; this and the next three go with hybrid
+	PackageModules      string      `arg:"package-modules"`  // modulemd of the package set
+	LookasideModules    []string    `arg:"lookaside-module"` // modulemd of lookasides
+	KeptModulemd        string      `arg:"kept-modulemd"`
+	KeptModules         string      `arg:"kept-modules"`
+	SourceMapping       string      `arg:"source-mapping"`
+	Prepopulate         string      `arg:"prepopulate"`
+	Additional          []string    `arg:"additional-package"`
+	Filter              []string    `arg:"filter-package"`
+	FilterSystemRelease bool        `arg:"filter-system-release-packages"`
+	Inherit             []string    `arg:"inherit"`
+	Parent              string      `arg:"parent"`
+	Method              string      `arg:"method,required"`
+	Methods             [][2]string `arg:"source-method"` // of a source of packages: module, comps or json
+	Greedy              string      `arg:"greedy,required"`
+	Fulltree            bool        `arg:"fulltree"`
+	FulltreeExcludes    []string    `arg:"fulltree-exclude"`
+	Selfhosting         bool        `arg:"selfhosting"`
+	Langpacks           bool        `arg:"langpacks"`
+	Multilib            []string    `arg:"multilib"`
+	MultilibWhitelist   []string    `arg:"multilib-whitelist"`
+	MultilibBlacklist   []string    `arg:"multilib-blacklist"`
+	RequireAllComps     bool        `arg:"require-all-comps-packages"`
+	CheckDeps           bool        `arg:"check-deps"`
+	List                string      `arg:"list,required"`
+	Inputs              string      `arg:"inputs,required"`
+	Decisions           string      `arg:"decisions,required"`
 }
 
-var greedy = map[string]solve.Greedy{"": solve.GreedyNone, "none": solve.GreedyNone, "build": solve.GreedyBuild, "all": solve.GreedyAll}
+var greedy = map[string]solve.Greedy{"none": solve.GreedyNone, "build": solve.GreedyBuild, "all": solve.GreedyAll}
 
 func runSolve(ctx context.Context, j *rules.Job) error {
 	var p solveParams
 	if err := rules.Parse(j.Args, &p); err != nil {
 		return err
 	}
-	if err := p.check(); err != nil {
+	if err := p.checkArches(reasonAdditional, p.Additional); err != nil {
 		return err
 	}
 	in, err := readInputs(ctx, j, &p)
@@ -51,34 +71,124 @@ func runSolve(ctx context.Context, j *rules.Job) error {
 	if err != nil {
 		return err
 	}
-	request, err := p.request(ctx, j, in)
+	p.chooseSystemRelease(&in, u.Entries)
+	modules, err := p.readModules(ctx, j, u.Entries)
 	if err != nil {
 		return err
 	}
-	result := u.Pool.Solve(request)
-	for _, m := range result.Unmatched {
-		// What a child inherited its parent has warned about.
-		if m.Reason == reasonAdditional && slices.Contains(p.Additional, m.Pattern) {
-			j.Warnf("additional_packages: %q: %s", m.Pattern, m.Why)
-		}
+	result, err := p.solve(ctx, j, u.Pool, in, modules)
+	if err != nil {
+		return err
 	}
-	if p.CheckDeps && len(result.Unresolved) > 0 {
-		return unresolved(u.Entries, &result)
+	if err := p.judge(j, u.Entries, &result); err != nil {
+		return err
+	}
+	for _, nsvc := range slices.Sorted(maps.Keys(modules.dropped)) {
+		j.Warnf("module %s is left out: it requires %s, and nothing here is that", nsvc, modules.dropped[nsvc])
+	}
+	if err := p.writeModules(ctx, j, modules); err != nil {
+		return err
 	}
 	return p.write(ctx, j, u.Entries, in, &result)
 }
 
-// check refuses packages of arches that the tree cannot have. A name that no
-// package has may be of an arch where it is not built, this cannot be meant.
-func (p *solveParams) check() error {
-	arches := format.ValidArches(p.Arch, true)
-	for _, pattern := range p.Additional {
-		if _, arch := format.SplitNameArch(pattern); arch != "" && !slices.Contains(arches, arch) {
-			return fmt.Errorf("additional_packages: %q: packages of arch %s cannot be in a tree of %s, which has %s",
-				pattern, arch, p.Arch, strings.Join(arches, ", "))
+// judge warns of what was asked for and is not there, or refuses the result.
+func (p *solveParams) judge(j *rules.Job, entries []*packages.Entry, r *solve.Result) error {
+	var missing []string
+	for _, m := range r.Unmatched {
+		switch {
+		case m.Reason == reasonAdditional:
+			// What a child inherited its parent has warned about.
+			if slices.Contains(p.Additional, m.Pattern) {
+				j.Warnf("additional_packages: %q: %s", m.Pattern, m.Why)
+			}
+		case strings.HasPrefix(m.Reason, reasonGroup):
+			missing = append(missing, fmt.Sprintf("%s names %q: %s", m.Reason, m.Pattern, m.Why))
 		}
 	}
+	if p.RequireAllComps && len(missing) > 0 {
+		return someLines(missing)
+	}
+	if p.CheckDeps && len(r.Unresolved) > 0 {
+		return unresolved(entries, r)
+	}
 	return nil
+}
+
+// The sources of what is asked for. Each is solved apart, and may have its own method.
+const (
+	sourceModule = "module" // packages of the variant's modules
+	sourceComps  = "comps"  // groups, additional_packages, prepopulate
+	sourceJSON   = "json"   // source_mapping
+)
+
+// hybrid is the method that solves all sources together, and modules with them.
+const hybrid = "hybrid"
+
+// solve answers what each source asks for, and puts the answers together.
+func (p *solveParams) solve(ctx context.Context, j *rules.Job, pool *solve.Pool, in inputs, modules *moduleSet) (solve.Result, error) {
+	request, err := p.request(ctx, j, in)
+	if err != nil {
+		return solve.Result{}, err
+	}
+	mapped, err := p.mapped(ctx, j)
+	if err != nil {
+		return solve.Result{}, err
+	}
+	if p.Method == hybrid {
+		request.Packages, request.Absent = modules.wanted, modules.absent
+		request.Inputs = append(selection(request).Inputs, mapped...)
+		return pool.Hybrid(request, modules.modular), nil
+	}
+	result, err := p.by(sourceComps, pool, request)
+	if err != nil {
+		return result, err
+	}
+	// As in Pungi, filters are about comps: who maps names to arches means these.
+	request.Inputs, request.Conditionals, request.Prepopulate, request.Excludes = nil, nil, nil, nil
+	for _, source := range []struct {
+		name   string
+		wanted []solve.Wanted
+		inputs []solve.Input
+	}{{sourceModule, modules.wanted, nil}, {sourceJSON, nil, mapped}} {
+		if len(source.wanted)+len(source.inputs) == 0 {
+			continue
+		}
+		request.Packages, request.Inputs = source.wanted, source.inputs
+		more, err := p.by(source.name, pool, request)
+		if err != nil {
+			return result, err
+		}
+		result = pool.Join(result, more)
+	}
+	return result, nil
+}
+
+// by solves a request with the method of a source.
+func (p *solveParams) by(source string, pool *solve.Pool, r solve.Request) (solve.Result, error) {
+	method := p.Method
+	for _, m := range p.Methods {
+		if m[0] == source {
+			method = m[1]
+		}
+	}
+	switch method {
+	case "deps":
+		return pool.Solve(r), nil
+	case "nodeps":
+		return pool.Select(selection(r)), nil
+	}
+	return solve.Result{}, fmt.Errorf("method %q of %s is not known, want deps or nodeps", method, source)
+}
+
+// selection is a request for the methods that know no conditions: what a group has under
+// one it has.
+func selection(r solve.Request) solve.Request {
+	r.Inputs = slices.Clone(r.Inputs)
+	for _, c := range r.Conditionals {
+		r.Inputs = append(r.Inputs, solve.Input{Pattern: c.Install, Reason: c.Reason, Native: true})
+	}
+	return r
 }
 
 func (p *solveParams) request(ctx context.Context, j *rules.Job, in inputs) (solve.Request, error) {
@@ -86,29 +196,57 @@ func (p *solveParams) request(ctx context.Context, j *rules.Job, in inputs) (sol
 	if !ok {
 		return solve.Request{}, fmt.Errorf("greedy %q, want none, build or all", p.Greedy)
 	}
-	excludes := slices.Clone(p.FulltreeExcludes)
-	if p.Parent != "" {
-		parent, err := readList(ctx, j, p.Parent)
-		if err != nil {
-			return solve.Request{}, err
-		}
-		for _, l := range parent {
-			if n, err := format.ParseNEVRA(l.NEVRA); err == nil && l.Tree == rules.Src {
-				excludes = append(excludes, n.Name)
-			}
+	exempt, err := p.exempt(ctx, j)
+	if err != nil {
+		return solve.Request{}, err
+	}
+	prepopulate, err := p.prepopulated(ctx, j)
+	if err != nil {
+		return solve.Request{}, err
+	}
+	multilib, err := p.multilibMethod(ctx, j)
+	if err != nil {
+		return solve.Request{}, err
+	}
+	r := solve.Request{
+		TreeArch:          p.Arch,
+		Inputs:            in.Packages,
+		Conditionals:      in.Conditionals,
+		Prepopulate:       prepopulate,
+		Excludes:          slices.Clone(p.Filter),
+		MultilibBlacklist: p.MultilibBlacklist,
+		MultilibWhitelist: p.MultilibWhitelist,
+		Multilib:          multilib,
+		Greedy:            g,
+		Selfhosting:       p.Selfhosting,
+		Fulltree:          p.Fulltree,
+		FulltreeExcludes:  exempt,
+	}
+	if p.Langpacks {
+		r.Langpacks = in.Langpacks
+	}
+	if in.SystemRelease != nil {
+		r.Excludes = append(r.Excludes, in.SystemRelease.Others...)
+	}
+	return r, nil
+}
+
+// exempt lists the sources that the full tree leaves alone: those of the parent, too.
+func (p *solveParams) exempt(ctx context.Context, j *rules.Job) ([]string, error) {
+	names := slices.Clone(p.FulltreeExcludes)
+	if p.Parent == "" {
+		return names, nil
+	}
+	parent, err := readList(ctx, j, p.Parent)
+	if err != nil {
+		return nil, err
+	}
+	for _, l := range parent {
+		if n, err := format.ParseNEVRA(l.NEVRA); err == nil && l.Tree == rules.Src {
+			names = append(names, n.Name)
 		}
 	}
-	return solve.Request{
-		TreeArch:         p.Arch,
-		Inputs:           in.Packages,
-		Conditionals:     in.Conditionals,
-		Langpacks:        in.Langpacks,
-		Excludes:         p.Filter,
-		Greedy:           g,
-		Selfhosting:      p.Selfhosting,
-		Fulltree:         p.Fulltree,
-		FulltreeExcludes: excludes,
-	}, nil
+	return names, nil
 }
 
 func readList(ctx context.Context, j *rules.Job, path string) ([]packages.Listed, error) {
@@ -130,7 +268,7 @@ func (p *solveParams) write(ctx context.Context, j *rules.Job, entries []*packag
 	var list, decisions []byte
 	encode := []func(){
 		func() { list = listOf(entries, r) },
-		func() { decisions = decisionsOf(entries, r) },
+		func() { decisions = p.decisionsOf(entries, r, in.SystemRelease) },
 	}
 	err = j.Each(ctx, len(encode), func(_ context.Context, i int) error {
 		encode[i]()
@@ -174,62 +312,10 @@ func listOf(entries []*packages.Entry, r *solve.Result) []byte {
 	return list.Bytes()
 }
 
-// decisionsOf says why each package is in the tree, and why others that could be are not.
-func decisionsOf(entries []*packages.Entry, r *solve.Result) []byte {
-	var log packages.Lines
-	names := make([]string, len(entries)) // each once, of those that come up
-	name := func(index int) string {
-		if names[index] == "" {
-			names[index] = entries[index].NEVRA.String()
-		}
-		return names[index]
-	}
-	for _, t := range trees(r) {
-		for _, s := range t.selected {
-			d := selection(&s, name)
-			d.Tree = t.name
-			log.AddDecision(&d)
-		}
-	}
-	for _, m := range r.Unmatched {
-		log.AddDecision(&packages.Decision{Step: "no match", Wanted: m.Pattern, For: m.Reason, Rule: m.Why})
-	}
-	for _, m := range r.Unresolved {
-		log.AddDecision(&packages.Decision{Step: "unresolved", By: name(m.Requirer), Wanted: m.Requirement, Rule: m.Why})
-	}
-	for _, m := range r.Dropped {
-		d := packages.Decision{Package: name(m.Index), Step: "filter_packages", Dropped: fmt.Sprintf("filter_packages has %q", m.Pattern)}
-		if m.Newer >= 0 {
-			d.Step, d.Dropped = "older", "older than "+shortName(entries[m.Newer])
-		}
-		log.AddDecision(&d)
-	}
-	return log.Bytes()
-}
-
-// selection is the decision for a package.
-func selection(s *solve.Selected, name func(index int) string) packages.Decision {
-	d := packages.Decision{
-		Package: name(s.Index), Flags: s.Flags.Names(), Step: string(s.Reason.Step),
-		Wanted: s.Reason.Wanted, For: s.Reason.For, Rule: string(s.Reason.Rule),
-	}
-	if s.Flags.Has(solve.FlagLookaside) {
-		d.Dropped = "in a lookaside"
-	}
-	if s.Reason.By >= 0 {
-		d.By = name(s.Reason.By)
-	}
-	for _, i := range s.Reason.Rejected {
-		d.Rejected = append(d.Rejected, name(i))
-	}
-	return d
-}
-
 // unresolved says what cannot be met, one line a requirement:
 //
 //	nothing provides libfoo.so.2()(64bit), needed by bar-1.4-3.x86_64, wanted by group "core" (mandatory)
 func unresolved(entries []*packages.Entry, r *solve.Result) error {
-	const most = 20
 	var lines []string
 	for _, m := range r.Unresolved {
 		line := fmt.Sprintf("nothing provides %s, needed by %s", m.Requirement, shortName(entries[m.Requirer]))
@@ -241,10 +327,16 @@ func unresolved(entries []*packages.Entry, r *solve.Result) error {
 		}
 		lines = append(lines, line)
 	}
+	return someLines(lines)
+}
+
+// someLines is an error of several lines, as many as people read.
+func someLines(lines []string) error {
+	const most = 20
 	if len(lines) > most {
-		lines = append(lines[:most], fmt.Sprintf("and %d more", len(r.Unresolved)-most))
+		lines = append(lines[:most:most], fmt.Sprintf("and %d more", len(lines)-most))
 	}
-	return fmt.Errorf("%s", strings.Join(lines, "\n"))
+	return errors.New(strings.Join(lines, "\n"))
 }
 
 // shortName is the file name without suffix, as people know it.

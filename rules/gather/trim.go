@@ -15,9 +15,9 @@ type trimParams struct {
 	Type     string `arg:"type,required"`
 	Packages string `arg:"packages,required"`
 	Solution string `arg:"solution,required"`
-	// Variants and their lists.
+	// Variants and their lists; of children also the package sets that these are of.
 	Parent   [][2]string `arg:"parent"`
-	Children [][2]string `arg:"child"`
+	Children [][3]string `arg:"child"`
 	Remove   [][2]string `arg:"remove"`
 
 	OS        string `arg:"os,required"`
@@ -195,27 +195,22 @@ func normalize(list []packages.Listed) []packages.Listed {
 	return slices.CompactFunc(list, func(a, b packages.Listed) bool { return a.Tree == b.Tree && a.NEVRA == b.NEVRA })
 }
 
-// writeSets makes the three package sets.
+// writeSets makes the three package sets. What a child left may be of a package set that
+// the parent does not have.
 func (p *trimParams) writeSets(ctx context.Context, j *rules.Job, kept []packages.Listed) error {
-	set, err := j.Input(ctx, p.Packages)
+	paths := []string{p.Packages}
+	for _, c := range p.Children {
+		if !slices.Contains(paths, c[2]) {
+			paths = append(paths, c[2])
+		}
+	}
+	byFile, err := listings(ctx, j, kept, paths)
 	if err != nil {
 		return err
-	}
-	all, err := packages.LoadListings(ctx, j, set.Digest)
-	if err != nil {
-		return err
-	}
-	byFile := make(map[string]*packages.Listing, len(all))
-	for _, l := range all {
-		byFile[l.File] = l
 	}
 	sets := map[string][]*packages.Listing{}
 	for _, l := range kept {
-		listing := byFile[l.File]
-		if listing == nil {
-			return fmt.Errorf("%s is in the solution, and not in the package set", l.File)
-		}
-		sets[l.Tree] = append(sets[l.Tree], listing)
+		sets[l.Tree] = append(sets[l.Tree], byFile[l.File])
 	}
 	for i, path := range []string{p.OS, p.Debug, p.Src} {
 		set, err := packages.Write(ctx, j, sets[treeOrder[i]])
@@ -225,4 +220,39 @@ func (p *trimParams) writeSets(ctx context.Context, j *rules.Job, kept []package
 		j.Output(path, set)
 	}
 	return nil
+}
+
+// listings finds the packages of a list, by file, in the first of some package sets that
+// has them. Others are not read once all are found.
+func listings(ctx context.Context, j *rules.Job, list []packages.Listed, paths []string) (map[string]*packages.Listing, error) {
+	found := make(map[string]*packages.Listing, len(list))
+	for _, l := range list {
+		found[l.File] = nil
+	}
+	missing := len(found)
+	for _, path := range paths {
+		if missing == 0 {
+			break
+		}
+		set, err := j.Input(ctx, path)
+		if err != nil {
+			return nil, err
+		}
+		all, err := packages.LoadListings(ctx, j, set.Digest)
+		if err != nil {
+			return nil, err
+		}
+		for _, l := range all {
+			if other, wanted := found[l.File]; wanted && other == nil {
+				found[l.File] = l
+				missing--
+			}
+		}
+	}
+	for _, l := range list {
+		if found[l.File] == nil {
+			return nil, fmt.Errorf("%s is in the solution, and not in the package set", l.File)
+		}
+	}
+	return found, nil
 }

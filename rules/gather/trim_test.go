@@ -161,7 +161,10 @@ func TestSplit(t *testing.T) {
 				}
 				return pairs
 			}
-			p.Parent, p.Children = of("P", add("parent", test.parent...)), of("C", add("child", test.children...))
+			p.Parent = of("P", add("parent", test.parent...))
+			for _, path := range add("child", test.children...) {
+				p.Children = append(p.Children, [3]string{"C", path, "packages"})
+			}
 			p.Remove = of("S", add("remove", test.remove...))
 			trimmer, err := p.load(t.Context(), newJob(t, lists))
 			if err != nil {

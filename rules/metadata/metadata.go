@@ -29,19 +29,20 @@ func Tools() []*rules.Tool {
 }
 
 type params struct {
-	ComposeID   string     `arg:"compose-id,required"`
-	Date        string     `arg:"date,required"`
-	ComposeType string     `arg:"compose-type,required"`
-	Respin      int        `arg:"respin"`
-	Label       string     `arg:"label"`
-	Final       bool       `arg:"final"`
-	Internal    bool       `arg:"internal"`
-	Release     string     `arg:"release,required"` // JSON, see productmd.Product
-	BaseProduct string     `arg:"base-product"`
-	Variants    []string   `arg:"variant"` // JSON, see variant
-	Repos       []repo     `arg:"repo"`
-	Packages    []shipment `arg:"packages"`
-	Output      string     `arg:"output,required"`
+	ComposeID   string       `arg:"compose-id,required"`
+	Date        string       `arg:"date,required"`
+	ComposeType string       `arg:"compose-type,required"`
+	Respin      int          `arg:"respin"`
+	Label       string       `arg:"label"`
+	Final       bool         `arg:"final"`
+	Internal    bool         `arg:"internal"`
+	Release     string       `arg:"release,required"` // JSON, see productmd.Product
+	BaseProduct string       `arg:"base-product"`
+	Variants    []string     `arg:"variant"` // JSON, see variant
+	Repos       []repo       `arg:"repo"`
+	Packages    []shipment   `arg:"packages"`
+	Modules     []moduleList `arg:"modules"`
+	Output      string       `arg:"output,required"`
 }
 
 // repo is what an argument says of a repository: uid, arch, tree, the folder of
@@ -101,10 +102,14 @@ func run(ctx context.Context, j *rules.Job) error {
 	if err != nil {
 		return err
 	}
+	modules, err := p.modules(ctx, j, compose)
+	if err != nil {
+		return err
+	}
 	return write(ctx, j, p.Output, []document{
 		{"composeinfo.json", info.Encode},
 		{"rpms.json", rpms.Encode},
-		{"modules.json", (&productmd.Modules{Compose: compose}).Encode},
+		{"modules.json", modules.Encode},
 	})
 }
 

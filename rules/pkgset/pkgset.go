@@ -1,8 +1,8 @@
 // Package pkgset chooses the packages that an arch may be composed of.
 //
-// The choice is Pungi's: the packages whose arch the tree arch can run, without
-// foreign (multilib) arches; of the noarch ones those that ExcludeArch and
-// ExclusiveArch of their source package allow; and every source package that
+// The choice is Pungi's: the packages whose arch the tree arch can run, those of
+// foreign (multilib) arches if asked for; of the noarch ones those that ExcludeArch
+// and ExclusiveArch of their source package allow; and every source package that
 // one of them names as its source.
 //
 // It also says which keys packages have to be signed with. That is checked where
@@ -31,17 +31,20 @@ var Star []byte
 // Tools returns the tools of this phase.
 func Tools() []*rules.Tool {
 	return []*rules.Tool{
-		{Name: "pkgset", Version: 2, Params: params{}, Run: run},
+		{Name: "pkgset", Version: 3, Params: params{}, Run: run},
 		{Name: "package_signatures", Version: 1, Params: signaturesParams{}, Run: signatures},
 		{Name: "rpm_signature", Version: 1, Params: signatureParams{}, Run: signature},
 	}
 }
 
 type params struct {
-	Arch    string      `arg:"arch,required"`
-	Sources [][3]string `arg:"source"` // path, label, priority
-	Output  string      `arg:"output,required"`
-	Log     string      `arg:"log,required"`
+	Arch            string      `arg:"arch,required"`
+	Multilib        bool        `arg:"multilib"`
+	ConsidersNoarch bool        `arg:"exclusive-arch-considers-noarch"`
+	InheritToNoarch bool        `arg:"inherit-exclusive-arch-to-noarch"`
+	Sources         [][3]string `arg:"source"` // path, label, priority
+	Output          string      `arg:"output,required"`
+	Log             string      `arg:"log,required"`
 }
 
 func run(ctx context.Context, j *rules.Job) error {
@@ -53,7 +56,7 @@ func run(ctx context.Context, j *rules.Job) error {
 	if err != nil {
 		return err
 	}
-	chosen, left := choose(all, p.Arch)
+	chosen, left := p.choose(all)
 	set, err := packages.Write(ctx, j, listings(chosen))
 	if err != nil {
 		return err
@@ -116,17 +119,21 @@ func listings(candidates []*candidate) []*packages.Listing {
 	return all
 }
 
-// choose returns the packages of all that belong to a tree arch, and why others
+// choose returns the packages of all that belong to the arch, and why others
 // that could run there do not.
-func choose(all []*candidate, treeArch string) (chosen []*candidate, left []packages.Decision) {
-	c := chooser{native: format.ValidArches(treeArch, false), sources: map[string]*candidate{}, wanted: map[string]bool{}}
+func (p *params) choose(all []*candidate) (chosen []*candidate, left []packages.Decision) {
+	arches := format.ValidArches(p.Arch, p.Multilib)
+	c := chooser{params: p, native: format.ValidArches(p.Arch, false), sources: map[string]*candidate{}, wanted: map[string]bool{}}
+	if !p.ConsidersNoarch {
+		c.native = slices.DeleteFunc(c.native, func(arch string) bool { return arch == "noarch" })
+	}
 	for _, e := range all {
 		if e.IsSource() {
 			c.sources[e.File] = e
 		}
 	}
 	for _, e := range all {
-		if !e.IsSource() && slices.Contains(c.native, e.Arch) && c.allowed(e) {
+		if !e.IsSource() && slices.Contains(arches, e.Arch) && c.allowed(e) {
 			chosen = append(chosen, e)
 			c.wanted[sourceName(e)] = true
 		}
@@ -140,7 +147,8 @@ func choose(all []*candidate, treeArch string) (chosen []*candidate, left []pack
 }
 
 type chooser struct {
-	native  []string              // arches of the tree, noarch included
+	*params
+	native  []string              // arches that ExcludeArch and ExclusiveArch mean by the tree
 	sources map[string]*candidate // by file name
 	wanted  map[string]bool       // names of source packages of chosen packages
 	left    []packages.Decision
@@ -151,7 +159,7 @@ type chooser struct {
 // source package count, where it is known, since those of a noarch package say
 // where it was built.
 func (c *chooser) allowed(e *candidate) bool {
-	if e.Arch != "noarch" {
+	if e.Arch != "noarch" || !c.InheritToNoarch {
 		return true
 	}
 	exclude, exclusive := e.ExcludeArch, e.ExclusiveArch
