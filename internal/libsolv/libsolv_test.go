@@ -237,9 +237,11 @@ func (v *view) hidden() (excluded, all []int) {
 	}
 	all = slices.Clone(excluded)
 	for _, d := range v.result.Dropped {
-		all = append(all, d.Index)
-		if d.Newer < 0 {
-			excluded = append(excluded, d.Index)
+		switch d.Because {
+		case solve.Excluded, solve.Blacklisted:
+			excluded, all = append(excluded, d.Index), append(all, d.Index)
+		case solve.Older:
+			all = append(all, d.Index)
 		}
 	}
 	slices.Sort(excluded)
