@@ -130,7 +130,7 @@ func (r requester) pattern() string {
 func write(r solve.Request, lookaside bool) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "greedy %d, fulltree %t, selfhosting %t, lookaside %t, multilib %t\n", r.Greedy, r.Fulltree, r.Selfhosting, lookaside, r.Multilib != nil)
-	fmt.Fprintf(&b, "inputs %q, prepopulate %q, conditionals %q\n", r.Inputs, r.Prepopulate, r.Conditionals)
+	fmt.Fprintf(&b, "inputs %+v, prepopulate %+v, conditionals %+v\n", r.Inputs, r.Prepopulate, r.Conditionals)
 	fmt.Fprintf(&b, "excludes %q, blacklist %q, whitelist %q, fulltree excludes %q", r.Excludes, r.MultilibBlacklist, r.MultilibWhitelist, r.FulltreeExcludes)
 	return b.String()
 }
