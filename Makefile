@@ -11,7 +11,7 @@ SCALE ?= 1
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 # What the tests run besides pungo: the programs that read what it writes.
 TEST_PACKAGES = bubblewrap createrepo-c curl dnf dnf-plugins-core gir1.2-modulemd-2.0 gnupg ninja-build procps python3 \
-	python3-createrepo-c python3-gi python3-rpm rpm xz-utils zstd
+	python3-createrepo-c python3-gi python3-rpm python3-solv rpm xz-utils zstd
 
 .PHONY: build demo test test-root check bench golden fuzz docs deps debs
 
@@ -64,7 +64,7 @@ test-root:
 # The packages whose tests run no program but the compiler's.
 QUICK = . ./cache/... ./executor/... ./starlark ./rules ./cmd/pungo/output ./cmd/pungo/difference \
 	$(addprefix ./rules/, createrepo extrafiles gather layout metadata packages pkgset rpm universe) \
-	$(addprefix ./internal/, comps crew docgen fetch glob heap openpgp solve spell)
+	$(addprefix ./internal/, accepted comps crew docgen fetch glob heap modulemd multilib openpgp solve spell updateinfo)
 
 check:
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); exit 1; }
