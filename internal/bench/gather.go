@@ -69,7 +69,7 @@ var gatherings = []ruleset{
 	{"multilib", multilibRules},
 	{"greedy-build", `greedy = "build"`},
 	{"greedy-all", `greedy = "all"`},
-	{"comps", `comps = ":comps", langpacks = True`},
+	{"conditionals-langpacks", `comps = ":comps", langpacks = True`},
 	{"filters", filterRules},
 	{"prepopulate", `prepopulate = "prepopulate.json"`},
 	{"source-mapping", `source_mapping = "mapping.json"`},

@@ -37,8 +37,8 @@ type solver struct {
 	triggers  map[string][]Conditional
 	langpacks map[string][]Langpack
 	exempt    map[string]bool // names of sources in FulltreeExcludes
-	whitelist []pattern
-	families  []family // by build, for the full tree
+	whitelist map[int32]bool  // packages of which MultilibWhitelist has the name
+	families  []family        // by build, for the full tree
 }
 
 // pick is one selected package.
@@ -71,6 +71,7 @@ func newSolver(p *Pool, r Request) *solver {
 		triggers:  map[string][]Conditional{},
 		langpacks: map[string][]Langpack{},
 		exempt:    map[string]bool{},
+		whitelist: map[int32]bool{},
 	}
 	for i := range s.choices {
 		s.choices[i] = make([]*choice, len(p.requirements))
@@ -85,7 +86,7 @@ func newSolver(p *Pool, r Request) *solver {
 		s.exempt[name] = true
 	}
 	for _, glob := range r.MultilibWhitelist {
-		s.whitelist = append(s.whitelist, parsePattern(glob))
+		s.eachNamed(parsePattern(glob), func(id int32) { s.whitelist[id] = true })
 	}
 	if r.Fulltree {
 		s.families = s.newFamilies()

@@ -245,10 +245,8 @@ func (s *solver) multilib(id int32) {
 
 // multilibMethod is what speaks for a package of a foreign arch, or "".
 func (s *solver) multilibMethod(id int32) string {
-	for i := range s.whitelist {
-		if s.whitelist[i].matchName(s.name(id)) {
-			return "whitelist"
-		}
+	if s.whitelist[id] {
+		return "whitelist"
 	}
 	if s.request.Multilib == nil {
 		return ""
