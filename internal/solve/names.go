@@ -1,6 +1,7 @@
 package solve
 
 import (
+	"index/suffixarray"
 	"slices"
 	"strings"
 )
@@ -9,25 +10,22 @@ import (
 // and a pool has tens of thousands of names: to try each with each would take longer than
 // the closure.
 type nameIndex struct {
-	// text has each name once, in order, each with a line end: one long string is searched
-	// at the speed of memory.
-	text  string
-	first []int32 // by name: the first id
-	start []int32 // by name: where it is in text
+	text  *suffixarray.Index // each name once, in order, each with a line end
+	first []int32            // by name: the first id
+	start []int32            // by name: where it is in text
 }
 
 func newNameIndex(packages []Package) *nameIndex {
 	n := &nameIndex{}
-	var b strings.Builder
+	var text []byte
 	for id := range packages {
 		if id > 0 && packages[id].Name == packages[id-1].Name {
 			continue
 		}
-		n.first, n.start = append(n.first, int32(id)), append(n.start, int32(b.Len()))
-		b.WriteString(packages[id].Name)
-		b.WriteByte('\n')
+		n.first, n.start = append(n.first, int32(id)), append(n.start, int32(len(text)))
+		text = append(append(text, packages[id].Name...), '\n')
 	}
-	n.text = b.String()
+	n.text = suffixarray.New(text)
 	return n
 }
 
@@ -35,19 +33,21 @@ func newNameIndex(packages []Package) *nameIndex {
 // it may end with a line end, and is at the end of the name then.
 func (n *nameIndex) with(part string) func(yield func(id int32) bool) {
 	return func(yield func(id int32) bool) {
-		for from := 0; ; {
-			at := strings.Index(n.text[from:], part)
-			if at < 0 {
-				return
+		places := n.text.Lookup([]byte(part), -1)
+		slices.Sort(places)
+		end := -1 // of the name before
+		for _, at := range places {
+			if at < end {
+				continue // twice in one name
 			}
-			i, found := slices.BinarySearch(n.start, int32(from+at))
+			i, found := slices.BinarySearch(n.start, int32(at))
 			if !found {
 				i--
 			}
 			if !yield(n.first[i]) || i+1 == len(n.start) {
 				return
 			}
-			from = int(n.start[i+1])
+			end = int(n.start[i+1])
 		}
 	}
 }
