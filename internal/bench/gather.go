@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing/fstest"
 	"time"
 
@@ -80,10 +81,12 @@ var gatherings = []ruleset{
 }
 
 // gatherDefinition asks for the main packages of one build in ten: all others of which
-// packages are wanted are found by following requirements. Warm-up decodes the package sets.
+// packages are wanted are found by following requirements. The closures of warm-up decode the package sets, and
+// are first to need memory.
 func gatherDefinition(c crowd, filters int, arches []string, rulesets []ruleset) string {
 	var b strings.Builder
 	b.WriteString(composeHead(arches) + "variant(name = \"Everything\")\n" + givenRule)
+	b.WriteString("WANTED = [\"package*0\"]\n")
 	fmt.Fprintf(&b, "FILTERS = [\"%s\"]\n", strings.Join(c.filters(filters), "\", \""))
 	var sources []string
 	for _, arch := range arches {
@@ -95,8 +98,8 @@ comps(name = "comps", src = "comps.xml")
 SOURCES = select({%s})
 pkgset(name = "native", sources = SOURCES)
 pkgset(name = "all", sources = SOURCES, multilib = True)
-gather(name = "warm-native", packages = ":native")
-gather(name = "warm-all", packages = ":all")
+gather(name = "warm-native", packages = ":native", additional_packages = WANTED)
+gather(name = "warm-all", packages = ":all", additional_packages = WANTED)
 `, strings.Join(sources, ", "))
 	for _, r := range rulesets {
 		set, rules := "native", r.attributes
@@ -106,21 +109,19 @@ gather(name = "warm-all", packages = ":all")
 		if !strings.Contains(rules, "langpacks") {
 			rules = "langpacks = False, " + rules
 		}
-		fmt.Fprintf(&b, "gather(name = %q, packages = \":%s\", additional_packages = [\"package*0\"], %s)\n", r.name, set, rules)
+		fmt.Fprintf(&b, "gather(name = %q, packages = \":%s\", additional_packages = WANTED, %s)\n", r.name, set, rules)
 	}
 	return b.String()
 }
 
 // gathered is what the part tells of a target.
 type gathered struct {
-	Name     string
-	Took     time.Duration
-	Selected int
+	Name      string
+	Took, CPU time.Duration // CPU is user and system time, that of collecting garbage too
+	Selected  int
 
 	usage usage
 }
-
-func (g *gathered) perPackage() float64 { return g.usage.Wall.Seconds() / float64(g.Selected) }
 
 // costs adds the row of a rule.
 func (l *lab) costs(alone, rule gathered, where string) {
@@ -156,7 +157,7 @@ func (l *lab) gatherings(ctx context.Context, n int, rulesets []ruleset, arches 
 			if run == 0 {
 				continue
 			}
-			u.Wall, u.CPU = told[i].Took, 0
+			u.Wall, u.CPU = told[i].Took, told[i].CPU
 			if len(told) > 1 {
 				u.Peak = 0 // it is not of one target
 			}
@@ -275,11 +276,11 @@ func (g *gatherBuild) outputs(tool, target string) []*rules.Artifact {
 // target solves and trims one target, on all arches.
 func (g *gatherBuild) target(ctx context.Context, name string) (gathered, error) {
 	told := gathered{Name: name}
-	start := time.Now()
+	start, before := time.Now(), cpuTime()
 	if err := g.Run(ctx, g.outputs("trim", name)...); err != nil {
 		return told, err
 	}
-	told.Took = time.Since(start)
+	told.Took, told.CPU = time.Since(start), cpuTime()-before
 	for _, list := range g.outputs("solve", name) {
 		if !strings.HasSuffix(list.Name, ".list") {
 			continue
@@ -292,4 +293,13 @@ func (g *gatherBuild) target(ctx context.Context, name string) (gathered, error)
 		told.Selected += bytes.Count(data, []byte("\n"))
 	}
 	return told, nil
+}
+
+// cpuTime is the user and system time of this process so far.
+func cpuTime() time.Duration {
+	var r syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &r); err != nil {
+		return 0
+	}
+	return time.Duration(r.Utime.Nano() + r.Stime.Nano())
 }

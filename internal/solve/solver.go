@@ -32,7 +32,8 @@ type solver struct {
 	failures []failure
 	unmet    map[[2]int32]bool // requirer and requirement of each failure
 	missed   []Unmatched
-	spared   map[int32]Dropped // what a step would take, but for a setting
+	missing  map[Unmatched]bool // those in missed
+	spared   map[int32]Dropped  // what a step would take, but for a setting
 
 	triggers  map[string][]Conditional
 	langpacks map[string][]Langpack
@@ -67,6 +68,7 @@ func newSolver(p *Pool, r Request) *solver {
 		request:   &r,
 		order:     make([]int32, len(p.packages)),
 		unmet:     map[[2]int32]bool{},
+		missing:   map[Unmatched]bool{},
 		spared:    map[int32]Dropped{},
 		triggers:  map[string][]Conditional{},
 		langpacks: map[string][]Langpack{},
@@ -182,7 +184,8 @@ func (s *solver) takeInput(in Input) {
 
 // miss notes, once, that an input selects nothing.
 func (s *solver) miss(in Input, why string) {
-	if u := (Unmatched{in, why}); !slices.Contains(s.missed, u) {
+	if u := (Unmatched{in, why}); !s.missing[u] {
+		s.missing[u] = true
 		s.missed = append(s.missed, u)
 	}
 }

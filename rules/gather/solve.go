@@ -259,7 +259,7 @@ func listOf(entries []*packages.Entry, r *solve.Result) []byte {
 func unresolved(entries []*packages.Entry, r *solve.Result) error {
 	const most = 20
 	var lines []string
-	for _, m := range r.Unresolved {
+	for _, m := range r.Unresolved[:min(most, len(r.Unresolved))] {
 		line := fmt.Sprintf("nothing provides %s, needed by %s", m.Requirement, shortName(entries[m.Requirer]))
 		for _, i := range m.Chain[1:] {
 			line += ", needed by " + shortName(entries[i])
@@ -269,8 +269,8 @@ func unresolved(entries []*packages.Entry, r *solve.Result) error {
 		}
 		lines = append(lines, line)
 	}
-	if len(lines) > most {
-		lines = append(lines[:most], fmt.Sprintf("and %d more", len(r.Unresolved)-most))
+	if more := len(r.Unresolved) - len(lines); more > 0 {
+		lines = append(lines, fmt.Sprintf("and %d more", more))
 	}
 	return fmt.Errorf("%s", strings.Join(lines, "\n"))
 }
