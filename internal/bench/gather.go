@@ -23,8 +23,9 @@ import (
 // gathering shows what each rule of gather costs beside the closure: a package that is
 // selected with the rule may take twice the time of one that is selected without any, that
 // is, no rule costs more than the closure itself. Time for a package, since who selects more
-// has more to follow; where a rule selects fewer, all of its time counts. Sizes shrink with
-// the scale.
+// has more to follow; where a rule selects fewer, all of its time counts. It is processor
+// time, user and system: targets run one after the other, so what else the machine does
+// would fall on one of them. Sizes shrink with the scale.
 //
 // A part generates the packages, stores their metadata in memory, and has solve and trim
 // work on it, once for each rule, all in one process: so the rules share the decoded package
@@ -125,7 +126,7 @@ type gathered struct {
 
 // costs adds the row of a rule.
 func (l *lab) costs(alone, rule gathered, where string) {
-	got := rule.usage.Wall.Seconds() / alone.usage.Wall.Seconds() / max(float64(rule.Selected)/float64(alone.Selected), 1)
+	got := rule.usage.CPU.Seconds() / alone.usage.CPU.Seconds() / max(float64(rule.Selected)/float64(alone.Selected), 1)
 	l.table.add(row{
 		claim: fmt.Sprintf("gather%s: %s selects %d packages, time of one against one of %d of the closure alone",
 			where, rule.Name, rule.Selected, alone.Selected),

@@ -225,7 +225,7 @@ func (s *solver) multilib(id int32) {
 		return
 	}
 	var candidates []int32
-	s.eachNamed(pattern{glob: s.name(id), literal: true}, func(other int32) {
+	s.eachNamesake(id, func(other int32) {
 		if s.traits[other]&both == foreign && s.candidate(other, Binary) &&
 			s.pool.packages[other].EVR == s.pool.packages[id].EVR {
 			candidates = append(candidates, other)

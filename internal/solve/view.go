@@ -137,7 +137,7 @@ func (v *view) supersededIn(later []int32, id int32) bool {
 // newer is the newest present package of the name and arch of one that is not.
 func (v *view) newer(id int32) int32 {
 	pkg, best := v.pool.packages[id].Package, id
-	v.eachNamed(pattern{glob: pkg.Name, literal: true}, func(other int32) {
+	v.eachNamesake(id, func(other int32) {
 		if v.traits[other]&newest != 0 && v.pool.packages[other].Arch == pkg.Arch {
 			best = other
 		}
@@ -230,6 +230,18 @@ func (v *view) eachNamed(p pattern, visit func(id int32)) {
 		if p.matchName(packages[first].Name) {
 			visitAll(first)
 		}
+	}
+}
+
+// eachNamesake visits the packages that have the name of one, itself among them.
+func (v *view) eachNamesake(id int32, visit func(id int32)) {
+	packages := v.pool.packages
+	name := packages[id].Name
+	for id > 0 && packages[id-1].Name == name {
+		id--
+	}
+	for ; int(id) < len(packages) && packages[id].Name == name; id++ {
+		visit(id)
 	}
 }
 
