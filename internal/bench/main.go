@@ -34,6 +34,7 @@ var benchmarks = []struct {
 	{"noop", noop},
 	{"createrepo", createrepo},
 	{"closure", closure},
+	{"gather", gathering},
 	{"repoclosure", repoclosure},
 	{"metadata", fromMetadata},
 	{"compose", composing},

@@ -107,7 +107,7 @@ func (p *solveParams) judge(j *rules.Job, entries []*packages.Entry, r *solve.Re
 		}
 	}
 	if p.RequireAllComps && len(missing) > 0 {
-		return someLines(missing)
+		return someLines(len(missing), func(i int) string { return missing[i] })
 	}
 	if p.CheckDeps && len(r.Unresolved) > 0 {
 		return unresolved(entries, r)
@@ -316,25 +316,28 @@ func listOf(entries []*packages.Entry, r *solve.Result) []byte {
 //
 //	nothing provides libfoo.so.2()(64bit), needed by bar-1.4-3.x86_64, wanted by group "core" (mandatory)
 func unresolved(entries []*packages.Entry, r *solve.Result) error {
-	var lines []string
-	for _, m := range r.Unresolved {
+	return someLines(len(r.Unresolved), func(i int) string {
+		m := &r.Unresolved[i]
 		line := fmt.Sprintf("nothing provides %s, needed by %s", m.Requirement, shortName(entries[m.Requirer]))
-		for _, i := range m.Chain[1:] {
-			line += ", needed by " + shortName(entries[i])
+		for _, by := range m.Chain[1:] {
+			line += ", needed by " + shortName(entries[by])
 		}
 		if s, ok := r.Find(m.Chain[len(m.Chain)-1]); ok && s.Reason.For != "" {
 			line += ", wanted by " + s.Reason.For
 		}
-		lines = append(lines, line)
-	}
-	return someLines(lines)
+		return line
+	})
 }
 
-// someLines is an error of several lines, as many as people read.
-func someLines(lines []string) error {
+// someLines is an error of n lines, or of as many as people read.
+func someLines(n int, line func(i int) string) error {
 	const most = 20
-	if len(lines) > most {
-		lines = append(lines[:most:most], fmt.Sprintf("and %d more", len(lines)-most))
+	var lines []string
+	for i := range min(n, most) {
+		lines = append(lines, line(i))
+	}
+	if n > most {
+		lines = append(lines, fmt.Sprintf("and %d more", n-most))
 	}
 	return errors.New(strings.Join(lines, "\n"))
 }
