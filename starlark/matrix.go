@@ -72,6 +72,9 @@ func (d *declared) composed(options Options) (*rules.Compose, error) {
 	if err := checkArches(p, c.Arches); err != nil {
 		return nil, err
 	}
+	if len(c.Checksums) == 0 {
+		return nil, p.site.mistake("compose", "checksums", wrong("", "no checksums, and what metadata lists wants one"))
+	}
 	for _, v := range d.variants {
 		variant, err := newVariant(v, c)
 		if err != nil {
