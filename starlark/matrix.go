@@ -209,12 +209,15 @@ func checkStranger(d *declaration, v *rules.Variant, c *rules.Compose) error {
 	if v.Parent != "" {
 		return nil
 	}
+	earlier := true
 	for _, other := range c.Variants {
 		switch {
-		case other == v || other.Parent != "":
+		case other == v:
+			earlier = false
+		case other.Parent != "":
 		case strings.HasPrefix(v.UID, other.UID+"-"):
 			return d.mistake(v, "name", wrong("", "the name is read as that of a child of %q; want a parent, or another name", other.UID))
-		case strings.ReplaceAll(v.UID, "-", "") == strings.ReplaceAll(other.UID, "-", ""):
+		case earlier && strings.ReplaceAll(v.UID, "-", "") == strings.ReplaceAll(other.UID, "-", ""):
 			return d.mistake(v, "name", wrong("", "the name differs from %q in dashes only, which ids in composeinfo.json lack", other.UID))
 		}
 	}
