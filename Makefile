@@ -10,7 +10,8 @@ GO ?= go
 SCALE ?= 1
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 # What the tests run besides pungo: the programs that read what it writes.
-TEST_PACKAGES = bubblewrap createrepo-c curl dnf dnf-plugins-core gnupg ninja-build procps python3 python3-rpm rpm zstd
+TEST_PACKAGES = bubblewrap createrepo-c curl dnf dnf-plugins-core gir1.2-modulemd-2.0 gnupg ninja-build procps python3 \
+	python3-createrepo-c python3-gi python3-rpm python3-solv rpm xz-utils zstd
 
 .PHONY: build demo test test-root check bench golden fuzz docs deps debs
 
@@ -61,9 +62,9 @@ test-root:
 	PUNGO_REFLINK_DIR=$(CURDIR)/$(ROOT_TMP) $(GO) test -count=1 -tags reflink -run '^TestReflink$$' -v ./cache/materialize
 
 # The packages whose tests run no program but the compiler's.
-QUICK = . ./cache/... ./executor/... ./starlark ./rules ./cmd/pungo/output \
-	$(addprefix ./rules/, createrepo gather layout metadata packages pkgset rpm universe) \
-	$(addprefix ./internal/, comps crew docgen fetch heap openpgp solve spell)
+QUICK = . ./cache/... ./executor/... ./starlark ./rules ./cmd/pungo/output ./cmd/pungo/difference \
+	$(addprefix ./rules/, createrepo extrafiles gather layout metadata packages pkgset rpm universe) \
+	$(addprefix ./internal/, accepted comps crew docgen fetch glob heap modulemd multilib openpgp solve spell updateinfo)
 
 check:
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); exit 1; }

@@ -222,10 +222,10 @@ func (a *analysis) find(asker *instance, attr *attribute, text string) ([]*insta
 }
 
 // findSome returns the instances that several labels mean. If the attribute is
-// mandatory there is one at least.
+// mandatory there is one at least, and one for each label if it wants every one.
 func (a *analysis) findSome(asker *instance, attr *attribute, texts []string) ([]*instance, error) {
 	each := *attr
-	each.kind, each.mandatory = labelsKind, false // one may find nothing where another does
+	each.kind, each.mandatory = labelsKind, attr.every // else one may find nothing where another does
 	var all []*instance
 	for _, text := range texts {
 		found, err := a.find(asker, &each, text)

@@ -16,6 +16,8 @@ type Request struct {
 
 	// Inputs are wanted for themselves.
 	Inputs []Input
+	// Packages are wanted for themselves, too: exactly these, if they are of the tree.
+	Packages []Wanted
 	// Conditionals are wanted once their trigger is selected.
 	Conditionals []Conditional
 	// Prepopulate lists packages as exact name.arch, without globs.
@@ -26,6 +28,9 @@ type Request struct {
 	// Excludes are patterns of packages to treat as absent. Packages of a
 	// lookaside stay, so that what was filtered can still satisfy requirements.
 	Excludes []string
+	// Absent are packages, by index, that are as if they were not there, and why; those
+	// of a lookaside stay.
+	Absent map[int]string
 	// MultilibBlacklist has globs of names never to be taken for a foreign arch.
 	MultilibBlacklist []string
 	// MultilibWhitelist has globs of names to be taken for foreign arches too.
@@ -51,6 +56,12 @@ type Input struct {
 	// Native means only packages of the tree's own arches. To Solve it says nothing:
 	// it prefers these.
 	Native bool `json:",omitempty"`
+}
+
+// Wanted is a package, by its index, and who wants it.
+type Wanted struct {
+	Index  int
+	Reason string // for people, such as "module nodejs:18"
 }
 
 // Conditional wants Install if Trigger, a package name, is selected.

@@ -22,7 +22,7 @@ type Result struct {
 type Dropped struct {
 	Index   int
 	Because Because
-	Pattern string // that excludes it, of Excluded and Blacklisted
+	Pattern string // that excludes it, of Excluded and Blacklisted; of Absent the reason
 	Other   int    // index of the newer package, of Older; of the native one, of NoMethod; else -1
 }
 
@@ -32,6 +32,7 @@ type Because uint8
 // The reasons.
 const (
 	Excluded    Because = iota // by Request.Excludes
+	Absent                     // by Request.Absent, whose reason Pattern is
 	Blacklisted                // by Request.MultilibBlacklist
 	Older                      // than another one of its name and arch
 	NoMethod                   // of multilib takes it, as it takes a native one

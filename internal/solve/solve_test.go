@@ -252,6 +252,11 @@ func TestSolveRich(t *testing.T) {
 		{name: "if else, met", requires: "(b if c else dd)", words: "c", want: "b"},
 		{name: "if else, met later", requires: "(c if b else dd)", words: "wants-b", want: "b c"},
 		{name: "else, met by another else", requires: "(b if c else v1)", words: "last", want: "b c v1"},
+		{name: "if else, no else", requires: "(b if c else x)", want: "b c"},
+		{name: "if else, neither", requires: "(x if c else y)", unresolved: "(x if c else y)"},
+		{name: "if else, no else and no condition", requires: "(b if x else y)", unresolved: "(b if x else y)"},
+		{name: "if else, no else below or", requires: "((x and b) or (b if c else x))", want: "b c"},
+		{name: "unless else, no first", requires: "(x unless c else b)", want: "b c"},
 		{name: "if with a condition of two", requires: "(b if (c and dd))", words: "c dd", want: "b"},
 		{name: "if with half a condition of two", requires: "(b if (c and dd))", words: "c", want: ""},
 		{name: "nested if", requires: "((b if c) if dd)", words: "c dd", want: "b"},
@@ -313,7 +318,7 @@ func TestExplain(t *testing.T) {
 cron-4-1.x86_64: input "cron" of the test
 cron-l10n-de-4-1.noarch: language pack of cron-4-1.x86_64
 extra-1-1.x86_64: "extra" of group mail, which has mta-1-1.x86_64 too
-mail-lib-1-1.i686: foreign arch of mail-lib-1-1.x86_64, by whitelist
+mail-lib-1-1.i686: foreign arch of mail-lib-1-1.x86_64, by multilib_whitelist
 mail-lib-1-1.x86_64: required by cron-4-1.x86_64 (mail-lib); native arch, not mail-lib-1-1.i686
 mta-1-1.x86_64: required by cron-4-1.x86_64 (smtpdaemon); shortest name, not mta-1-1.i686, sendmail-8-1.x86_64
 mta-doc-1-1.noarch: built along with mta-1-1.x86_64

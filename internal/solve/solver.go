@@ -5,15 +5,20 @@ import "slices"
 // Solve computes what the request selects from the pool.
 func (p *Pool) Solve(r Request) Result {
 	s := newSolver(p, r)
+	s.takeWanted()
 	s.takeInputs()
 	s.takePrepopulated()
-	steps := s.steps()
+	s.repeat(s.steps())
+	return s.result()
+}
+
+// repeat performs steps until none of them has anything to do.
+func (s *solver) repeat(steps []step) {
 	for i := 0; i < len(steps); i++ {
 		if s.run(&steps[i]) {
 			i = -1 // what is new goes through all steps, from the first on
 		}
 	}
-	return s.result()
 }
 
 // solver is the state of one Solve.
@@ -40,6 +45,7 @@ type solver struct {
 	exempt    map[string]bool // names of sources in FulltreeExcludes
 	whitelist map[int32]bool  // packages of which MultilibWhitelist has the name
 	families  []family        // by build, for the full tree
+	modular   []bool          // by id: packages of modules, of Hybrid; else nil
 }
 
 // pick is one selected package.
@@ -151,6 +157,16 @@ func (s *solver) isExempt(id int32) bool {
 	return b != noBuild && s.exempt[s.pool.builds[b].source]
 }
 
+// takeWanted selects packages that were asked for as such.
+func (s *solver) takeWanted() {
+	for _, w := range s.request.Packages {
+		if id := s.pool.ids[w.Index]; s.traits[id]&present != 0 {
+			wanted := s.pool.packages[id].NEVRA.String()
+			s.add(id, FlagInput, reason{step: StepInput, by: nobody, wanted: wanted, whose: w.Reason, rule: RuleOnly})
+		}
+	}
+}
+
 // takeInputs selects what was asked for by name. Patterns that name an arch come
 // last: "bash.i686" must not make "bash" look satisfied.
 func (s *solver) takeInputs() {
@@ -173,11 +189,15 @@ func (s *solver) takeInput(in Input) {
 		s.take(s.choose(s.candidatesFor(provided(systemRelease), Binary), false), FlagInput, why)
 		return
 	}
-	groups, missing := s.find(parsePattern(in.Pattern))
+	p := parsePattern(in.Pattern)
+	groups, missing := s.find(p)
 	if len(groups) == 0 {
 		s.miss(in, missing)
 	}
 	for _, group := range groups {
+		if !p.literal && s.modular != nil {
+			group = slices.DeleteFunc(group, func(id int32) bool { return s.modular[id] })
+		}
 		s.take(s.choose(group, false), FlagInput, why)
 	}
 }

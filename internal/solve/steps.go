@@ -246,7 +246,7 @@ func (s *solver) multilib(id int32) {
 // multilibMethod is what speaks for a package of a foreign arch, or "".
 func (s *solver) multilibMethod(id int32) string {
 	if s.whitelist[id] {
-		return "whitelist"
+		return "multilib_whitelist"
 	}
 	if s.request.Multilib == nil {
 		return ""

@@ -44,6 +44,11 @@ func newView(p *Pool, r *Request) *view {
 		hidden: map[int32]hiding{},
 	}
 	v.classify(r.TreeArch)
+	for index, why := range r.Absent {
+		if id := p.ids[index]; !p.packages[id].Lookaside {
+			v.hide(id, hiding{Absent, why})
+		}
+	}
 	for _, s := range r.Excludes {
 		v.exclude(s)
 	}

@@ -28,7 +28,7 @@ type inputs struct {
 func (in *inputs) addGroups(c *comps.Comps) {
 	for _, g := range c.Groups {
 		for _, p := range g.Packages {
-			reason := fmt.Sprintf("group %q (%s)", g.ID, p.Type)
+			reason := fmt.Sprintf(reasonGroup+"%q (%s)", g.ID, p.Type)
 			if p.Type == comps.Conditional {
 				in.Conditionals = append(in.Conditionals, solve.Conditional{Trigger: p.Requires, Install: p.Name, Reason: reason})
 			} else {
@@ -53,8 +53,11 @@ func (in *inputs) inherit(from inputs) {
 }
 
 // reasonAdditional is the reason of what was asked for by name, where no match
-// is more likely a mistake than in a group.
-const reasonAdditional = "additional_packages"
+// is more likely a mistake than in a group, whose reasons begin with reasonGroup.
+const (
+	reasonAdditional = "additional_packages"
+	reasonGroup      = "group "
+)
 
 // readInputs gathers what the arguments of solve ask for, but for source_mapping
 // and prepopulate, which children do not inherit.

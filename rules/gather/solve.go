@@ -3,7 +3,9 @@ package gather
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -21,6 +23,12 @@ type solveParams struct {
 	Packages            string      `arg:"packages,required"`
 	Lookasides          []string    `arg:"lookaside"`
 	Comps               string      `arg:"comps"`
+	Modules             string      `arg:"modules"`          // list of the variant's streams
+	Modulemd            string      `arg:"modulemd"`         // of the same; this and the next three go with hybrid
+	PackageModules      string      `arg:"package-modules"`  // modulemd of the package set
+	LookasideModules    []string    `arg:"lookaside-module"` // modulemd of lookasides
+	KeptModulemd        string      `arg:"kept-modulemd"`
+	KeptModules         string      `arg:"kept-modules"`
 	SourceMapping       string      `arg:"source-mapping"`
 	Prepopulate         string      `arg:"prepopulate"`
 	Additional          []string    `arg:"additional-package"`
@@ -29,7 +37,7 @@ type solveParams struct {
 	Inherit             []string    `arg:"inherit"`
 	Parent              string      `arg:"parent"`
 	Method              string      `arg:"method,required"`
-	Methods             [][2]string `arg:"source-method"` // of a source of packages: comps or json
+	Methods             [][2]string `arg:"source-method"` // of a source of packages: module, comps or json
 	Greedy              string      `arg:"greedy,required"`
 	Fulltree            bool        `arg:"fulltree"`
 	FulltreeExcludes    []string    `arg:"fulltree-exclude"`
@@ -38,6 +46,7 @@ type solveParams struct {
 	Multilib            []string    `arg:"multilib"`
 	MultilibWhitelist   []string    `arg:"multilib-whitelist"`
 	MultilibBlacklist   []string    `arg:"multilib-blacklist"`
+	RequireAllComps     bool        `arg:"require-all-comps-packages"`
 	CheckDeps           bool        `arg:"check-deps"`
 	List                string      `arg:"list,required"`
 	Inputs              string      `arg:"inputs,required"`
@@ -63,46 +72,96 @@ func runSolve(ctx context.Context, j *rules.Job) error {
 		return err
 	}
 	p.chooseSystemRelease(&in, u.Entries)
-	result, err := p.solve(ctx, j, u.Pool, in)
+	modules, err := p.readModules(ctx, j, u.Entries)
 	if err != nil {
 		return err
 	}
-	for _, m := range result.Unmatched {
-		// What a child inherited its parent has warned about.
-		if m.Reason == reasonAdditional && slices.Contains(p.Additional, m.Pattern) {
-			j.Warnf("additional_packages: %q: %s", m.Pattern, m.Why)
-		}
+	result, err := p.solve(ctx, j, u.Pool, in, modules)
+	if err != nil {
+		return err
 	}
-	if p.CheckDeps && len(result.Unresolved) > 0 {
-		return unresolved(u.Entries, &result)
+	if err := p.judge(j, u.Entries, &result); err != nil {
+		return err
+	}
+	for _, nsvc := range slices.Sorted(maps.Keys(modules.dropped)) {
+		j.Warnf("module %s is left out: it requires %s, and nothing here is that", nsvc, modules.dropped[nsvc])
+	}
+	if err := p.writeModules(ctx, j, modules); err != nil {
+		return err
 	}
 	return p.write(ctx, j, u.Entries, in, &result)
 }
 
+// judge warns of what was asked for and is not there, or refuses the result.
+func (p *solveParams) judge(j *rules.Job, entries []*packages.Entry, r *solve.Result) error {
+	var missing []string
+	for _, m := range r.Unmatched {
+		switch {
+		case m.Reason == reasonAdditional:
+			// What a child inherited its parent has warned about.
+			if slices.Contains(p.Additional, m.Pattern) {
+				j.Warnf("additional_packages: %q: %s", m.Pattern, m.Why)
+			}
+		case strings.HasPrefix(m.Reason, reasonGroup):
+			missing = append(missing, fmt.Sprintf("%s names %q: %s", m.Reason, m.Pattern, m.Why))
+		}
+	}
+	if p.RequireAllComps && len(missing) > 0 {
+		return someLines(missing)
+	}
+	if p.CheckDeps && len(r.Unresolved) > 0 {
+		return unresolved(entries, r)
+	}
+	return nil
+}
+
 // The sources of what is asked for. Each is solved apart, and may have its own method.
 const (
-	sourceComps = "comps" // groups, additional_packages, prepopulate
-	sourceJSON  = "json"  // source_mapping
+	sourceModule = "module" // packages of the variant's modules
+	sourceComps  = "comps"  // groups, additional_packages, prepopulate
+	sourceJSON   = "json"   // source_mapping
 )
 
+// hybrid is the method that solves all sources together, and modules with them.
+const hybrid = "hybrid"
+
 // solve answers what each source asks for, and puts the answers together.
-func (p *solveParams) solve(ctx context.Context, j *rules.Job, pool *solve.Pool, in inputs) (solve.Result, error) {
+func (p *solveParams) solve(ctx context.Context, j *rules.Job, pool *solve.Pool, in inputs, modules *moduleSet) (solve.Result, error) {
 	request, err := p.request(ctx, j, in)
 	if err != nil {
 		return solve.Result{}, err
+	}
+	mapped, err := p.mapped(ctx, j)
+	if err != nil {
+		return solve.Result{}, err
+	}
+	if p.Method == hybrid {
+		request.Packages, request.Absent = modules.wanted, modules.absent
+		request.Inputs = append(selection(request).Inputs, mapped...)
+		return pool.Hybrid(request, modules.modular), nil
 	}
 	result, err := p.by(sourceComps, pool, request)
 	if err != nil {
 		return result, err
 	}
-	mapped, err := p.mapped(ctx, j)
-	if err != nil || len(mapped) == 0 {
-		return result, err
-	}
 	// As in Pungi, filters are about comps: who maps names to arches means these.
-	request.Inputs, request.Conditionals, request.Prepopulate, request.Excludes = mapped, nil, nil, nil
-	more, err := p.by(sourceJSON, pool, request)
-	return pool.Join(result, more), err
+	request.Inputs, request.Conditionals, request.Prepopulate, request.Excludes = nil, nil, nil, nil
+	for _, source := range []struct {
+		name   string
+		wanted []solve.Wanted
+		inputs []solve.Input
+	}{{sourceModule, modules.wanted, nil}, {sourceJSON, nil, mapped}} {
+		if len(source.wanted)+len(source.inputs) == 0 {
+			continue
+		}
+		request.Packages, request.Inputs = source.wanted, source.inputs
+		more, err := p.by(source.name, pool, request)
+		if err != nil {
+			return result, err
+		}
+		result = pool.Join(result, more)
+	}
+	return result, nil
 }
 
 // by solves a request with the method of a source.
@@ -122,8 +181,8 @@ func (p *solveParams) by(source string, pool *solve.Pool, r solve.Request) (solv
 	return solve.Result{}, fmt.Errorf("method %q of %s is not known, want deps or nodeps", method, source)
 }
 
-// selection is a request for the method nodeps, which knows no conditions: what a group has
-// under one it has.
+// selection is a request for the methods that know no conditions: what a group has under
+// one it has.
 func selection(r solve.Request) solve.Request {
 	r.Inputs = slices.Clone(r.Inputs)
 	for _, c := range r.Conditionals {
@@ -257,9 +316,8 @@ func listOf(entries []*packages.Entry, r *solve.Result) []byte {
 //
 //	nothing provides libfoo.so.2()(64bit), needed by bar-1.4-3.x86_64, wanted by group "core" (mandatory)
 func unresolved(entries []*packages.Entry, r *solve.Result) error {
-	const most = 20
 	var lines []string
-	for _, m := range r.Unresolved[:min(most, len(r.Unresolved))] {
+	for _, m := range r.Unresolved {
 		line := fmt.Sprintf("nothing provides %s, needed by %s", m.Requirement, shortName(entries[m.Requirer]))
 		for _, i := range m.Chain[1:] {
 			line += ", needed by " + shortName(entries[i])
@@ -269,10 +327,16 @@ func unresolved(entries []*packages.Entry, r *solve.Result) error {
 		}
 		lines = append(lines, line)
 	}
-	if more := len(r.Unresolved) - len(lines); more > 0 {
-		lines = append(lines, fmt.Sprintf("and %d more", more))
+	return someLines(lines)
+}
+
+// someLines is an error of several lines, as many as people read.
+func someLines(lines []string) error {
+	const most = 20
+	if len(lines) > most {
+		lines = append(lines[:most:most], fmt.Sprintf("and %d more", len(lines)-most))
 	}
-	return fmt.Errorf("%s", strings.Join(lines, "\n"))
+	return errors.New(strings.Join(lines, "\n"))
 }
 
 // shortName is the file name without suffix, as people know it.
