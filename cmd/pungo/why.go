@@ -18,10 +18,9 @@ import (
 
 // whyArgs are what why and whynot are asked.
 type whyArgs struct {
-	Package string            `arg:"" help:"The package: name, name.arch, name-version-release or name-version-release.arch; * ? and [ ] stand for what they do in file names."`
-	Variant []string          `help:"Only in these variants, by their uids." placeholder:"UID"`
-	Arch    []string          `help:"Only on these arches." placeholder:"ARCH"`
-	Define  map[string]string `mapsep:"none" help:"Value of define(\"NAME\") in the definition, for each NAME." placeholder:"NAME=VALUE"`
+	Package string `arg:"" help:"The package: name, name.arch, name-version-release or name-version-release.arch; * ? and [ ] stand for what they do in file names."`
+	cellFlags
+	Define map[string]string `mapsep:"none" help:"Value of define(\"NAME\") in the definition, for each NAME." placeholder:"NAME=VALUE"`
 	cacheFlags
 }
 
