@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -191,7 +190,7 @@ func (w pattern) matches(nevra string) bool {
 	// Or as other programs print it: with the epoch, or without the arch.
 	full, arch := n.String(), "."+n.Arch
 	for _, name := range []string{full, strings.TrimSuffix(full, arch), strings.TrimSuffix(n.FileName(), arch+".rpm")} {
-		if ok, _ := path.Match(w.glob, name); ok {
+		if packages.MatchGlob(w.glob, name) {
 			return true
 		}
 	}
