@@ -112,9 +112,6 @@ func (t *trail) why(ctx context.Context, wanted pattern) ([]answer, error) {
 	return answers, nil
 }
 
-// fromChild begins what a decision says of a package that a child left, see trim.
-const fromChild = "left by "
-
 // chain returns the decisions that led to a package: from a wish on to the package
 // itself.
 func (t *trail) chain(ctx context.Context, from []*rules.Explanation, nevra string) ([]packages.Decision, error) {
@@ -125,7 +122,7 @@ func (t *trail) chain(ctx context.Context, from []*rules.Explanation, nevra stri
 			return chain, err
 		}
 		chain = append([]packages.Decision{*d}, chain...)
-		if child, ok := strings.CutPrefix(d.For, fromChild); ok && d.By == "" {
+		if child, ok := strings.CutPrefix(d.For, packages.LeftBy); ok && d.By == "" {
 			earlier, err := t.chain(ctx, t.others[child], nevra)
 			return append(earlier, chain...), err
 		}
@@ -296,7 +293,7 @@ func decisionText(d *packages.Decision) string {
 func decisionCause(d *packages.Decision) string {
 	by := packages.ShortName(d.By)
 	switch d.Step {
-	case "input", "prepopulate", "no match":
+	case "input", "prepopulate", packages.StepNoMatch:
 		return fmt.Sprintf("%s wants %q", d.For, d.Wanted)
 	case "conditional":
 		return fmt.Sprintf("%s wants %q, as there is %s", d.For, d.Wanted, by)
@@ -314,7 +311,7 @@ func decisionCause(d *packages.Decision) string {
 		return "language pack of " + by
 	case "multilib":
 		return fmt.Sprintf("multilib (%s) of %s", d.For, by)
-	case "from child":
+	case packages.StepFromChild:
 		return d.For
 	}
 	return cmp.Or(d.Rule, d.Step)
