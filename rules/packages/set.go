@@ -23,9 +23,9 @@ const (
 	remoteName = "remote"
 )
 
-// LoadTree returns the packages of the set with a root, sorted by file name, then by
+// LoadEntries returns the packages of the set with a root, sorted by file name, then by
 // checksum. Shards that were loaded before, by this job or another, are not decoded again.
-func LoadTree(ctx context.Context, j *rules.Job, root cache.Digest) ([]*Entry, error) {
+func LoadEntries(ctx context.Context, j *rules.Job, root cache.Digest) ([]*Entry, error) {
 	return loadTree(ctx, j, root, func(b []byte) ([]*Entry, int64, error) {
 		shard, err := decodeShard(b)
 		return shard, memoryFactor * int64(len(b)), err
