@@ -38,8 +38,11 @@ func gathering(ctx context.Context, l *lab) error {
 	if err != nil {
 		return err
 	}
-	for i := range gatherings[1:] {
-		l.costs(single[0], single[1+i], "")
+	for _, g := range single[1:] {
+		if g.Name != "filters" && g.Selected <= single[0].Selected {
+			return fmt.Errorf("%s selects %d packages, no more than the closure alone", g.Name, g.Selected)
+		}
+		l.costs(single[0], g, "")
 	}
 	arches := []string{"x86_64", "aarch64", "ppc64le", "s390x"}
 	var sides []gathered

@@ -149,12 +149,12 @@ type dummyCompose struct {
 func (d *dummyCompose) compareSets(t *testing.T, got, want []string) {
 	t.Helper()
 	for _, line := range got {
-		if !slices.Contains(want, line) && !d.accepted.Accept("+ " + line) {
+		if !slices.Contains(want, line) && !d.accepted.Accept("+ "+line) {
 			t.Errorf("not in Pungi's: %s", line)
 		}
 	}
 	for _, line := range want {
-		if !slices.Contains(got, line) && !d.accepted.Accept("- " + line) {
+		if !slices.Contains(got, line) && !d.accepted.Accept("- "+line) {
 			t.Errorf("missing: %s", line)
 		}
 	}
