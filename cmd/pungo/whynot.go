@@ -202,6 +202,9 @@ func (t *trail) fate(ctx context.Context, file string, c candidate) ([]packages.
 		return all, nil
 	}
 	d := packages.Decision{Package: c.nevra, Step: "never wanted", Dropped: "nothing wants it"}
+	if n, err := rpm.ParseNEVRA(c.nevra); err == nil && n.IsSource() {
+		d.Dropped = "no package that was built from it is here"
+	}
 	if !inLast && last >= 0 {
 		d.Step, d.Dropped = t.foreign(file)
 	}
