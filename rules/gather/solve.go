@@ -102,6 +102,8 @@ func (p *solveParams) judge(j *rules.Job, entries []*packages.Entry, r *solve.Re
 			if slices.Contains(p.Additional, m.Pattern) {
 				j.Warnf("additional_packages: %q: %s", m.Pattern, m.Why)
 			}
+		case m.Reason == reasonMapping || strings.HasPrefix(m.Reason, reasonPrepopulate):
+			j.Warnf("%s: %q: %s", m.Reason, m.Pattern, m.Why)
 		case strings.HasPrefix(m.Reason, reasonGroup):
 			missing = append(missing, fmt.Sprintf("%s names %q: %s", m.Reason, m.Pattern, m.Why))
 		}
