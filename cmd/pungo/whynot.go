@@ -162,6 +162,7 @@ func addLost(known map[string]candidate, l *packages.DecisionLog, wanted pattern
 		return err
 	}
 	for _, d := range decisions {
+		d.Dropped = "" // that what was taken is in a lookaside is about that
 		for _, nevra := range wanted.matching(d.Rejected) {
 			if c, ok := known[fileOf(nevra)]; ok {
 				c.nevra, c.lost = nevra, append(c.lost, d)
