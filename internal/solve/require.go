@@ -315,7 +315,7 @@ func (s *solver) whyUnknown(e *expr) string {
 	case len(s.pool.suppliers(provided(e.dep.Name))) > 0:
 		return "no package provides that version"
 	}
-	return "no package provides it"
+	return Unknown
 }
 
 // richRequires looks again at the requirements whose condition was not met. First

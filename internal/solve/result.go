@@ -137,6 +137,9 @@ func (f Flags) Names() []string {
 
 func (f Flags) String() string { return strings.Join(f.Names(), ",") }
 
+// Unknown is the Why of a requirement that no package at all satisfies.
+const Unknown = "no package provides it"
+
 // Unresolved is a requirement of a selected package that nothing satisfies.
 type Unresolved struct {
 	Requirer    int    // index of the package

@@ -320,7 +320,11 @@ func listOf(entries []*packages.Entry, r *solve.Result) []byte {
 func unresolved(entries []*packages.Entry, r *solve.Result) error {
 	return someLines(len(r.Unresolved), func(i int) string {
 		m := &r.Unresolved[i]
-		line := fmt.Sprintf("nothing provides %s, needed by %s", m.Requirement, shortName(entries[m.Requirer]))
+		line := "nothing provides " + m.Requirement
+		if m.Why != solve.Unknown {
+			line += " (" + m.Why + ")"
+		}
+		line += ", needed by " + shortName(entries[m.Requirer])
 		for _, by := range m.Chain[1:] {
 			line += ", needed by " + shortName(entries[by])
 		}
