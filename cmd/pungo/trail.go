@@ -66,8 +66,11 @@ func (t *trail) collect(graph *rules.Graph) {
 	}
 	for i := range graph.Explanations {
 		x := &graph.Explanations[i]
-		switch variant := x.Owner.Cell.Variant; {
+		cell := x.Owner.Cell
+		switch variant := cell.Variant; {
 		case !on[x.Owner]:
+		case cell.Arch != "" && cell.Arch != t.end.Owner.Cell.Arch:
+			// Asked whether a sibling ships it somewhere, or has the module: no decision here.
 		case variant == "" || variant == t.end.Owner.Cell.Variant:
 			t.own = append(t.own, x)
 		default:

@@ -33,7 +33,7 @@ func Tools() []*rules.Tool {
 	return []*rules.Tool{
 		{Name: "repo_index", Version: 3, Params: indexParams{}, Run: index},
 		{Name: "repo_modules", Version: 1, Params: modulesParams{}, Run: modules},
-		{Name: "package_download", Version: 1, Params: downloadParams{}, Run: download},
+		{Name: "package_download", Version: 2, Params: downloadParams{}, Run: download},
 	}
 }
 
