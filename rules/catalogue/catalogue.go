@@ -7,6 +7,7 @@ import (
 	"github.com/pungo-build/pungo/rules/comps"
 	"github.com/pungo-build/pungo/rules/createrepo"
 	"github.com/pungo-build/pungo/rules/gather"
+	"github.com/pungo-build/pungo/rules/imagenames"
 	"github.com/pungo-build/pungo/rules/layout"
 	"github.com/pungo-build/pungo/rules/metadata"
 	"github.com/pungo-build/pungo/rules/pkgset"
@@ -34,6 +35,7 @@ func Phases() []Phase {
 		{"gather", gather.Star, gather.Tools()},
 		{"createrepo", createrepo.Star, createrepo.Tools()},
 		{"tree_metadata", treemetadata.Star, treemetadata.Tools()},
+		{"image_names", imagenames.Star, imagenames.Tools()},
 		{"metadata", metadata.Star, metadata.Tools()},
 		{"repoclosure", repoclosure.Star, repoclosure.Tools()},
 	}
