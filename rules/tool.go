@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"reflect"
 	"slices"
@@ -45,6 +46,23 @@ type Download struct {
 	Size       int64
 }
 
+// Program is one run of a host program by a tool, in a sandbox like any other. What it
+// depends on is the tool's to decide: the program's fingerprint is in the key of the
+// action, and the rest follows from the tool's version and inputs.
+type Program struct {
+	Args []string
+	// Inputs are what the folder holds that the program starts in, read-only; Name is
+	// the path. They may share inodes with the store, so that nothing is copied: the
+	// program must mind neither their ctime nor how many links they have. Files without a
+	// time have that of Epoch.
+	Inputs []cache.Node
+	// Epoch is SOURCE_DATE_EPOCH, in seconds since 1970.
+	Epoch int64
+	// Stdout takes what the program prints, as it comes. If it fails, the program is
+	// ended, and its error is that of the run.
+	Stdout io.Writer
+}
+
 // Host is what an executor does for a running tool.
 type Host interface {
 	// ToDownload says what the tool is going to download, for who watches.
@@ -60,6 +78,10 @@ type Host interface {
 	// in memory, in bytes, as well as decode can tell: it decides how many values
 	// are kept. What decode asks of this Host it asks with the context that it is given.
 	Decoded(ctx context.Context, d cache.Digest, kind string, decode func(context.Context, []byte) (value any, cost int64, err error)) (any, error)
+	// RunProgram runs the host program that the action names beside its tool, to its
+	// end. If it does not end with 0, or what it prints cannot be written, that is an
+	// error. A nested action has no program.
+	RunProgram(ctx context.Context, p Program) error
 	// Each runs fn for 0 … n-1, as many at a time as the executor has free slots,
 	// and returns the error of the smallest i that failed.
 	Each(ctx context.Context, n int, fn func(ctx context.Context, i int) error) error

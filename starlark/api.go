@@ -139,6 +139,7 @@ var functionDocs = []RuleDoc{
 			{Name: "args", Type: "args, strings, files", Default: "[]", Doc: "One or a list of them."},
 			{Name: "inputs", Type: "files", Default: "[]", Doc: "A file, list or depset: what the tool reads besides the files among its arguments."},
 			{Name: "outputs", Type: "files", Mandatory: true, Doc: "What it makes, all declared by this instance."},
+			{Name: "program", Type: "toolchain or string", Default: "None", Doc: "One of the rule's toolchains, or the program's name: what the tool runs, in a sandbox, and reads the output of."},
 		},
 	},
 	{
