@@ -145,20 +145,21 @@ const tiny = "../../examples/tiny"
 func samples(t *testing.T) []composed {
 	t.Helper()
 	made := []composed{compose(t, os.DirFS(tiny), tiny, phases())}
-	for _, name := range []string{"testdata/compose/plain.txtar", "testdata/compose/layered.txtar", "testdata/compose/folders.txtar", "testdata/compose/requirements.txtar"} {
+	for _, name := range []string{"testdata/compose/plain.txtar", "testdata/compose/layered.txtar", "testdata/compose/folders.txtar", "testdata/compose/requirements.txtar", "testdata/compose/extra-files.txtar", "testdata/compose/installer.txtar", "testdata/compose/paths.txtar", "testdata/compose/modules.txtar"} {
 		dir := unpack(t, parseArchive(readFile(t, name)))
 		made = append(made, compose(t, os.DirFS(dir), dir, phases()))
 	}
+	modular := made[len(made)-1]
 	product := dummyWorkspace(t)
 	made = append(made, compose(t, os.DirFS(product), product, phases()))
 	signed := newSignedWorkspace(t, made[0]).dir
-	return append(made, mirrored(t, made[0]), compose(t, os.DirFS(signed), signed, phases()))
+	return append(made, mirrored(t, "testdata/mirrored.txtar", made[0]), mirrored(t, "testdata/mirrored-modules.txtar", modular), compose(t, os.DirFS(signed), signed, phases()))
 }
 
 // mirrored composes of a repository that another compose has shipped.
-func mirrored(t *testing.T, c composed) composed {
+func mirrored(t *testing.T, name string, c composed) composed {
 	t.Helper()
-	text, err := os.ReadFile("testdata/mirrored.txtar")
+	text, err := os.ReadFile(name)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,6 +11,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"hash/fnv"
+	"slices"
 	"strconv"
 
 	"github.com/pungo-build/pungo/cache"
@@ -39,6 +40,7 @@ type params struct {
 	Packages       []string `arg:"packages"`
 	Comps          string   `arg:"comps"`
 	CompsName      string   `arg:"comps-name"`
+	Modules        string   `arg:"modules"`
 	PackagesDir    string   `arg:"packages-dir"`
 	Hashed         bool     `arg:"hashed-directories"`
 	Checksum       string   `arg:"checksum,required"`
@@ -182,8 +184,12 @@ func (r *repo) fill(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	modulesRecords, err := r.addModules(ctx)
+	if err != nil {
+		return err
+	}
 	var b bytes.Buffer
-	index := repodata.Repomd{Revision: strconv.FormatInt(r.newest, 10), Records: append(records, compsRecords...)}
+	index := repodata.Repomd{Revision: strconv.FormatInt(r.newest, 10), Records: slices.Concat(records, compsRecords, modulesRecords)}
 	if _, err := index.WriteTo(&b); err != nil {
 		return err
 	}
@@ -297,4 +303,29 @@ func (r *repo) addGroups(ctx context.Context) ([]repodata.Record, error) {
 		records = append(records, rec)
 	}
 	return records, nil
+}
+
+// addModules adds modulemd, unless it is empty; packed by gzip, which every reader of it
+// knows.
+func (r *repo) addModules(ctx context.Context) ([]repodata.Record, error) {
+	if r.Modules == "" {
+		return nil, nil
+	}
+	plain, err := r.Read(ctx, r.Modules)
+	if err != nil || len(plain) == 0 {
+		return nil, err
+	}
+	open := repodata.NewSum(r.kind)
+	open.Add(plain)
+	var b bytes.Buffer
+	w := repodata.NewFileWriter(&b, repodata.Gzip, r.kind)
+	if err := w.Append(repodata.Gzip.AppendFrame(nil, plain)); err != nil {
+		return nil, err
+	}
+	d, err := r.Trees.Store().Put(ctx, b.Bytes())
+	if err != nil {
+		return nil, err
+	}
+	rec := w.Record("modules", "modules.yaml", r.Unique, r.newest, open)
+	return []repodata.Record{rec}, r.tree.Add(rec.Location, r.file(d))
 }
