@@ -5,6 +5,7 @@ package catalogue
 import (
 	"github.com/pungo-build/pungo/rules"
 	"github.com/pungo-build/pungo/rules/comps"
+	"github.com/pungo-build/pungo/rules/createiso"
 	"github.com/pungo-build/pungo/rules/createrepo"
 	"github.com/pungo-build/pungo/rules/extrafiles"
 	"github.com/pungo-build/pungo/rules/gather"
@@ -42,6 +43,8 @@ func Phases() []Phase {
 		{"extra_files", extrafiles.Star, extrafiles.Tools()},
 		{"tree_metadata", treemetadata.Star, treemetadata.Tools()},
 		{"image_names", imagenames.Star, imagenames.Tools()},
+		{"boot", createiso.BootStar, nil},
+		{"createiso", createiso.Star, createiso.Tools()},
 		{"metadata", metadata.Star, metadata.Tools()},
 		{"repoclosure", repoclosure.Star, repoclosure.Tools()},
 	}
