@@ -145,7 +145,9 @@ func (i *Image) encode(e *encoder) {
 }
 
 // ParseImageList reads the description that goes with images from one action to
-// another: a JSON list. Paths are relative to the folder that it describes.
+// another: a JSON list. Paths are relative to the folder that it describes. Of what
+// nobody says which disc of a set it is, it is the only one; other fields may be
+// missing, too, for the reader to fill in before it validates them.
 func ParseImageList(r io.Reader) ([]Image, error) {
 	var list []Image
 	d := json.NewDecoder(io.LimitReader(r, maxDocument))
@@ -154,8 +156,10 @@ func ParseImageList(r io.Reader) ([]Image, error) {
 		return nil, fmt.Errorf("images: %w", err)
 	}
 	for k := range list {
-		if err := list[k].Validate(); err != nil {
-			return nil, err
+		i := &list[k]
+		i.DiscNumber, i.DiscCount = cmp.Or(i.DiscNumber, 1), cmp.Or(i.DiscCount, 1)
+		if err := validatePath(i.Path); err != nil {
+			return nil, fmt.Errorf("images: %w", err)
 		}
 	}
 	return list, nil

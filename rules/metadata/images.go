@@ -15,20 +15,22 @@ import (
 )
 
 // imageFolder is what an argument says of delivered images: uid, "" if that is the
-// first part of the folder, the folder, what is delivered there, its description.
-type imageFolder [4]string
+// first part of the folder; arch, "src" for sources, "" if only images know; the
+// folder, what is delivered there, its description.
+type imageFolder [5]string
 
-func (f *imageFolder) dir() string         { return f[1] }
-func (f *imageFolder) tree() string        { return f[2] }
-func (f *imageFolder) description() string { return f[3] }
+func (f *imageFolder) arch() string        { return f[1] }
+func (f *imageFolder) dir() string         { return f[2] }
+func (f *imageFolder) tree() string        { return f[3] }
+func (f *imageFolder) description() string { return f[4] }
 
 func (f *imageFolder) uid() string {
-	top, _, _ := strings.Cut(f[1], "/")
+	top, _, _ := strings.Cut(f.dir(), "/")
 	return cmp.Or(f[0], top)
 }
 
-// images lists all images. What their descriptions lack is looked up: the size, the
-// time, and checksums, for which they are read.
+// images lists all images. What their descriptions lack follows from where they are:
+// arch, subvariant, size and time; and checksums, for which they are read.
 func (p *params) images(ctx context.Context, j *rules.Job, compose productmd.Compose) (*productmd.Images, error) {
 	arches, err := p.arches()
 	if err != nil {
@@ -45,10 +47,11 @@ func (p *params) images(ctx context.Context, j *rules.Job, compose productmd.Com
 			return nil, fmt.Errorf("%s: %w", f.dir(), err)
 		}
 		for _, i := range list {
-			if err := p.complete(ctx, j, &i, path.Join(f.tree(), i.Path)); err != nil {
+			if err := p.complete(ctx, j, &i, f.tree()); err != nil {
 				return nil, fmt.Errorf("%s: %w", f.dir(), err)
 			}
 			i.Path = path.Join(f.dir(), i.Path)
+			i.Arch, i.Subvariant = cmp.Or(i.Arch, f.arch()), cmp.Or(i.Subvariant, f.uid())
 			under := []string{i.Arch}
 			if i.Arch == "src" {
 				under = arches[f.uid()]
@@ -74,9 +77,13 @@ func (p *params) arches() (map[string][]string, error) {
 	return arches, nil
 }
 
-// complete fills in what the description of an image lacks.
-func (p *params) complete(ctx context.Context, j *rules.Job, i *productmd.Image, at string) error {
-	n, err := j.Input(ctx, at)
+// complete fills in what the description of an image lacks. What is delivered is a
+// folder with images, or one image.
+func (p *params) complete(ctx context.Context, j *rules.Job, i *productmd.Image, delivered string) error {
+	n, err := j.Input(ctx, delivered)
+	if err == nil && n.Kind == cache.DirKind {
+		n, err = j.Input(ctx, path.Join(delivered, i.Path))
+	}
 	if err != nil {
 		return err
 	}
