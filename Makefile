@@ -10,7 +10,7 @@ GO ?= go
 SCALE ?= 1
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 # What the tests run besides pungo: the programs that read what it writes.
-TEST_PACKAGES = bubblewrap createrepo-c curl dnf dnf-plugins-core genisoimage gnupg isomd5sum ninja-build procps python3 python3-rpm rpm xorriso zstd
+TEST_PACKAGES = bubblewrap createrepo-c curl dnf dnf-plugins-core genisoimage gir1.2-modulemd-2.0 gnupg isomd5sum ninja-build procps python3 python3-gi python3-rpm rpm xorriso zstd
 
 .PHONY: build demo test test-root check bench golden fuzz docs deps debs
 
@@ -62,8 +62,8 @@ test-root:
 
 # The packages whose tests run no program but the compiler's.
 QUICK = . ./cache/... ./executor/... ./starlark ./rules ./cmd/pungo/output \
-	$(addprefix ./rules/, createrepo gather layout metadata packages pkgset rpm universe) \
-	$(addprefix ./internal/, comps crew docgen fetch heap openpgp solve spell template volid)
+	$(addprefix ./rules/, createrepo extrafiles gather layout metadata packages pkgset rpm universe) \
+	$(addprefix ./internal/, comps crew docgen fetch glob heap openpgp solve spell template volid)
 
 check:
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); exit 1; }

@@ -120,14 +120,14 @@ var hermetic = strings.Fields(`
 	regexp slices strconv strings sync time unicode unicode/utf8`)
 
 // formats are the packages of others that those below the rules may use:
-// compressors, a hash, an encoding, and signatures, of which the parts that ask for the
+// compressors, a hash, encodings, and signatures, of which the parts that ask for the
 // time are not used. The rules themselves use none.
 var formats = strings.Fields(`
 	github.com/ProtonMail/go-crypto/openpgp/armor github.com/ProtonMail/go-crypto/openpgp/packet
 	github.com/ProtonMail/go-crypto/openpgp/v2
 	compress/bzip2 github.com/klauspost/compress/gzip github.com/klauspost/compress/s2
 	github.com/klauspost/compress/zstd 	github.com/ulikunitz/xz google.golang.org/protobuf/encoding/protowire
-	lukechampine.com/blake3 lukechampine.com/blake3/guts`)
+	go.yaml.in/yaml/v3 lukechampine.com/blake3 lukechampine.com/blake3/guts`)
 
 // clock are the functions and variables of package time that differ from run to
 // run, or from machine to machine.

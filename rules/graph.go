@@ -99,9 +99,24 @@ type Variant struct {
 	Arches []string
 	Empty  bool
 	// Release of a layered product, else nil.
-	Release           *Release
-	CompsGroups       []string
-	CompsEnvironments []string
+	Release *Release
+	// CompsGroups and CompsEnvironments choose from the comps file.
+	CompsGroups       []CompsGroup
+	CompsEnvironments []CompsEnvironment
+	Modules           []string // NAME:STREAM[:VERSION[:CONTEXT]], globs
+}
+
+// CompsGroup says which comps groups a variant has, and what becomes of them there.
+type CompsGroup struct {
+	ID          string // or a shell pattern that matches several
+	Default     *bool  // whether it is installed unless somebody says no; nil: as in comps
+	UserVisible *bool  // whether menus offer it; nil: as in comps
+}
+
+// CompsEnvironment says which comps environment a variant has.
+type CompsEnvironment struct {
+	ID           string
+	DisplayOrder *int // place in menus; nil: as in comps
 }
 
 // Target is one declaration of a rule.

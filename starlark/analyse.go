@@ -54,7 +54,9 @@ type instance struct {
 	// What the implementation made.
 	declared []*file
 	images   []starlark.Value
-	provided map[*provider]*provided
+	// delivered are its deliveries below compose/.
+	delivered []starlark.Value
+	provided  map[*provider]*provided
 
 	action actionSettings
 }
@@ -264,9 +266,10 @@ func (a *analysis) resolveFiles(i *instance, name string, attr *attribute, v sta
 	several := attr.kind == filesKind
 	one := attribute{kind: labelKind, expand: several, mandatory: attr.mandatory && !several}
 	var labels []string
-	for _, text := range fileTexts(v) {
+	for _, named := range filesNamed(v) {
+		text := named.text
 		if !isLabel(text) {
-			if _, err := a.workspaceFile(i.Label.Package, text, attr); err != nil {
+			if _, err := a.workspaceFile(i.Label.Package, text, attr.entry(named.key)); err != nil {
 				return err
 			}
 			several = false // there is a file, whatever the labels mean
@@ -289,21 +292,25 @@ func (a *analysis) resolveFiles(i *instance, name string, attr *attribute, v sta
 	return err
 }
 
-// fileTexts returns the paths and labels of a file attribute of any kind.
-func fileTexts(v starlark.Value) []string {
+// fileNamed is a path or a label, in a dict with its key.
+type fileNamed struct{ key, text string }
+
+// filesNamed returns the paths and labels of a file attribute of any kind.
+func filesNamed(v starlark.Value) []fileNamed {
+	var named []fileNamed
 	switch v := v.(type) {
 	case starlark.String:
-		return []string{string(v)}
+		return []fileNamed{{text: string(v)}}
 	case *starlark.List:
-		return textsOf(v)
-	case *starlark.Dict:
-		var texts []string
-		for _, value := range v.Entries() {
-			texts = append(texts, textOf(value))
+		for _, text := range textsOf(v) {
+			named = append(named, fileNamed{text: text})
 		}
-		return texts
+	case *starlark.Dict:
+		for key, value := range v.Entries() {
+			named = append(named, fileNamed{textOf(key), textOf(value)})
+		}
 	}
-	return nil
+	return named
 }
 
 // order sorts the instances so that dependencies come first, or reports a cycle.

@@ -42,6 +42,22 @@ var definitionDocs = []RuleDoc{{
 		{Name: "name", Type: "string", Mandatory: true, Doc: "Name of the definition."},
 		{Name: "default", Default: "None", Doc: "What it is if it is not given: a string, int or bool."},
 	},
+}, {
+	Name: "group", Kind: "function",
+	Doc: "Returns an entry of comps_groups that changes how a variant has a comps group. Of several entries that match one group the first counts " +
+		"in the order of their ids, in which * comes before letters.",
+	Attrs: []AttrDoc{
+		{Name: "id", Type: "string", Mandatory: true, Doc: "Id of the group; a shell pattern matches several."},
+		{Name: "default", Type: "bool", Default: "None", Doc: "Whether the group is installed unless somebody says no. None leaves what comps says."},
+		{Name: "uservisible", Type: "bool", Default: "None", Doc: "Whether menus offer the group. None leaves what comps says."},
+	},
+}, {
+	Name: "environment", Kind: "function",
+	Doc: "Returns an entry of comps_environments that changes how a variant has a comps environment.",
+	Attrs: []AttrDoc{
+		{Name: "id", Type: "string", Mandatory: true, Doc: "Id of the environment."},
+		{Name: "display_order", Type: "int", Default: "None", Doc: "Its place in menus, the least first. None leaves what comps says."},
+	},
 }}
 
 // functionDocs describe what rules are written with, in the order in which one
@@ -233,7 +249,7 @@ var valueDocs = []RuleDoc{
 	{Name: "compose", Kind: "value", Doc: "ctx.compose: what compose() was told. What runs of one definition differ in is not in it: id, date, type, respin and label are parts of the stamp, for arguments.", Attrs: []AttrDoc{
 		{Name: "arches", Type: "list of strings", Doc: "The arches, as far as --arch leaves them."},
 		{Name: "base_product", Type: "release", Doc: "The product that this one is layered on, or None."},
-		{Name: "checksums", Type: "list of strings", Doc: "Checksums of images."},
+		{Name: "checksums", Type: "list of strings", Doc: "Checksums of images and extra files."},
 		{Name: "final", Type: "bool", Doc: "Whether the compose is supported."},
 		{Name: "internal", Type: "bool", Doc: "Whether the product is internal."},
 		{Name: "name", Type: "string", Doc: "Name of the product."},
@@ -244,15 +260,26 @@ var valueDocs = []RuleDoc{
 	}},
 	{Name: "variant", Kind: "value", Doc: "ctx.variant, cell.variant, and an element of ctx.compose.variants.", Attrs: []AttrDoc{
 		{Name: "arches", Type: "list of strings", Doc: "Its arches."},
-		{Name: "comps_environments", Type: "list of strings", Doc: "Ids of its comps environments."},
-		{Name: "comps_groups", Type: "list of strings", Doc: "Ids of its comps groups."},
+		{Name: "comps_environments", Type: "list of environments", Doc: "Its comps environments, as given; also those given as strings."},
+		{Name: "comps_groups", Type: "list of groups", Doc: "Its comps groups, as given; also those given as strings."},
 		{Name: "id", Type: "string", Doc: "Its name in variant()."},
 		{Name: "is_empty", Type: "bool", Doc: "Whether it has no packages."},
+		{Name: "modules", Type: "list of strings", Doc: "Its module streams, as it names them."},
 		{Name: "parent", Type: "string", Doc: "Uid of its parent, or None."},
 		{Name: "release", Type: "release", Doc: "Its product, or None."},
 		{Name: "title", Type: "string", Doc: "Its name for people."},
 		{Name: "type", Type: "string", Doc: "Its type."},
 		{Name: "uid", Type: "string", Doc: "By which cells and attributes call it."},
+	}},
+	{Name: "group", Kind: "value", Doc: "What variant() says of comps groups: an element of variant.comps_groups.", Attrs: []AttrDoc{
+		{Name: "default", Type: "bool", Doc: "Whether it is installed unless somebody says no. None: as in comps."},
+		{Name: "glob", Type: "bool", Doc: "Whether id is a shell pattern."},
+		{Name: "id", Type: "string", Doc: "Id of the group, or a shell pattern."},
+		{Name: "uservisible", Type: "bool", Doc: "Whether menus offer it. None: as in comps."},
+	}},
+	{Name: "environment", Kind: "value", Doc: "What variant() says of a comps environment: an element of variant.comps_environments.", Attrs: []AttrDoc{
+		{Name: "display_order", Type: "int", Doc: "Its place in menus. None: as in comps."},
+		{Name: "id", Type: "string", Doc: "Id of the environment."},
 	}},
 	{Name: "release", Kind: "value", Doc: "A product: ctx.compose.base_product and variant.release.", Attrs: []AttrDoc{
 		{Name: "name", Type: "string", Doc: "Its name."},
@@ -268,6 +295,7 @@ var valueDocs = []RuleDoc{
 	}},
 	{Name: "dependency", Kind: "value", Doc: "What ctx.attr has for labels: an instance. dep[Provider] is what it provides, an error if it does not; Provider in dep asks.", Attrs: []AttrDoc{
 		{Name: "cell", Type: "cell", Doc: "Its cell."},
+		{Name: "deliveries", Type: "list", Doc: "What it delivers below compose/: struct(dir, tree) each, dir as in ctx.deliver with {variant}, {arch} and {tree} filled in."},
 		{Name: "label", Type: "label", Doc: "Label of its target."},
 	}},
 	{Name: "label", Kind: "value", Doc: "ctx.label and dep.label; str(label) is //package:name.", Attrs: []AttrDoc{
@@ -325,6 +353,7 @@ var optionDocs = []AttrDoc{
 	{Name: "directory", Type: "bool", Default: "False", Doc: "Whether folders are wanted instead of files."},
 	{Name: "suffix", Type: "string", Default: `""`, Doc: "How the names of files in the folder end that are seen, e.g. \".rpm\". The output of builds never is."},
 	{Name: "sharded", Type: "bool", Default: "False", Doc: "Whether files in the folder are seen below a folder that is called by the first two hex digits of their digest, so that one change touches little of a folder of 60,000."},
+	{Name: "folders", Type: "bool", Default: "False", Doc: "Whether entries whose key ends in / want folders, and only the others files."},
 }
 
 // describeAPI returns what rules are written with: functions, kinds of

@@ -52,7 +52,7 @@ compose(
     name = "T", short = "T", version = "1", arches = ["x86_64"],
     base_product = {"name": "B", "short": "B", "version": "1"},
 )
-variant(name = "Server")
+variant(name = "Server", comps_groups = ["core"], comps_environments = ["minimal"])
 
 def _impl(ctx):
     out = ctx.actions.declare_file("out")
@@ -62,6 +62,7 @@ def _impl(ctx):
     values = {
         "ctx": ctx, "ctx.actions": ctx.actions, "args": ctx.actions.args(), "compose": ctx.compose,
         "variant": ctx.variant, "cell": ctx.cell, "label": ctx.label, "file": out,
+        "group": ctx.variant.comps_groups[0], "environment": ctx.variant.comps_environments[0],
         "release": ctx.compose.base_product, "dependency": ctx.attr.dep, "attr": attr, "json": json,
     }
     for name, value in values.items():

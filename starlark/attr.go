@@ -31,9 +31,12 @@ const (
 	fileKind           kind = "file"
 	filesKind          kind = "files"
 	fileDictKind       kind = "file_dict"
-	// intDictKind and releaseKind are those of resources, base_product and release.
-	intDictKind kind = "int_dict"
-	releaseKind kind = "release"
+	// The following are those of resources, of base_product and release, of
+	// comps_groups and of comps_environments.
+	intDictKind      kind = "int_dict"
+	releaseKind      kind = "release"
+	groupsKind       kind = "groups"
+	environmentsKind kind = "environments"
 )
 
 // attribute is what a rule says about one of its attributes. It never changes
@@ -66,6 +69,8 @@ type attribute struct {
 	directory bool
 	suffix    string
 	sharded   bool
+	// folders: of a dict, entries whose key ends in a slash want folders.
+	folders bool
 }
 
 var _ starlark.Value = (*attribute)(nil)
@@ -85,7 +90,7 @@ func (a *attribute) zero() starlark.Value {
 		return starlark.MakeInt(0)
 	case boolKind:
 		return starlark.False
-	case stringListKind, labelsKind, filesKind, collectKind:
+	case stringListKind, labelsKind, filesKind, collectKind, groupsKind, environmentsKind:
 		return frozenList(nil)
 	case stringDictKind, stringListDictKind, fileDictKind, intDictKind:
 		d := starlark.NewDict(0)
@@ -118,10 +123,24 @@ func (a *attribute) check(v starlark.Value) (starlark.Value, error) {
 		return a.checkDict(v, a.checkInt)
 	case releaseKind:
 		return checkRelease(v)
+	case groupsKind:
+		return checkGroups(v)
+	case environmentsKind:
+		return checkEnvironments(v)
 	case collectKind:
 		return nil, wrong("", "its value is collected, not given")
 	}
 	panic("starlark: attribute of kind " + string(a.kind))
+}
+
+// entry is the attribute as it is for the file of one key of a dict, "" of others.
+func (a *attribute) entry(key string) *attribute {
+	if !a.folders {
+		return a
+	}
+	e := *a
+	e.directory = strings.HasSuffix(key, "/")
+	return &e
 }
 
 func got(v starlark.Value, want string) error {
@@ -369,7 +388,7 @@ var attrOptions = map[kind][]string{
 	stringListDictKind: {"default", "mandatory", "values", "pattern"},
 	fileKind:           {"default", "mandatory", "directory", "suffix", "sharded"},
 	filesKind:          {"default", "mandatory", "directory", "suffix", "sharded"},
-	fileDictKind:       {"default", "mandatory", "directory", "suffix", "sharded"},
+	fileDictKind:       {"default", "mandatory", "directory", "suffix", "sharded", "folders"},
 }
 
 // constructor is attr.X(...) of one kind.
@@ -388,7 +407,7 @@ func constructor(k kind, options []string) func(*starlark.Thread, *starlark.Buil
 			"default": &def, "mandatory": &a.mandatory, "values": &values, "pattern": &pattern,
 			"min": &a.least, "max": &a.most,
 			"provider": &one, "providers": &several, "trees": &trees, "expand": &a.expand, "every": &a.every,
-			"directory": &a.directory, "suffix": &a.suffix, "sharded": &a.sharded,
+			"directory": &a.directory, "suffix": &a.suffix, "sharded": &a.sharded, "folders": &a.folders,
 		}
 		pairs := []any{"doc?", &a.doc}
 		for _, name := range options {
@@ -437,6 +456,9 @@ func (a *attribute) complete(s *scope, def, one starlark.Value, several, values,
 	}
 	if (a.suffix != "" || a.sharded) && !a.directory {
 		return fmt.Errorf("suffix and sharded want directory = True")
+	}
+	if a.folders && a.directory {
+		return fmt.Errorf("folders is for a mixture, and wants no directory = True")
 	}
 	if a.mandatory && def != nil && def != starlark.None {
 		return fmt.Errorf("a mandatory attribute has no default")

@@ -98,7 +98,7 @@ func (a *analysis) attrValue(i *instance, name string) (starlark.Value, error) {
 	case fileDictKind:
 		out := starlark.NewDict(0)
 		for key, text := range v.(*starlark.Dict).Entries() {
-			f, err := a.fileValue(i, attr, textOf(text))
+			f, err := a.fileValue(i, attr.entry(textOf(key)), textOf(text))
 			if err != nil {
 				return nil, err
 			}

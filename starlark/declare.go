@@ -12,6 +12,7 @@ import (
 	"go.starlark.net/starlark"
 	"go.starlark.net/starlarkstruct"
 
+	"github.com/pungo-build/pungo/internal/modulemd"
 	"github.com/pungo-build/pungo/internal/productmd"
 	"github.com/pungo-build/pungo/internal/spell"
 	"github.com/pungo-build/pungo/rules"
@@ -103,6 +104,9 @@ func languageNames() starlark.StringDict {
 		"compose": starlark.NewBuiltin("compose", declareCompose),
 		"variant": starlark.NewBuiltin("variant", declareVariant),
 		"define":  starlark.NewBuiltin("define", define),
+
+		"group":       starlark.NewBuiltin("group", makeGroup),
+		"environment": starlark.NewBuiltin("environment", makeEnvironment),
 	}
 }
 
@@ -168,6 +172,11 @@ func texts(doc string, def ...string) *attribute {
 	return &attribute{kind: stringListKind, doc: doc, def: stringList(def), fixed: true}
 }
 
+// fromComps is an attribute that chooses groups or environments of comps.
+func fromComps(k kind, doc string) *attribute {
+	return &attribute{kind: k, doc: doc, def: frozenList(nil), fixed: true}
+}
+
 func product(doc string) *attribute {
 	return &attribute{kind: releaseKind, doc: doc, def: starlark.None, fixed: true}
 }
@@ -184,6 +193,9 @@ var (
 func validTitle(s string) error {
 	if strings.TrimSpace(s) == "" || strings.ContainsFunc(s, unicode.IsControl) {
 		return fmt.Errorf("%q is not a line of text", s)
+	}
+	if strings.Contains(s, "%") || strings.TrimSpace(s) != s { // readers of .treeinfo would expand the one, and lose the other
+		return fmt.Errorf("%q has a percent sign, or space around it, which .treeinfo cannot have", s)
 	}
 	return nil
 }
@@ -214,6 +226,11 @@ func validVariant(s string) error {
 	return nil
 }
 
+func validModule(s string) error {
+	_, _, err := modulemd.ParseSpec(s)
+	return err
+}
+
 // productAttributes are those of compose().
 var productAttributes = func() *attributes {
 	as := new(attributes)
@@ -224,8 +241,8 @@ var productAttributes = func() *attributes {
 	arches := needed(texts("Tree arches of the compose."))
 	arches.valid = validArch
 	as.add("arches", arches)
-	checksums := texts("Checksums of images.", "sha256")
-	checksums.values = []string{"md5", "sha1", "sha224", "sha256", "sha384", "sha512"}
+	checksums := texts("Checksums of images and extra files.", "sha256")
+	checksums.values = productmd.ChecksumTypes()
 	as.add("checksums", checksums)
 	as.add("release_type", oneOf("Type of the release.", "ga", productmd.ReleaseTypes()...))
 	as.add("label", text("Milestone, e.g. \"Beta-1.2\".", validLabel))
@@ -245,8 +262,12 @@ var variantAttributes = func() *attributes {
 	as.add("arches", unset(texts("Arches of the variant; its parent's, or the compose's, if not given.")))
 	as.add("is_empty", flag("Whether the variant has no packages, only images or the like."))
 	as.add("release", product("The product in a variant of type \"layered-product\": a dict or struct of name, short, version and type."))
-	as.add("comps_groups", texts("Ids of the comps groups of the variant; shell patterns match several."))
-	as.add("comps_environments", texts("Ids of the comps environments of the variant."))
+	as.add("comps_groups", fromComps(groupsKind, "Comps groups of the variant: ids, shell patterns that match several, or group(...) of either."))
+	as.add("comps_environments", fromComps(environmentsKind, "Comps environments of the variant: ids, or environment(...)."))
+	modules := texts("Module streams of the variant: NAME:STREAM, of which the newest version is taken, NAME:STREAM:VERSION or " +
+		"NAME:STREAM:VERSION:CONTEXT, all parts shell patterns; \"*\" for all. Children do not inherit them.")
+	modules.valid = validModule
+	as.add("modules", modules)
 	return as
 }()
 

@@ -50,9 +50,9 @@ func (a *analysis) workspaceFile(pkg, name string, attr *attribute) (*file, erro
 	}
 	switch {
 	case info.IsDir() && !attr.directory:
-		return nil, wrong(name, "%q is a folder, want a file", name)
+		return nil, attr.otherKind(name, "a folder, want a file")
 	case !info.IsDir() && attr.directory:
-		return nil, wrong(name, "%q is a file, want a folder", name)
+		return nil, attr.otherKind(name, "a file, want a folder")
 	case !info.IsDir() && !info.Mode().IsRegular():
 		return nil, wrong(name, "%q is neither a file nor a folder", name)
 	}
@@ -67,6 +67,15 @@ func (a *analysis) workspaceFile(pkg, name string, attr *attribute) (*file, erro
 	f := &file{&rules.Artifact{Name: name, Kind: kind, Source: &source}}
 	a.files[source] = f
 	return f, nil
+}
+
+// otherKind says that a path is a folder where a file is wanted, or the reverse.
+func (a *attribute) otherKind(name, what string) error {
+	m := wrong(name, "%q is %s", name, what)
+	if a.folders {
+		m.hint = "a key that ends in / takes a folder"
+	}
+	return m
 }
 
 // repository is ctx.actions.repository(baseurl, mirrorlist, metalink, signed): the metadata

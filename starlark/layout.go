@@ -56,11 +56,20 @@ func (a *analysis) deliver(i *instance, b *starlark.Builtin, args starlark.Tuple
 		if !ok || described.Kind != cache.FileKind {
 			return fmt.Errorf("%s: images: got %s, want a file", b.Name(), images.Type())
 		}
+		if d.Logs {
+			return fmt.Errorf("%s: dir %q: images are delivered below compose/", b.Name(), dir)
+		}
 		d.Images = described.Artifact
 		i.images = append(i.images, starlarkstruct.FromStringDict(starlarkstruct.Default, starlark.StringDict{
 			"dir":    starlark.String(d.Dir),
 			"tree":   tree,
 			"images": described,
+		}))
+	}
+	if !d.Logs {
+		i.delivered = append(i.delivered, starlarkstruct.FromStringDict(starlarkstruct.Default, starlark.StringDict{
+			"dir":  starlark.String(d.Dir),
+			"tree": tree,
 		}))
 	}
 	a.graph.Deliveries = append(a.graph.Deliveries, d)

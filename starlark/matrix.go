@@ -121,8 +121,9 @@ func newVariant(d *declaration, c *rules.Compose) (*rules.Variant, error) {
 		Arches:            c.Arches,
 		Empty:             d.flag("is_empty"),
 		Release:           d.release(),
-		CompsGroups:       d.list("comps_groups"),
-		CompsEnvironments: d.list("comps_environments"),
+		CompsGroups:       d.groups(),
+		CompsEnvironments: d.environments(),
+		Modules:           d.list("modules"),
 	}
 	if v.Parent != "" {
 		v.UID = v.Parent + "-" + v.ID

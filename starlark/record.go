@@ -80,8 +80,9 @@ func variantRecord(v *rules.Variant) *record {
 		"arches":             stringList(v.Arches),
 		"is_empty":           starlark.Bool(v.Empty),
 		"release":            optionalRelease(v.Release),
-		"comps_groups":       stringList(v.CompsGroups),
-		"comps_environments": stringList(v.CompsEnvironments),
+		"comps_groups":       groupRecords(v.CompsGroups),
+		"comps_environments": environmentRecords(v.CompsEnvironments),
+		"modules":            stringList(v.Modules),
 	})
 }
 

@@ -236,8 +236,19 @@ var features = []struct {
 	{"variant: arches", func(e *example) string { return when(len(e.variant("Workstation").Arches) == 2, "Workstation") }},
 	{"variant: arches of the parent", func(e *example) string { return when(len(e.variant("Server-optional").Arches) == 3, "Server-optional") }},
 	{"variant: is_empty", func(e *example) string { return when(e.variant("Cloud").Empty, "Cloud") }},
-	{"variant: comps_groups", func(e *example) string { return strings.Join(e.variant("Server").CompsGroups, " ") }},
-	{"variant: comps_environments", func(e *example) string { return strings.Join(e.variant("Server").CompsEnvironments, " ") }},
+	{"variant: comps_groups", func(e *example) string {
+		return when(len(e.variant("Server").CompsGroups) == 2, "Server")
+	}},
+	{"variant: comps_groups with group()", func(e *example) string {
+		return when(slices.ContainsFunc(e.variant("Workstation").CompsGroups, func(g rules.CompsGroup) bool {
+			return g.Default != nil && *g.Default
+		}), "Workstation")
+	}},
+	{"variant: comps_environments with environment()", func(e *example) string {
+		list := e.variant("Server").CompsEnvironments
+		return when(len(list) == 1 && list[0].DisplayOrder != nil, "Server")
+	}},
+	{"variant: modules", func(e *example) string { return strings.Join(e.variant("Server").Modules, " ") }},
 
 	// Phases.
 	{"phase rpm", func(e *example) string { return e.exists("//packages:felt-shell.s390x") }},
@@ -248,12 +259,19 @@ var features = []struct {
 			})
 		})
 	}},
+	{"phase modulemd", func(e *example) string { return e.exists("//:modulemd") }},
+	{"phase modules: a macro whose rule sees every arch", func(e *example) string {
+		return e.depends("//:modules@Server.x86_64", "//:packages@x86_64", "//:packages@s390x")
+	}},
 	{"phase comps", func(e *example) string { return e.exists("//:comps@Workstation.aarch64") }},
 	{"phase pkgset", func(e *example) string { return e.exists("//:packages@s390x") }},
 	{"phase gather: a macro over solve and trim", func(e *example) string {
 		return e.depends("//:gather@Server.x86_64", "//:gather.solve@Server.x86_64")
 	}},
 	{"phase createrepo", func(e *example) string { return e.exists("//:repo@Server-HighAvailability.s390x") }},
+	{"phase extra_files", func(e *example) string {
+		return e.argument("//:extras@Server.x86_64", "--file", "EULA", "<EULA>")
+	}},
 	{"phase tree_metadata", func(e *example) string { return e.exists("//:treeinfo@Everything.src") }},
 	{"phase metadata", func(e *example) string { return e.exists("//:metadata") }},
 
@@ -370,7 +388,7 @@ var features = []struct {
 			e.argument("//:gather.solve@Server.s390x", "--additional-package", "felt-s390utils"))
 	}},
 	{"select: the most specific key", func(e *example) string {
-		return e.argument("//:extras@Server.aarch64", "--at", "docs", "<README.aarch64>")
+		return e.argument("//:extras@Server.aarch64", "--file", "docs/README.aarch64", "<README.aarch64>")
 	}},
 	{"select: * in the place of the arch is not src", func(e *example) string {
 		return both(e.argument("//:extras@Server.s390x", "<GPL>"), when(e.argument("//:extras@Server.src", "<GPL>") == "", "//:extras@Server.src"))
@@ -408,7 +426,7 @@ var features = []struct {
 	{"attr.files", func(e *example) string {
 		return e.depends("//:dvd@Server.src", "//:repo@Server.src", "//:extras@Server.src", "//:treeinfo@Server.src")
 	}},
-	{"attr.file_dict", func(e *example) string { return e.written(`attr\.file_dict`) }},
+	{"attr.file_dict", func(e *example) string { return e.argument("//:notes", "--at", "eo", "<NOTES.eo>") }},
 	{"attr.string, with a pattern and with values", func(e *example) string { return e.written(`attr\.string\(default = "Felt", pattern`) }},
 	{"attr.string_list_dict", func(e *example) string { return e.argument("//:boot@Server.x86_64", "--add-template-var=flavour=felt") }},
 	{"attr.int with a range", func(e *example) string { return e.written(`attr\.int\(default = \d+, min = 0`) }},
@@ -449,7 +467,7 @@ var features = []struct {
 		return e.action("//:notes", func(a *rules.Action) bool { return a.Tool == rules.WriteTool })
 	}},
 	{"merge", func(e *example) string {
-		return e.action("//:extras@Server.src", func(a *rules.Action) bool { return a.Tool == rules.MergeTool })
+		return e.action("//:notes", func(a *rules.Action) bool { return a.Tool == rules.MergeTool })
 	}},
 	{"tool", func(e *example) string {
 		return e.action("//:repo@Server.src", func(a *rules.Action) bool { return a.Tool == "createrepo" })

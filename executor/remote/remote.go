@@ -96,8 +96,12 @@ const (
 	maxFile   = 4 << 30 // whose size nobody states
 )
 
-// metadata are the types of files that a source has besides repomd.xml.
-var metadata = []string{"primary", "filelists"}
+// metadata are the types of files that a source has besides repomd.xml, and optional
+// those that not every repository has.
+var (
+	metadata = []string{"primary", "filelists"}
+	optional = []string{"modules"}
+)
 
 // Resolve returns the metadata of a repository: see rules.Source.
 func (r *Remote) Resolve(ctx context.Context, s *rules.Source) (cache.Node, error) {
@@ -138,8 +142,15 @@ func (r *Remote) resolve(ctx context.Context, repo *rules.Repository) (cache.Nod
 			return cache.Node{}, err
 		}
 	}
-	for _, kind := range metadata {
-		if err := r.addFile(ctx, b, repo, repomd, kind); err != nil {
+	for _, kind := range slices.Concat(metadata, optional) {
+		rec, ok := repomd.Record(kind)
+		if !ok && slices.Contains(optional, kind) {
+			continue
+		}
+		if !ok {
+			return cache.Node{}, fmt.Errorf("repomd.xml lists no %s", kind)
+		}
+		if err := r.addFile(ctx, b, repo, rec); err != nil {
 			return cache.Node{}, err
 		}
 	}
@@ -148,11 +159,7 @@ func (r *Remote) resolve(ctx context.Context, repo *rules.Repository) (cache.Nod
 }
 
 // addFile adds a file that repomd.xml lists, under the name of its type.
-func (r *Remote) addFile(ctx context.Context, b *cache.Builder, repo *rules.Repository, repomd *repodata.Repomd, kind string) error {
-	rec, ok := repomd.Record(kind)
-	if !ok {
-		return fmt.Errorf("repomd.xml lists no %s", kind)
-	}
+func (r *Remote) addFile(ctx context.Context, b *cache.Builder, repo *rules.Repository, rec repodata.Record) error {
 	sum, err := hex.DecodeString(rec.Checksum.Hex)
 	if rec.Checksum.Type != repodata.SHA256 || err != nil || len(sum) != 32 {
 		return fmt.Errorf("%s: checksum is of type %q, want sha256\n  hint: `createrepo_c --repomd-checksum sha256` makes such a repomd.xml", rec.Location, rec.Checksum.Type)

@@ -37,16 +37,17 @@ func serve(t *testing.T, f files) string {
 	return s.URL
 }
 
-// repository is a repository of two documents.
+// repository is a repository of three documents.
 func repository(t *testing.T, revision string) files {
 	t.Helper()
 	f := files{"Packages/a.rpm": []byte("package a")}
 	index := repodata.Repomd{Revision: revision}
-	for _, kind := range []string{"primary", "filelists"} {
+	for _, name := range []string{"primary.xml", "filelists.xml", "modules.yaml"} {
+		kind, _, _ := strings.Cut(name, ".")
 		text := []byte(kind + revision)
-		f["repodata/"+kind+".xml"] = text
+		f["repodata/"+name] = text
 		index.Records = append(index.Records, repodata.Record{
-			Type: kind, Location: "repodata/" + kind + ".xml", Checksum: repodata.SHA256.Sum(text), Size: int64(len(text)),
+			Type: kind, Location: "repodata/" + name, Checksum: repodata.SHA256.Sum(text), Size: int64(len(text)),
 		})
 	}
 	var b bytes.Buffer
@@ -94,7 +95,7 @@ func TestResolve(t *testing.T) {
 	for _, e := range dir {
 		names = append(names, e.Name)
 	}
-	if got := strings.Join(names, " "); got != "filelists.xml primary.xml repomd.xml" {
+	if got := strings.Join(names, " "); got != "filelists.xml modules.yaml primary.xml repomd.xml" {
 		t.Errorf("the source has %s", got)
 	}
 	pin := r.Pinned()[base.Repository]

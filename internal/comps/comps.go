@@ -71,6 +71,7 @@ type PackageReq struct {
 	BaseArchOnly bool   // not to be installed as a multilib package
 	Arches       Only
 	Variants     Only
+	Line         int // where the file has it, for messages; 0 if no file has
 }
 
 // Category is a heading of the package menu.

@@ -163,6 +163,29 @@ func TestFilter(t *testing.T) {
 				environment("", "minimal", `<grouplist><groupid arch="i386">core</groupid></grouplist>`),
 			FilterOptions{},
 			"group core: bash[arch i386]\nenvironment minimal: core\n",
+		}, {
+			"packages for the arch alone",
+			group("", "core", pkg(`arch="ppc64le"`, "a"), pkg("", "b")) + group("", "all", pkg("", "c")),
+			FilterOptions{Arch: "ppc64le", ArchOnlyPackages: true},
+			"group core: a\n",
+		}, {
+			"with a variant, packages that have both attributes",
+			group("", "core", pkg(`arch="ppc64le" variant="Server"`, "a"), pkg(`arch="ppc64le"`, "b"), pkg(`variant="Server"`, "c")),
+			FilterOptions{Arch: "ppc64le", Variant: "Server", ArchOnlyPackages: true},
+			"group core: a\n",
+		}, {
+			"groups and environments for the arch alone",
+			group(`arch="ppc64le"`, "core", pkg("", "a")) + group("", "all", pkg(`arch="ppc64le"`, "c")) +
+				environment(`arch="ppc64le"`, "minimal", "<grouplist><groupid>core</groupid><groupid>all</groupid></grouplist>") +
+				environment("", "full", "<grouplist><groupid>core</groupid></grouplist>"),
+			FilterOptions{Arch: "ppc64le", ArchOnlyGroups: true, ArchOnlyEnvironments: true},
+			"group core: a\nenvironment minimal: core\n",
+		}, {
+			"categories and environments go last, so groups do not depend on it",
+			core + "<category><id>base</id><grouplist><groupid>core</groupid></grouplist></category>" +
+				environment("", "minimal", "<grouplist><groupid>core</groupid></grouplist>"),
+			FilterOptions{Arch: "ppc64le", RemoveCategories: true, RemoveEnvironments: true},
+			"group core: bash\n",
 		},
 	}
 	for _, tt := range tests {
@@ -178,43 +201,26 @@ func TestFilter(t *testing.T) {
 	}
 }
 
-func TestGlob(t *testing.T) {
-	tests := []struct {
-		pattern string
-		yes, no []string
-	}{
-		{"", []string{""}, []string{"a"}},
-		{"core", []string{"core"}, []string{"Core", "cor", "core2", ""}},
-		{"*", []string{"", "a", "a/b", ".a"}, nil},
-		{"*a*", []string{"a", "standard", "aa"}, []string{"core"}},
-		{"a*b*c", []string{"abc", "aXbYbZc", "abcc"}, []string{"abcd", "ab", "acb"}},
-		{"a**", []string{"a", "ab"}, []string{"b"}},
-		{"?", []string{"a", "ä"}, []string{"", "ab"}},
-		{"a?c", []string{"abc", "aäc"}, []string{"ac", "abbc"}},
-		{"[abc]x", []string{"ax", "cx"}, []string{"dx", "x", "[abc]x"}},
-		{"[a-c0]", []string{"b", "0"}, []string{"d", "-"}},
-		{"[!a-c]", []string{"d", "!"}, []string{"a", ""}},
-		{"[]a]", []string{"]", "a"}, []string{"b"}},
-		{"[!]a]", []string{"b"}, []string{"]", "a"}},
-		{"[a-]", []string{"a", "-"}, []string{"b"}},
-		{"[z-a]", nil, []string{"a", "m", "z"}},
-		{"[ab", []string{"[ab"}, []string{"a"}},
-		{"[", []string{"["}, []string{""}},
-		{"[!]", []string{"[!]"}, []string{"a"}},
-		{"*[0-9]", []string{"gcc12", "1"}, []string{"gcc", "1a"}},
-		{"*ä", []string{"ä", "xä"}, []string{"äx"}},
+// TestRemove: langpacks and translations of names and descriptions of all kinds.
+func TestRemove(t *testing.T) {
+	const texts = `<name>N</name><name xml:lang="de">T</name><description>D</description><description xml:lang="de">T</description>`
+	const content = "<group><id>g</id>" + texts + "<packagelist><packagereq>a</packagereq></packagelist></group>" +
+		"<category><id>c</id>" + texts + "<grouplist><groupid>g</groupid></grouplist></category>" +
+		"<environment><id>e</id>" + texts + "<grouplist><groupid>g</groupid></grouplist></environment>" +
+		`<langpacks><match name="a" install="a-%s"/></langpacks>`
+	c := parse(t, content)
+	full := string(write(t, c))
+	got := string(write(t, Filter(c, FilterOptions{RemoveTranslations: true, RemoveLangpacks: true})))
+	for _, gone := range []string{"xml:lang", "<langpacks>", "<match"} {
+		if strings.Contains(got, gone) || !strings.Contains(full, gone) {
+			t.Errorf("%s: got\n%s\nof\n%s", gone, got, full)
+		}
 	}
-	for _, tt := range tests {
-		for _, name := range tt.yes {
-			if !glob(tt.pattern, name) {
-				t.Errorf("glob(%q, %q) = false, want true", tt.pattern, name)
-			}
-		}
-		for _, name := range tt.no {
-			if glob(tt.pattern, name) {
-				t.Errorf("glob(%q, %q) = true, want false", tt.pattern, name)
-			}
-		}
+	if got := strings.Count(got, "<description>D</description>"); got != 3 {
+		t.Errorf("got %d descriptions, want 3", got)
+	}
+	if after := string(write(t, c)); after != full {
+		t.Errorf("the argument became\n%s", after)
 	}
 }
 

@@ -308,6 +308,7 @@ func (p *parser) packageReq(e xml.StartElement, group string) (PackageReq, error
 		pkg.Type = PackageType(t)
 	}
 	pkg.Requires, _ = attr(e, "requires")
+	pkg.Line, _ = p.dec.InputPos()
 	var err error
 	if pkg.BaseArchOnly, err = p.attrFlag(e, "basearchonly"); err != nil {
 		return pkg, err

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/pungo-build/pungo/internal/glob"
 	"github.com/pungo-build/pungo/internal/spell"
 )
 
@@ -16,7 +17,7 @@ import (
 type Selection struct {
 	LimitGroups       bool // only groups that Groups names stay
 	Groups            []GroupRef
-	LimitEnvironments bool // only environments that Environments names stay
+	LimitEnvironments bool // only environments that Environments names stay; of all others nothing changes
 	Environments      []EnvironmentRef
 }
 
@@ -53,16 +54,18 @@ func Select(c *Comps, s Selection) (*Comps, []Unmatched) {
 		selected.Groups = selectGroups(c.Groups, s.Groups)
 		unmatched = append(unmatched, unmatchedGroups(c.Groups, s.Groups)...)
 	}
-	if s.LimitEnvironments {
-		selected.Environments = selectEnvironments(c.Environments, s.Environments)
-		unmatched = append(unmatched, unmatchedEnvironments(c.Environments, s.Environments)...)
-	}
+	selected.Environments = selectEnvironments(c.Environments, s)
+	unmatched = append(unmatched, unmatchedEnvironments(c.Environments, s.Environments)...)
 	return &selected, unmatched
 }
 
-func (r GroupRef) matches(id string) bool {
-	if strings.ContainsAny(r.ID, "*?[") {
-		return glob(r.ID, id)
+// IsGlob reports whether a reference is a shell glob, not an id.
+func IsGlob(id string) bool { return strings.ContainsAny(id, "*?[") }
+
+// Matches reports whether the reference means the group with the given id.
+func (r GroupRef) Matches(id string) bool {
+	if IsGlob(r.ID) {
+		return glob.Match(r.ID, id)
 	}
 	return r.ID == id
 }
@@ -71,7 +74,7 @@ func selectGroups(groups []Group, refs []GroupRef) []Group {
 	refs = slices.SortedStableFunc(slices.Values(refs), func(a, b GroupRef) int { return cmp.Compare(a.ID, b.ID) })
 	var kept []Group
 	for _, g := range groups {
-		i := slices.IndexFunc(refs, func(r GroupRef) bool { return r.matches(g.ID) })
+		i := slices.IndexFunc(refs, func(r GroupRef) bool { return r.Matches(g.ID) })
 		if i < 0 {
 			continue
 		}
@@ -93,22 +96,22 @@ func unmatchedGroups(groups []Group, refs []GroupRef) []Unmatched {
 	}
 	var unmatched []Unmatched
 	for _, r := range refs {
-		if !slices.ContainsFunc(ids, r.matches) {
+		if !slices.ContainsFunc(ids, r.Matches) {
 			unmatched = append(unmatched, Unmatched{Kind: "group", ID: r.ID, Nearest: spell.Nearest(r.ID, ids)})
 		}
 	}
 	return unmatched
 }
 
-func selectEnvironments(environments []Environment, refs []EnvironmentRef) []Environment {
+func selectEnvironments(environments []Environment, s Selection) []Environment {
 	var kept []Environment
 	for _, e := range environments {
-		i := slices.IndexFunc(refs, func(r EnvironmentRef) bool { return r.ID == e.ID })
-		if i < 0 {
+		i := slices.IndexFunc(s.Environments, func(r EnvironmentRef) bool { return r.ID == e.ID })
+		if i < 0 && s.LimitEnvironments {
 			continue
 		}
-		if n := refs[i].DisplayOrder; n != nil {
-			e.DisplayOrder = n
+		if i >= 0 && s.Environments[i].DisplayOrder != nil {
+			e.DisplayOrder = s.Environments[i].DisplayOrder
 		}
 		kept = append(kept, e)
 	}

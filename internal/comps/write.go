@@ -49,9 +49,14 @@ var packageTypes = []PackageType{Mandatory, Default, Optional, Conditional}
 func checkTypes(groups []Group) error {
 	for _, g := range groups {
 		for _, p := range g.Packages {
-			if !slices.Contains(packageTypes, p.Type) {
-				return fmt.Errorf("group %q: package %q: type %q, wanted mandatory, default, optional or conditional", g.ID, p.Name, p.Type)
+			if slices.Contains(packageTypes, p.Type) {
+				continue
 			}
+			line := ""
+			if p.Line > 0 {
+				line = fmt.Sprintf("line %d: ", p.Line)
+			}
+			return fmt.Errorf("%sgroup %q: package %q: type %q, wanted mandatory, default, optional or conditional", line, g.ID, p.Name, p.Type)
 		}
 	}
 	return nil

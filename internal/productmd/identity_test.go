@@ -43,6 +43,39 @@ func TestIdentity(t *testing.T) {
 	}
 }
 
+// TestIdentities: each type of compose, of release and of base product has its mark,
+// and no two have the same id; a layered product has none for its types.
+func TestIdentities(t *testing.T) {
+	marks := map[ComposeType]string{Production: "", Nightly: ".n", Test: ".t", CI: ".ci", Development: ".d"}
+	seen := map[string]bool{}
+	for kind, mark := range marks {
+		for _, release := range ReleaseTypes() {
+			for _, base := range append(ReleaseTypes(), "") {
+				id := Identity{Release: ReleaseID{"Acme", "4.2", release}, Date: "20260131", Type: kind, Respin: 7}
+				want := "Acme-4.2"
+				if release != "ga" {
+					want += "-" + release
+				}
+				if base != "" {
+					id.Base = ReleaseID{"Base", "9", base}
+					want += "-Base-9"
+				}
+				if base != "" && base != "ga" {
+					want += "-" + base
+				}
+				want += "-20260131" + mark + ".7"
+				if err := id.Validate(); err != nil || id.ID() != want || seen[want] {
+					t.Errorf("got %s and error %v, want %s, once", id.ID(), err, want)
+				}
+				seen[want] = true
+				if got, want := id.LayeredProduct("Gluster", "2.3").ID(), "Gluster-2.3-Acme-4-20260131"+mark+".7"; got != want {
+					t.Errorf("layered product in %s: got %s, want %s", id.ID(), got, want)
+				}
+			}
+		}
+	}
+}
+
 func TestIdentityErrors(t *testing.T) {
 	good := Identity{Release: ReleaseID{Short: "Acme", Version: "42"}, Date: "20260131", Type: Nightly}
 	if err := good.Validate(); err != nil {

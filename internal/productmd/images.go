@@ -22,8 +22,8 @@ type Image struct {
 	Arch      string `json:"arch"`       // of what is on it, src of sources
 	DiscCount int    `json:"disc_count"` // from 1
 	// DiscNumber counts from 1.
-	DiscNumber int               `json:"disc_number"`
-	Checksums  map[string]string `json:"checksums,omitempty"` // kind to lower-case hexadecimal digits
+	DiscNumber int       `json:"disc_number"`
+	Checksums  Checksums `json:"checksums,omitempty"`
 	// ImplantMD5 is the MD5 sum that the image carries within itself, "" if it has none.
 	ImplantMD5 string `json:"implant_md5,omitempty"`
 	Bootable   bool   `json:"bootable"`
@@ -103,19 +103,13 @@ func (i *Image) validateNumbers() error {
 }
 
 func (i *Image) validateSums() error {
-	if i.ImplantMD5 != "" && !isHex(i.ImplantMD5, 32) {
+	if s := i.ImplantMD5; s != "" && (len(s) != 32 || strings.Trim(s, "0123456789abcdef") != "") {
 		return fmt.Errorf("implant_md5 %q, wanted 32 hexadecimal digits", i.ImplantMD5)
 	}
-	for _, kind := range slices.Sorted(maps.Keys(i.Checksums)) {
-		if sum := i.Checksums[kind]; sum == "" || !isHex(sum, len(sum)) {
-			return fmt.Errorf("checksum %s %q, wanted lower-case hexadecimal digits", kind, sum)
-		}
+	if len(i.Checksums) == 0 {
+		return nil
 	}
-	return nil
-}
-
-func isHex(s string, digits int) bool {
-	return len(s) == digits && strings.Trim(s, "0123456789abcdef") == ""
+	return i.Checksums.Validate()
 }
 
 func (i *Image) validateUnified() error {
@@ -151,7 +145,9 @@ func (i *Image) encode(e *encoder) {
 }
 
 // ParseImageList reads the description that goes with images from one action to
-// another: a JSON list. Paths are relative to the folder that it describes.
+// another: a JSON list. Paths are relative to the folder that it describes. Of what
+// nobody says which disc of a set it is, it is the only one; other fields may be
+// missing, too, for the reader to fill in before it validates them.
 func ParseImageList(r io.Reader) ([]Image, error) {
 	var list []Image
 	d := json.NewDecoder(io.LimitReader(r, maxDocument))
@@ -160,8 +156,10 @@ func ParseImageList(r io.Reader) ([]Image, error) {
 		return nil, fmt.Errorf("images: %w", err)
 	}
 	for k := range list {
-		if err := list[k].Validate(); err != nil {
-			return nil, err
+		i := &list[k]
+		i.DiscNumber, i.DiscCount = cmp.Or(i.DiscNumber, 1), cmp.Or(i.DiscCount, 1)
+		if err := validatePath(i.Path); err != nil {
+			return nil, fmt.Errorf("images: %w", err)
 		}
 	}
 	return list, nil

@@ -8,7 +8,7 @@ import (
 func dvd(path, arch string) Image {
 	return Image{
 		Path: path, MTime: 1769860000, Size: 2411724800, VolumeID: "Acme-42 Server." + arch, Type: "dvd", Format: "iso",
-		Arch: arch, DiscNumber: 1, DiscCount: 1, Checksums: map[string]string{"sha256": "5d1f", "md5": "00ff"},
+		Arch: arch, DiscNumber: 1, DiscCount: 1, Checksums: Checksums{"sha256": strings.Repeat("5d1f", 16), "md5": strings.Repeat("00ff", 8)},
 		ImplantMD5: "0c9e2f6b4d5a4b8f9a6f0e1d2c3b4a59", Bootable: arch != "src", Subvariant: "Server",
 	}
 }
@@ -70,13 +70,13 @@ func TestImageErrors(t *testing.T) {
 		{"under src", func(m *Images) { m.Images[2].Under = "src" }, `image "Server/source/iso/src.iso": arch "src", wanted the binary arch that the sources belong to`},
 		{"disc", func(m *Images) { m.Images[1].DiscNumber = 2 }, `image "Server/x86_64/iso/dvd.iso": disc 2 of 1, wanted a number from 1 on`},
 		{"checksums", func(m *Images) { m.Images[1].Checksums = nil }, `image "Server/x86_64/iso/dvd.iso": no checksums`},
-		{"checksum", func(m *Images) { m.Images[1].Checksums = map[string]string{"md5": "XY"} }, `image "Server/x86_64/iso/dvd.iso": checksum md5 "XY", wanted lower-case hexadecimal digits`},
+		{"checksum", func(m *Images) { m.Images[1].Checksums = Checksums{"md5": "XY"} }, `image "Server/x86_64/iso/dvd.iso": checksum md5 "XY", wanted 32 lower-case hexadecimal digits`},
 		{"implanted", func(m *Images) { m.Images[1].ImplantMD5 = "ff" }, `image "Server/x86_64/iso/dvd.iso": implant_md5 "ff", wanted 32 hexadecimal digits`},
 		{"unified", func(m *Images) { m.Images[0].Unified = false }, `image "Server/x86_64/iso/extra.iso": additional variants, which only unified images have`},
 		{"subvariant", func(m *Images) { m.Images[1].Subvariant = "" }, `image "Server/x86_64/iso/dvd.iso": no subvariant`},
 		{"identity", func(m *Images) {
 			m.Images[0].Unified, m.Images[0].AdditionalVariants = false, nil
-			m.Images[0].Checksums = map[string]string{"md5": "aa"}
+			m.Images[0].Checksums = Checksums{"md5": strings.Repeat("aa", 16)}
 		}, `images "Server/x86_64/iso/extra.iso" and "Server/x86_64/iso/dvd.iso": other content, and the same subvariant, type, format, arch, disc number and variants`},
 	}
 	for _, test := range tests {

@@ -6,8 +6,10 @@
 //	compose/metadata/rpms.json         [RPMs]         every package, by variant and arch
 //	compose/metadata/images.json       [Images]       every image
 //	compose/metadata/modules.json      [Modules]      every module
+//	compose/metadata/extra_files.json  [ExtraFiles]   files of trees that are no packages
 //	<tree>/.treeinfo                   [TreeInfo]     what an installer reads first
 //	<tree>/.discinfo, media.repo       [DiscInfo]     which medium this is
+//	<tree>/extra_files.json            [TreeFile]     those of one tree
 //
 // Everything is a plain value with a Validate method that applies productmd's
 // rules, and an Encode method that validates and writes. Output depends on the

@@ -40,10 +40,14 @@ func Unpack(packed io.Reader, max int64) (io.Reader, error) {
 }
 
 // SourceName is the name under which a document is kept: its type, and what its file is
-// packed as ("primary.xml.gz").
+// packed as ("primary.xml.gz", "modules.yaml.zst").
 func SourceName(rec Record) string {
-	_, packed, _ := strings.Cut(path.Base(rec.Location), ".xml")
-	return rec.Type + ".xml" + packed
+	format := ".xml"
+	if rec.Type == "modules" {
+		format = ".yaml"
+	}
+	_, packed, _ := strings.Cut(path.Base(rec.Location), format)
+	return rec.Type + format + packed
 }
 
 // maxWindow is how far back text packed by Zstandard may refer: what `zstd --long` needs.

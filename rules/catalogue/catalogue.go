@@ -5,11 +5,15 @@ package catalogue
 import (
 	"github.com/pungo-build/pungo/rules"
 	"github.com/pungo-build/pungo/rules/comps"
+	"github.com/pungo-build/pungo/rules/createiso"
 	"github.com/pungo-build/pungo/rules/createrepo"
+	"github.com/pungo-build/pungo/rules/extrafiles"
 	"github.com/pungo-build/pungo/rules/gather"
 	"github.com/pungo-build/pungo/rules/imagenames"
 	"github.com/pungo-build/pungo/rules/layout"
 	"github.com/pungo-build/pungo/rules/metadata"
+	"github.com/pungo-build/pungo/rules/modulemd"
+	"github.com/pungo-build/pungo/rules/modules"
 	"github.com/pungo-build/pungo/rules/pkgset"
 	"github.com/pungo-build/pungo/rules/repo"
 	"github.com/pungo-build/pungo/rules/repoclosure"
@@ -31,11 +35,16 @@ func Phases() []Phase {
 		{"rpm", rpm.Star, rpm.Tools()},
 		{"repo", repo.Star, repo.Tools()},
 		{"comps", comps.Star, comps.Tools()},
+		{"modulemd", modulemd.Star, modulemd.Tools()},
 		{"pkgset", pkgset.Star, pkgset.Tools()},
+		{"modules", modules.Star, modules.Tools()},
 		{"gather", gather.Star, gather.Tools()},
 		{"createrepo", createrepo.Star, createrepo.Tools()},
+		{"extra_files", extrafiles.Star, extrafiles.Tools()},
 		{"tree_metadata", treemetadata.Star, treemetadata.Tools()},
 		{"image_names", imagenames.Star, imagenames.Tools()},
+		{"boot", createiso.BootStar, nil},
+		{"createiso", createiso.Star, createiso.Tools()},
 		{"metadata", metadata.Star, metadata.Tools()},
 		{"repoclosure", repoclosure.Star, repoclosure.Tools()},
 	}

@@ -145,20 +145,21 @@ const tiny = "../../examples/tiny"
 func samples(t *testing.T) []composed {
 	t.Helper()
 	made := []composed{compose(t, os.DirFS(tiny), tiny, phases())}
-	for _, name := range []string{"testdata/compose/plain.txtar", "testdata/compose/layered.txtar", "testdata/compose/folders.txtar", "testdata/compose/requirements.txtar"} {
+	for _, name := range []string{"testdata/compose/plain.txtar", "testdata/compose/layered.txtar", "testdata/compose/folders.txtar", "testdata/compose/requirements.txtar", "testdata/compose/extra-files.txtar", "testdata/compose/installer.txtar", "testdata/compose/paths.txtar", "testdata/compose/modules.txtar"} {
 		dir := unpack(t, parseArchive(readFile(t, name)))
 		made = append(made, compose(t, os.DirFS(dir), dir, phases()))
 	}
+	modular := made[len(made)-1]
 	product := dummyWorkspace(t)
 	made = append(made, compose(t, os.DirFS(product), product, phases()))
 	signed := newSignedWorkspace(t, made[0]).dir
-	return append(made, mirrored(t, made[0]), compose(t, os.DirFS(signed), signed, phases()))
+	return append(made, mirrored(t, "testdata/mirrored.txtar", made[0]), mirrored(t, "testdata/mirrored-modules.txtar", modular), compose(t, os.DirFS(signed), signed, phases()))
 }
 
 // mirrored composes of a repository that another compose has shipped.
-func mirrored(t *testing.T, c composed) composed {
+func mirrored(t *testing.T, name string, c composed) composed {
 	t.Helper()
-	text, err := os.ReadFile("testdata/mirrored.txtar")
+	text, err := os.ReadFile(name)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -298,12 +299,27 @@ var public = regexp.MustCompile(`(?m)^(?:def )?([A-Za-z][A-Za-z0-9_]*)(?: = |\()
 // rule finds the rules among them.
 var rule = regexp.MustCompile(`(?m)^([a-z][a-z0-9_]*) = rule\(`)
 
+// ownName is a name that a phase declares, and what its copy calls it.
+type ownName struct{ phase, name, copy string }
+
+// loadAll returns the load() of every name but those that a file has of its own.
+func loadAll(names []ownName, text string) string {
+	var b strings.Builder
+	for _, n := range names {
+		own := regexp.MustCompile(`(?m)^` + n.name + ` = |^def ` + n.name + `\(|^load\(.*"` + n.name + `"`)
+		if !own.MatchString(text) {
+			fmt.Fprintf(&b, "load(\"//phases/%s.star\", %s = %q)\n", n.phase, n.name, n.copy)
+		}
+	}
+	return b.String()
+}
+
 // withOwnRules is the workspace dir with copies of all phases in phases/, whose
 // rules are called copy_of_NAME there. Its .star files load what they need.
 func withOwnRules(t *testing.T, dir string) fs.FS {
 	t.Helper()
 	workspace := fstest.MapFS{}
-	var loads strings.Builder
+	var loads []ownName
 	for _, p := range catalogue.Phases() {
 		text := string(p.Star)
 		renamed := map[string]string{}
@@ -313,7 +329,6 @@ func withOwnRules(t *testing.T, dir string) fs.FS {
 			text = call.ReplaceAllString(text, "copy_of_"+m[1]+"$1(")
 		}
 		workspace["phases/"+p.Name+".star"] = &fstest.MapFile{Data: []byte(text)}
-		fmt.Fprintf(&loads, "load(\"//phases/%s.star\"", p.Name)
 		for _, m := range public.FindAllStringSubmatch(string(p.Star), -1) {
 			if m[1] == "load" {
 				continue
@@ -322,9 +337,8 @@ func withOwnRules(t *testing.T, dir string) fs.FS {
 			if other := renamed[name]; other != "" {
 				name = other
 			}
-			fmt.Fprintf(&loads, ", %s = %q", m[1], name)
+			loads = append(loads, ownName{p.Name, m[1], name})
 		}
-		loads.WriteString(")\n")
 	}
 	err := fs.WalkDir(os.DirFS(dir), ".", func(name string, d fs.DirEntry, err error) error {
 		if err == nil && d.IsDir() && name == "pungo-out" {
@@ -335,7 +349,7 @@ func withOwnRules(t *testing.T, dir string) fs.FS {
 		}
 		data, err := os.ReadFile(path.Join(dir, name))
 		if strings.HasSuffix(name, ".star") {
-			data = append([]byte(loads.String()), data...)
+			data = append([]byte(loadAll(loads, string(data))), data...)
 		}
 		workspace[name] = &fstest.MapFile{Data: data}
 		return err

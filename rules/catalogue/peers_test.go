@@ -147,8 +147,8 @@ func gunzip(t *testing.T, name string) string {
 	return string(data)
 }
 
-// seenByDNF has dnf list all repositories of a compose, in the form of packages.
-func seenByDNF(t *testing.T, tree finished, dir string) string {
+// isolatedDNF returns arguments with which dnf reads nothing of this machine.
+func isolatedDNF(t *testing.T) []string {
 	t.Helper()
 	tmp := t.TempDir()
 	config := filepath.Join(tmp, "dnf.conf")
@@ -156,7 +156,41 @@ func seenByDNF(t *testing.T, tree finished, dir string) string {
 	if err := os.WriteFile(config, []byte(settings), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	args := []string{"--quiet", "--config=" + config, "--installroot=" + tmp + "/root", "--releasever=1", "--forcearch=x86_64"}
+	return []string{"--quiet", "--config=" + config, "--installroot=" + tmp + "/root", "--releasever=1", "--forcearch=x86_64"}
+}
+
+// TestGroupsOfDNF: dnf offers the groups that a variant chose, as it chose them.
+func TestGroupsOfDNF(t *testing.T) {
+	text, err := os.ReadFile("testdata/compose/comps-choice.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := tryComposeDir(t, unpack(t, parseArchive(text)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := onDisk(t, c)
+	dnf := func(args ...string) string {
+		repo := "--repofrompath=server,file://" + filepath.Join(dir, "compose/Server/x86_64/os")
+		return program(t, "dnf", slices.Concat(isolatedDNF(t), []string{repo, "--repo=server", "group"}, args)...)
+	}
+	var listed []string
+	for line := range strings.Lines(dnf("list", "--ids")) {
+		listed = append(listed, strings.TrimSpace(line))
+	}
+	want := []string{"Available Environment Groups:", "Server (server)", "Available Groups:", "Kept (void-kept)", "Web (web)"}
+	if !slices.Equal(listed, want) {
+		t.Errorf("got %q, want %q", listed, want)
+	}
+	if got := dnf("info", "--hidden", "core"); !strings.Contains(got, "base") {
+		t.Errorf("got %s, want the package base", got)
+	}
+}
+
+// seenByDNF has dnf list all repositories of a compose, in the form of packages.
+func seenByDNF(t *testing.T, tree finished, dir string) string {
+	t.Helper()
+	args := isolatedDNF(t)
 	repos := map[string][]string{}
 	ids := map[string]string{} // folders by what dnf calls them
 	for line := range strings.Lines(tree.packages()) {

@@ -11,6 +11,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"hash/fnv"
+	"slices"
 	"strconv"
 
 	"github.com/pungo-build/pungo/cache"
@@ -37,8 +38,10 @@ func Tools() []*rules.Tool {
 
 type params struct {
 	Packages       []string `arg:"packages"`
+	Files          []string `arg:"file"` // the only packages to be taken, by file name; none for all
 	Comps          string   `arg:"comps"`
 	CompsName      string   `arg:"comps-name"`
+	Modules        string   `arg:"modules"`
 	PackagesDir    string   `arg:"packages-dir"`
 	Hashed         bool     `arg:"hashed-directories"`
 	Checksum       string   `arg:"checksum,required"`
@@ -88,10 +91,28 @@ func (r *repo) load(ctx context.Context) (err error) {
 	if r.entries, err = packages.LoadAllHeads(ctx, r.Job, r.Packages); err != nil {
 		return err
 	}
+	if len(r.Files) > 0 {
+		r.take(r.Files)
+	}
 	for _, e := range r.entries {
 		r.newest = max(r.newest, e.BuildTime)
 	}
 	return nil
+}
+
+// take leaves only packages with some file names.
+func (r *repo) take(files []string) {
+	wanted := map[string]bool{}
+	for _, f := range files {
+		wanted[f] = true
+	}
+	var kept []*packages.Head
+	for _, e := range r.entries {
+		if wanted[e.File] {
+			kept = append(kept, e)
+		}
+	}
+	r.entries = kept
 }
 
 // parseCompression reads the values of attribute compression.
@@ -182,8 +203,12 @@ func (r *repo) fill(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	modulesRecords, err := r.addModules(ctx)
+	if err != nil {
+		return err
+	}
 	var b bytes.Buffer
-	index := repodata.Repomd{Revision: strconv.FormatInt(r.newest, 10), Records: append(records, compsRecords...)}
+	index := repodata.Repomd{Revision: strconv.FormatInt(r.newest, 10), Records: slices.Concat(records, compsRecords, modulesRecords)}
 	if _, err := index.WriteTo(&b); err != nil {
 		return err
 	}
@@ -297,4 +322,29 @@ func (r *repo) addGroups(ctx context.Context) ([]repodata.Record, error) {
 		records = append(records, rec)
 	}
 	return records, nil
+}
+
+// addModules adds modulemd, unless it is empty; packed by gzip, which every reader of it
+// knows.
+func (r *repo) addModules(ctx context.Context) ([]repodata.Record, error) {
+	if r.Modules == "" {
+		return nil, nil
+	}
+	plain, err := r.Read(ctx, r.Modules)
+	if err != nil || len(plain) == 0 {
+		return nil, err
+	}
+	open := repodata.NewSum(r.kind)
+	open.Add(plain)
+	var b bytes.Buffer
+	w := repodata.NewFileWriter(&b, repodata.Gzip, r.kind)
+	if err := w.Append(repodata.Gzip.AppendFrame(nil, plain)); err != nil {
+		return nil, err
+	}
+	d, err := r.Trees.Store().Put(ctx, b.Bytes())
+	if err != nil {
+		return nil, err
+	}
+	rec := w.Record("modules", "modules.yaml", r.Unique, r.newest, open)
+	return []repodata.Record{rec}, r.tree.Add(rec.Location, r.file(d))
 }

@@ -25,23 +25,31 @@ var Star []byte
 
 // Tools returns the tools of this phase.
 func Tools() []*rules.Tool {
-	return []*rules.Tool{{Name: "metadata", Version: 2, Params: params{}, Run: run}}
+	return []*rules.Tool{
+		{Name: "metadata", Version: 3, Params: params{}, Run: run},
+		{Name: "image_sums", Version: 1, Params: sumParams{}, Run: sums},
+	}
 }
 
 type params struct {
-	ComposeID   string     `arg:"compose-id,required"`
-	Date        string     `arg:"date,required"`
-	ComposeType string     `arg:"compose-type,required"`
-	Respin      int        `arg:"respin"`
-	Label       string     `arg:"label"`
-	Final       bool       `arg:"final"`
-	Internal    bool       `arg:"internal"`
-	Release     string     `arg:"release,required"` // JSON, see productmd.Product
-	BaseProduct string     `arg:"base-product"`
-	Variants    []string   `arg:"variant"` // JSON, see variant
-	Repos       []repo     `arg:"repo"`
-	Packages    []shipment `arg:"packages"`
-	Output      string     `arg:"output,required"`
+	ComposeID   string        `arg:"compose-id,required"`
+	Date        string        `arg:"date,required"`
+	ComposeType string        `arg:"compose-type,required"`
+	Respin      int           `arg:"respin"`
+	Label       string        `arg:"label"`
+	Final       bool          `arg:"final"`
+	Internal    bool          `arg:"internal"`
+	Release     string        `arg:"release,required"` // JSON, see productmd.Product
+	BaseProduct string        `arg:"base-product"`
+	Variants    []string      `arg:"variant"` // JSON, see variant
+	Repos       []repo        `arg:"repo"`
+	Packages    []shipment    `arg:"packages"`
+	Modules     []moduleList  `arg:"modules"`
+	Paths       []place       `arg:"path"`
+	ExtraFiles  []extras      `arg:"extra-files"`
+	Images      []imageFolder `arg:"images"`
+	Checksums   []string      `arg:"checksum"` // of images that have none yet
+	Output      string        `arg:"output,required"`
 }
 
 // repo is what an argument says of a repository: uid, arch, tree, the folder of
@@ -68,6 +76,16 @@ func (s *shipment) repo() cell   { return cell{s[0], s[1], s[2]} }
 func (s *shipment) tree() string { return s[2] }
 func (s *shipment) arch() string { return s[3] }
 func (s *shipment) list() string { return s[4] }
+
+// place is what an argument says of a folder: its uid, arch, "" for sources, the
+// field of composeinfo.json, the folder, what is in it.
+type place [5]string
+
+func (p *place) uid() string   { return p[0] }
+func (p *place) arch() string  { return p[1] }
+func (p *place) field() string { return p[2] }
+func (p *place) dir() string   { return p[3] }
+func (p *place) input() string { return p[4] }
 
 // cell names a repository: the uid of its variant, its arch, "" for sources, and
 // its tree.
@@ -101,11 +119,30 @@ func run(ctx context.Context, j *rules.Job) error {
 	if err != nil {
 		return err
 	}
-	return write(ctx, j, p.Output, []document{
+	modules, err := p.modules(ctx, j, compose)
+	if err != nil {
+		return err
+	}
+	documents := []document{
 		{"composeinfo.json", info.Encode},
 		{"rpms.json", rpms.Encode},
-		{"modules.json", (&productmd.Modules{Compose: compose}).Encode},
-	})
+		{"modules.json", modules.Encode},
+	}
+	if len(p.ExtraFiles) > 0 {
+		files, err := p.extraFiles(ctx, j, compose)
+		if err != nil {
+			return err
+		}
+		documents = append(documents, document{"extra_files.json", files.Encode})
+	}
+	if len(p.Images) > 0 {
+		images, err := p.images(ctx, j, compose)
+		if err != nil {
+			return err
+		}
+		documents = append(documents, document{"images.json", images.Encode})
+	}
+	return write(ctx, j, p.Output, documents)
 }
 
 type document struct {
@@ -221,5 +258,23 @@ func (p *params) paths(ctx context.Context, j *rules.Job) (pathTable, error) {
 			return nil, err // the store's, not an answer
 		}
 	}
-	return t, nil
+	return t, p.addPlaces(ctx, j, t)
+}
+
+// addPlaces adds folders of images and the like, unless they are empty.
+func (p *params) addPlaces(ctx context.Context, j *rules.Job, t pathTable) error {
+	for _, at := range p.Paths {
+		n, err := j.Input(ctx, at.input())
+		if err != nil {
+			return err
+		}
+		if n.Kind == cache.DirKind && n.Digest == j.Trees.Empty() {
+			continue
+		}
+		if old, ok := t[at.uid()][at.field()][at.arch()]; ok && old != at.dir() {
+			return fmt.Errorf("variant %q, arch %q: %s is %s and %s, want one folder", at.uid(), at.arch(), at.field(), old, at.dir())
+		}
+		t.add(at.uid(), at.field(), at.arch(), at.dir())
+	}
+	return nil
 }

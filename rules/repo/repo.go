@@ -32,6 +32,7 @@ var Star []byte
 func Tools() []*rules.Tool {
 	return []*rules.Tool{
 		{Name: "repo_index", Version: 2, Params: indexParams{}, Run: index},
+		{Name: "repo_modules", Version: 1, Params: modulesParams{}, Run: modules},
 		{Name: "package_download", Version: 1, Params: downloadParams{}, Run: download},
 	}
 }
@@ -77,14 +78,7 @@ type reader struct {
 }
 
 func (r *reader) read(ctx context.Context) (set cache.Node, err error) {
-	data, err := r.Read(ctx, r.Metadata+"/repomd.xml")
-	if err != nil {
-		return set, err
-	}
-	if err := r.checkSignature(ctx, data); err != nil {
-		return set, err
-	}
-	if r.repomd, err = repodata.ParseRepomd(bytes.NewReader(data)); err != nil {
+	if err := r.readIndex(ctx); err != nil {
 		return set, err
 	}
 	if err := r.document(ctx, "primary", repodata.Primary, r.readPrimary); err != nil {
@@ -105,6 +99,19 @@ func (r *reader) read(ctx context.Context) (set cache.Node, err error) {
 	return packages.Write(ctx, r.Job, r.all)
 }
 
+// readIndex reads repomd.xml.
+func (r *reader) readIndex(ctx context.Context) error {
+	data, err := r.Read(ctx, r.Metadata+"/repomd.xml")
+	if err != nil {
+		return err
+	}
+	if err := r.checkSignature(ctx, data); err != nil {
+		return err
+	}
+	r.repomd, err = repodata.ParseRepomd(bytes.NewReader(data))
+	return err
+}
+
 // maxDocument is the largest document that is read, unpacked, in bytes.
 const maxDocument = 4 << 30
 
@@ -114,6 +121,14 @@ const pieces = 16
 // document reads a document, and holds it against what repomd.xml says of it unpacked.
 func (r *reader) document(ctx context.Context, kind string, d repodata.Document, read func(context.Context, []repodata.Piece) error) error {
 	rec, _ := r.repomd.Record(kind)
+	return r.unpack(ctx, rec, func(in io.Reader) error {
+		return d.Cut(in, pieces, func(all []repodata.Piece) error { return read(ctx, all) })
+	})
+}
+
+// unpack has a file read, and holds what was read against what repomd.xml says of the
+// file unpacked.
+func (r *reader) unpack(ctx context.Context, rec repodata.Record, read func(io.Reader) error) error {
 	f, err := r.Open(ctx, r.Metadata+"/"+repodata.SourceName(rec))
 	if err != nil {
 		return err
@@ -125,21 +140,21 @@ func (r *reader) document(ctx context.Context, kind string, d repodata.Document,
 	}
 	in, err := repodata.Unpack(struct{ io.Reader }{f}, size)
 	if err != nil {
-		return fmt.Errorf("%s: %w", kind, err)
+		return fmt.Errorf("%s: %w", rec.Type, err)
 	}
 	var sum hash.Hash
 	if rec.OpenChecksum.Type != "" {
 		sum = rec.OpenChecksum.Type.New()
 		in = io.TeeReader(in, sum)
 	}
-	if err := d.Cut(in, pieces, func(all []repodata.Piece) error { return read(ctx, all) }); err != nil {
-		return fmt.Errorf("%s: %w", kind, err)
+	if err := read(in); err != nil {
+		return fmt.Errorf("%s: %w", rec.Type, err)
 	}
 	if sum == nil {
 		return nil
 	}
 	if got := hex.EncodeToString(sum.Sum(nil)); got != rec.OpenChecksum.Hex {
-		return fmt.Errorf("%s: unpacked it has the %s %s, repomd.xml says %s", kind, rec.OpenChecksum.Type, got, rec.OpenChecksum.Hex)
+		return fmt.Errorf("%s: unpacked it has the %s %s, repomd.xml says %s", rec.Type, rec.OpenChecksum.Type, got, rec.OpenChecksum.Hex)
 	}
 	return nil
 }

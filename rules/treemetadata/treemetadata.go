@@ -7,7 +7,6 @@ import (
 	"cmp"
 	"context"
 	_ "embed"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -15,7 +14,6 @@ import (
 
 	"github.com/pungo-build/pungo/cache"
 	"github.com/pungo-build/pungo/internal/productmd"
-	"github.com/pungo-build/pungo/internal/repodata"
 	"github.com/pungo-build/pungo/rules"
 )
 
@@ -26,7 +24,7 @@ var Star []byte
 
 // Tools returns the tools of this phase.
 func Tools() []*rules.Tool {
-	return []*rules.Tool{{Name: "tree_metadata", Version: 1, Params: params{}, Run: run}}
+	return []*rules.Tool{{Name: "tree_metadata", Version: 2, Params: params{}, Run: run}}
 }
 
 type params struct {
@@ -38,7 +36,11 @@ type params struct {
 	Product     string      `arg:"product"`          // of a layered product
 	Variant     [][6]string `arg:"variant,required"` // id, uid, name, type, packages, repository
 	Addons      [][7]string `arg:"addon"`            // id, uid, name, parent, packages, repository, the repository's tree
+	Installers  []installer `arg:"installer"`        // one at most
 	Output      string      `arg:"output,required"`
+
+	TreeInfoVersion string `arg:"treeinfo-version"` // instead of the release's
+	Description     string `arg:"description"`      // in .discinfo and media.repo; if not given, of the release
 }
 
 // repomd is the file of a repository that installers verify.
@@ -53,7 +55,8 @@ func run(ctx context.Context, j *rules.Job) error {
 	if err != nil {
 		return err
 	}
-	disc := productmd.DiscInfo{Timestamp: info.Timestamp, Description: describe(info), Arch: p.Arch}
+	disc := productmd.DiscInfo{Timestamp: info.Timestamp, Description: cmp.Or(p.Description, describe(info)), Arch: p.Arch}
+	info.Release.Version = cmp.Or(p.TreeInfoVersion, info.Release.Version)
 	b := j.Trees.Builder()
 	for _, f := range []struct {
 		name   string
@@ -93,11 +96,11 @@ func (p *params) treeInfo(ctx context.Context, j *rules.Job) (*productmd.TreeInf
 	if err := p.identify(t); err != nil {
 		return nil, err
 	}
-	index, err := p.addChecksum(ctx, j, t, p.Repo, repomd)
-	if err != nil {
+	if err := p.addChecksum(ctx, j, t, path.Join(p.Repo, repomd), repomd); err != nil {
 		return nil, err
 	}
-	if t.Timestamp, err = p.timestamp(ctx, j, index); err != nil {
+	var err error
+	if t.Timestamp, err = p.timestamp(ctx, j); err != nil {
 		return nil, err
 	}
 	for _, v := range p.Variant {
@@ -109,7 +112,12 @@ func (p *params) treeInfo(ctx context.Context, j *rules.Job) (*productmd.TreeInf
 		t.Variants = append(t.Variants, productmd.TreeVariant{
 			ID: a[0], UID: a[1], Name: a[2], Type: "addon", Parent: a[3], Packages: a[4], Repository: a[5],
 		})
-		if _, err := p.addChecksum(ctx, j, t, a[6], path.Join(a[5], repomd)); err != nil {
+		if err := p.addChecksum(ctx, j, t, path.Join(a[6], repomd), path.Join(a[5], repomd)); err != nil {
+			return nil, err
+		}
+	}
+	for _, in := range p.Installers {
+		if err := p.addInstaller(ctx, j, t, in); err != nil {
 			return nil, err
 		}
 	}
@@ -119,7 +127,11 @@ func (p *params) treeInfo(ctx context.Context, j *rules.Job) (*productmd.TreeInf
 // timestamp returns the time of the newest package of the tree. createrepo gives
 // it to repodata; what others make may have no time, and is searched. A tree
 // without packages has that of rules.Oldest.
-func (p *params) timestamp(ctx context.Context, j *rules.Job, index cache.Node) (int64, error) {
+func (p *params) timestamp(ctx context.Context, j *rules.Job) (int64, error) {
+	index, err := j.Input(ctx, path.Join(p.Repo, repomd))
+	if err != nil {
+		return 0, err
+	}
 	if index.ModTime != 0 {
 		return index.ModTime, nil
 	}
@@ -164,23 +176,17 @@ func product(argument, text string) (*productmd.Product, error) {
 	return p, nil
 }
 
-// addChecksum notes the checksum of the index of the repository in an input,
-// under its path in this tree.
-func (p *params) addChecksum(ctx context.Context, j *rules.Job, t *productmd.TreeInfo, repo, at string) (cache.Node, error) {
-	n, err := j.Input(ctx, path.Join(repo, repomd))
+// addChecksum notes the checksum of an input under its path in this tree.
+func (p *params) addChecksum(ctx context.Context, j *rules.Job, t *productmd.TreeInfo, input, at string) error {
+	f, err := j.Open(ctx, input)
 	if err != nil {
-		return cache.Node{}, err
+		return err
 	}
-	data, err := j.Trees.Store().Get(ctx, n.Digest)
+	defer f.Close()
+	sums, _, err := productmd.Sum(f, []string{p.Checksum})
 	if err != nil {
-		return cache.Node{}, err
+		return fmt.Errorf("%s: %w", at, err)
 	}
-	kind, err := repodata.ParseChecksumType(p.Checksum)
-	if err != nil {
-		return cache.Node{}, err
-	}
-	h := kind.New()
-	h.Write(data)
-	t.Checksums[at] = productmd.Checksum{Algorithm: string(kind), Hex: hex.EncodeToString(h.Sum(nil))}
-	return n, nil
+	t.Checksums[at] = productmd.Checksum{Algorithm: p.Checksum, Hex: sums[p.Checksum]}
+	return nil
 }

@@ -1,15 +1,16 @@
-package comps
+// Package glob matches names with shell patterns, as fnmatch does.
+package glob
 
 import (
 	"strings"
 	"unicode/utf8"
 )
 
-// glob reports whether name matches a shell pattern in the manner of fnmatch:
+// Match reports whether name matches a shell pattern in the manner of fnmatch:
 // "*" any text, "?" one character, "[abc]", "[a-z]" and "[!a-z]" one of a set; a
 // "[" that nothing closes stands for itself. Unlike in path.Match no character
 // is special in name, and no pattern is an error.
-func glob(pattern, name string) bool {
+func Match(pattern, name string) bool {
 	// On a mismatch only the last star can help, by taking one character more.
 	star, starName := -1, 0
 	p, n := 0, 0

@@ -1,0 +1,63 @@
+package treemetadata
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"path"
+	"slices"
+
+	"github.com/pungo-build/pungo/internal/productmd"
+	"github.com/pungo-build/pungo/rules"
+)
+
+// installer is what an argument says of an installer: the folder that it adds to
+// the tree, and the .treeinfo that it wrote of it.
+type installer [2]string
+
+func (i *installer) tree() string     { return i[0] }
+func (i *installer) treeInfo() string { return i[1] }
+
+// addInstaller takes over what is booted and loaded, and notes the checksum of each
+// file of it. An image without a path is one that the installer could not make.
+func (p *params) addInstaller(ctx context.Context, j *rules.Job, t *productmd.TreeInfo, in installer) error {
+	text, err := j.Read(ctx, in.treeInfo())
+	if err != nil {
+		return err
+	}
+	made, err := productmd.ParseTreeInfo(bytes.NewReader(text))
+	if err != nil {
+		return fmt.Errorf("%s: %w", path.Base(in.treeInfo()), err)
+	}
+	if made.Arch != p.Arch {
+		return fmt.Errorf("%s: arch %q, want %q, that of the tree", path.Base(in.treeInfo()), made.Arch, p.Arch)
+	}
+	t.Platforms = append(t.Platforms, made.Platforms...)
+	t.Stage2 = made.Stage2
+	t.Images = map[string]map[string]string{}
+	files := []string{made.Stage2.MainImage, made.Stage2.InstImage}
+	for _, platform := range slices.Sorted(maps.Keys(made.Images)) {
+		images := maps.Clone(made.Images[platform])
+		maps.DeleteFunc(images, func(_, file string) bool { return file == "" })
+		if len(images) > 0 {
+			t.Images[platform] = images
+		}
+		files = slices.AppendSeq(files, maps.Values(images))
+	}
+	slices.Sort(files)
+	for _, file := range slices.Compact(files) {
+		if file == "" {
+			continue
+		}
+		switch err := p.addChecksum(ctx, j, t, path.Join(in.tree(), file), file); {
+		case errors.Is(err, fs.ErrNotExist):
+			return fmt.Errorf("%s names %s, which the installer has not made", path.Base(in.treeInfo()), file)
+		case err != nil:
+			return err
+		}
+	}
+	return nil
+}
