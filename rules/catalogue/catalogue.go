@@ -8,6 +8,7 @@ import (
 	"github.com/pungo-build/pungo/rules/createiso"
 	"github.com/pungo-build/pungo/rules/createrepo"
 	"github.com/pungo-build/pungo/rules/extrafiles"
+	"github.com/pungo-build/pungo/rules/extraisos"
 	"github.com/pungo-build/pungo/rules/gather"
 	"github.com/pungo-build/pungo/rules/imagenames"
 	"github.com/pungo-build/pungo/rules/layout"
@@ -45,6 +46,7 @@ func Phases() []Phase {
 		{"image_names", imagenames.Star, imagenames.Tools()},
 		{"boot", createiso.BootStar, nil},
 		{"createiso", createiso.Star, createiso.Tools()},
+		{"extra_isos", extraisos.Star, extraisos.Tools()},
 		{"metadata", metadata.Star, metadata.Tools()},
 		{"repoclosure", repoclosure.Star, repoclosure.Tools()},
 	}
