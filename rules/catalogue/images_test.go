@@ -16,6 +16,7 @@ import (
 	"testing"
 
 	"github.com/pungo-build/pungo/cache"
+	"github.com/pungo-build/pungo/cache/materialize"
 	"github.com/pungo-build/pungo/executor"
 	"github.com/pungo-build/pungo/executor/local"
 	"github.com/pungo-build/pungo/internal/isomd5"
@@ -219,6 +220,111 @@ func TestReproducibleImages(t *testing.T) {
 		}
 		if c.tree != first.tree {
 			t.Errorf("the second compose is %s, the first %s", c.tree, first.tree)
+		}
+	}
+}
+
+// TestMedia: what programs read of a DVD that boots is what was put there.
+func TestMedia(t *testing.T) {
+	t.Parallel()
+	dir := unpack(t, parseArchive(readFile(t, "testdata/media.txtar")))
+	writeFile(t, filepath.Join(dir, "isolinux.bin"), readFile(t, "/usr/lib/ISOLINUX/isolinux.bin"))
+	writeFile(t, filepath.Join(dir, "isohdpfx.bin"), readFile(t, "/usr/lib/ISOLINUX/isohdpfx.bin"))
+	writeFile(t, filepath.Join(dir, "efiboot.img"), bytes.Repeat([]byte("no loader\n"), 100_000))
+	c, err := tryCompose(t, os.DirFS(dir), dir, executor.Options{}, phases(), realPrograms(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := filepath.Join(t.TempDir(), "compose")
+	if err := materialize.Tree(t.Context(), c.trees, c.tree, at, materialize.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	image := filepath.Join(at, "compose/Server/x86_64/iso/T-1.2-20261122.t.0-Server-x86_64-dvd1.iso")
+	t.Run("checkisomd5", func(t *testing.T) { program(t, "checkisomd5", image) })
+	t.Run("boots", func(t *testing.T) { bootsFrom(t, image) })
+	t.Run("Joliet and Rock Ridge", func(t *testing.T) {
+		manifest := string(readFile(t, image+".manifest"))
+		if got := listImage(t, readFile(t, image)); got != manifest {
+			t.Errorf("Rock Ridge has\n%s\nthe manifest has\n%s", got, manifest)
+		}
+		joliet := program(t, "isoinfo", "-J", "-f", "-i", image)
+		for line := range strings.Lines(manifest) {
+			// Joliet has no links.
+			if !strings.Contains(joliet, line) && !strings.HasSuffix(line, "/LICENSE\n") {
+				t.Errorf("Joliet lacks %s", line)
+			}
+		}
+	})
+	t.Run("content", func(t *testing.T) { sameContent(t, image, filepath.Join(at, "compose/Server/x86_64/os")) })
+	t.Run("dnf installs", func(t *testing.T) { installsFrom(t, image) })
+}
+
+// bootsFrom looks at the boot record and the partitions of an image as xorriso finds them.
+func bootsFrom(t *testing.T, image string) {
+	t.Helper()
+	report := program(t, "xorriso", "-indev", image, "-report_el_torito", "plain", "-report_system_area", "plain")
+	for _, want := range []string{
+		"El Torito boot img :   1  BIOS  y   none  0x0000  0x00      4",
+		"El Torito boot img :   2  UEFI  y",
+		"El Torito img path :   1  /isolinux/isolinux.bin",
+		"El Torito img opts :   1  boot-info-table isohybrid-suitable",
+		"El Torito img path :   2  /images/efiboot.img",
+		"System area summary: MBR isohybrid",
+		"GPT type GUID      :   2",
+	} {
+		if !strings.Contains(report, want) {
+			t.Errorf("xorriso does not report %q, but\n%s", want, report)
+		}
+	}
+}
+
+// sameContent compares what is on an image with the tree that it is of, whose boot.iso
+// and whose description of the medium it has not.
+func sameContent(t *testing.T, image, tree string) {
+	t.Helper()
+	extracted := filepath.Join(t.TempDir(), "image")
+	program(t, "xorriso", "-osirrox", "on", "-indev", image, "-extract", "/", extracted)
+	out, _ := exec.Command("diff", "-r", "--no-dereference", extracted, tree).Output()
+	want := []string{".discinfo", ".treeinfo", "isolinux/isolinux.bin", "Only in " + extracted + "/isolinux: boot.cat"}
+	for line := range strings.Lines(string(out)) {
+		if (strings.HasPrefix(line, "diff ") || strings.HasPrefix(line, "Only in ")) &&
+			!slices.ContainsFunc(want, func(w string) bool { return strings.Contains(line, w) }) {
+			t.Errorf("the image differs from the tree: %s\n%s", line, out)
+		}
+	}
+	for _, w := range want {
+		if !strings.Contains(string(out), w) && !strings.Contains(w, "isolinux.bin") {
+			t.Errorf("%s does not differ from the tree's, in\n%s", w, out)
+		}
+	}
+	for _, file := range []string{"Packages/a/app-1-1.x86_64.rpm", "GPL", "images/efiboot.img"} {
+		a, err1 := os.Stat(filepath.Join(extracted, file))
+		b, err2 := os.Stat(filepath.Join(tree, file))
+		if err1 != nil || err2 != nil || !a.ModTime().Equal(b.ModTime()) || a.Mode() != b.Mode() {
+			t.Errorf("%s: got %v, %v, want %v, %v", file, a, err1, b, err2)
+		}
+	}
+	program(t, "chmod", "-R", "u+w", extracted)
+}
+
+// installsFrom has dnf install from an image that was extracted.
+func installsFrom(t *testing.T, image string) {
+	t.Helper()
+	dir := t.TempDir()
+	extracted := filepath.Join(dir, "image")
+	program(t, "xorriso", "-osirrox", "on", "-indev", image, "-extract", "/", extracted)
+	program(t, "chmod", "-R", "u+w", extracted)
+	root := filepath.Join(dir, "root")
+	args := []string{
+		"--installroot=" + root, "--releasever=1", "--forcearch=x86_64", "--disablerepo=*", "--setopt=reposdir=/nowhere",
+		"--setopt=cachedir=" + dir + "/cache", "--setopt=logdir=" + dir, "--setopt=persistdir=" + dir + "/persist",
+		"--repofrompath=dvd,file://" + extracted, "--repofrompath=ha,file://" + extracted + "/addons/HA",
+		"--nogpgcheck", "--assumeyes", "install", "ha",
+	}
+	program(t, "dnf", args...)
+	for _, file := range []string{"usr/bin/app", "usr/lib/lib", "usr/bin/ha"} {
+		if _, err := os.Stat(filepath.Join(root, file)); err != nil {
+			t.Errorf("dnf has not installed it: %v", err)
 		}
 	}
 }
