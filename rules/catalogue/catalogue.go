@@ -10,6 +10,7 @@ import (
 	"github.com/pungo-build/pungo/rules/createiso"
 	"github.com/pungo-build/pungo/rules/createrepo"
 	"github.com/pungo-build/pungo/rules/extrafiles"
+	"github.com/pungo-build/pungo/rules/extraisos"
 	"github.com/pungo-build/pungo/rules/gather"
 	"github.com/pungo-build/pungo/rules/imagenames"
 	"github.com/pungo-build/pungo/rules/layout"
@@ -49,6 +50,7 @@ func Phases() []Phase {
 		{"image_names", imagenames.Star, imagenames.Tools()},
 		{"boot", createiso.BootStar, nil},
 		{"createiso", createiso.Star, createiso.Tools()},
+		{"extra_isos", extraisos.Star, extraisos.Tools()},
 		{"payload", payload.Star, payload.Tools()},
 		{"productimg", productimg.Star, productimg.Tools()},
 		{"boot_image", bootimage.Star, bootimage.Tools()},
