@@ -59,8 +59,8 @@ func TestBootable(t *testing.T) {
 			image := filepath.Join(server, "iso", "Bootable-12-20261122.t.0-Server-x86_64-"+name+".iso")
 			says(t, []string{"xorriso", "-indev", image, "-report_el_torito", "plain"},
 				"boot img :   1  BIOS  y   none", "img path :   1  /isolinux/isolinux.bin",
-				"boot img :   2  UEFI  y   none", "img path :   2  /images/efiboot.img", "isohybrid-suitable")
-			says(t, []string{"/usr/sbin/sgdisk", "-p", image}, "EF00")
+				"boot img :   2  UEFI  y   none", "isohybrid-suitable")
+			says(t, []string{"/usr/sbin/sgdisk", "-v", "-p", image}, "No problems found", "EF00")
 			says(t, []string{"checkisomd5", image}, "PASS")
 		})
 	}
