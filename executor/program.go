@@ -2,6 +2,8 @@ package executor
 
 import (
 	"context"
+	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/pungo-build/pungo/cache"
@@ -42,7 +44,7 @@ func (h *host) RunProgram(ctx context.Context, p rules.Program) error {
 	r, err := s.Run(limited, &Command{
 		Program: h.action.Program, Arch: h.action.Arch, Args: p.Args, Root: root, Epoch: p.Epoch,
 		Env:    append([]string{"SOURCE_DATE_EPOCH=" + strconv.FormatInt(p.Epoch, 10)}, environment...),
-		Stdout: p.Stdout, Linked: true,
+		Stdout: p.Stdout, Linked: true, Outputs: p.Outputs,
 	})
 	if err != nil && ctx.Err() == nil && context.Cause(limited) == rules.ErrLimit {
 		return rules.ErrLimit
@@ -50,5 +52,20 @@ func (h *host) RunProgram(ctx context.Context, p rules.Program) error {
 	if err == nil && r.ExitCode != 0 {
 		err = &programError{h.action.Program.Program, r}
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return fillOutputs(p.Outputs, r.Outputs)
+}
+
+// fillOutputs fills in what a program has made.
+func fillOutputs(wanted, made []cache.Node) error {
+	for k := range wanted {
+		i := slices.IndexFunc(made, func(n cache.Node) bool { return n.Name == wanted[k].Name && n.Kind == wanted[k].Kind })
+		if i < 0 {
+			return fmt.Errorf("it has not made %q", wanted[k].Name)
+		}
+		wanted[k] = made[i]
+	}
+	return nil
 }

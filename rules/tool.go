@@ -60,8 +60,11 @@ type Program struct {
 	// Epoch is SOURCE_DATE_EPOCH, in seconds since 1970.
 	Epoch int64
 	// Stdout takes what the program prints, as it comes. If it fails, the program is
-	// ended, and its error is that of the run.
+	// ended, and its error is that of the run. Without it nobody reads that.
 	Stdout io.Writer
+	// Outputs are what it makes, by Name and Kind; RunProgram fills in the rest, and one
+	// that is not made is an error. The folders that they are in exist.
+	Outputs []cache.Node
 	// Limit is how long it may run; then it is ended, and the error is ErrLimit. 0 is no
 	// limit. It is for programs that a test watches: what else takes too long is no result.
 	Limit time.Duration

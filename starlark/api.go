@@ -91,7 +91,7 @@ var functionDocs = []RuleDoc{
 		Name: "toolchain", Kind: "function",
 		Doc: "Returns a program of the host for rule(toolchains =).",
 		Attrs: []AttrDoc{
-			{Name: "program", Type: "string", Mandatory: true, Doc: "Name of the program, without a path."},
+			{Name: "program", Type: "string", Mandatory: true, Doc: "Name of the program, without a path, or of what is not for users a path below /usr/lib or /usr/libexec."},
 			{Name: "packages", Type: "list of strings", Default: "[]", Doc: "Packages of the host whose versions are part of keys, besides the digest of the program."},
 			{Name: "hint", Type: "string", Default: `""`, Doc: "What to do where it is missing."},
 		},

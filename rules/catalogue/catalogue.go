@@ -6,6 +6,7 @@ import (
 	"github.com/pungo-build/pungo/rules"
 	"github.com/pungo-build/pungo/rules/bootimage"
 	"github.com/pungo-build/pungo/rules/boottest"
+	"github.com/pungo-build/pungo/rules/buildinstall"
 	"github.com/pungo-build/pungo/rules/comps"
 	"github.com/pungo-build/pungo/rules/createiso"
 	"github.com/pungo-build/pungo/rules/createrepo"
@@ -54,6 +55,7 @@ func Phases() []Phase {
 		{"payload", payload.Star, payload.Tools()},
 		{"productimg", productimg.Star, productimg.Tools()},
 		{"boot_image", bootimage.Star, bootimage.Tools()},
+		{"buildinstall", buildinstall.Star, buildinstall.Tools()},
 		{"boot_test", boottest.Star, boottest.Tools()},
 		{"metadata", metadata.Star, metadata.Tools()},
 		{"repoclosure", repoclosure.Star, repoclosure.Tools()},
