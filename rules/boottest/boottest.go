@@ -136,7 +136,7 @@ func (e *gaveUpError) Error() string { return e.text }
 // gaveUp are what SeaBIOS, OVMF, GRUB and Linux say when they stay where they are.
 var gaveUp = []string{
 	"No bootable device", "BdsDxe: No bootable option or device was found", "Press ESC in 5 seconds to skip startup.nsh",
-	"Shell> ", "grub rescue>", "grub> ", "Kernel panic - not syncing",
+	"Shell> ", "grub rescue>", "grub> ", "Press any key to continue...", "Invalid or corrupt kernel image", "Kernel panic - not syncing",
 }
 
 // console looks for the line in what the serial console says.
@@ -149,13 +149,19 @@ type console struct {
 func (c *console) Write(b []byte) (int, error) {
 	from := max(0, len(c.text)-1024) // whatever was begun before
 	c.text = append(c.text, b...)
-	if bytes.Contains(c.text[from:], []byte(c.line)) {
-		return 0, errSeen
-	}
-	for _, text := range gaveUp {
-		if bytes.Contains(c.text[from:], []byte(text)) {
-			return 0, &gaveUpError{text}
+	// What was said first counts, however it comes in pieces.
+	first, verdict := len(c.text), error(nil)
+	find := func(text string, err error) {
+		if at := bytes.Index(c.text[from:], []byte(text)); at >= 0 && at < first {
+			first, verdict = at, err
 		}
+	}
+	find(c.line, errSeen)
+	for _, text := range gaveUp {
+		find(text, &gaveUpError{text})
+	}
+	if verdict != nil {
+		return 0, verdict
 	}
 	if len(c.text) > 1<<20 {
 		c.text = append(c.text[:0], c.text[len(c.text)-tail:]...)

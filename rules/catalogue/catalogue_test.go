@@ -105,7 +105,7 @@ func tryCompose(t *testing.T, definition fs.FS, dir string, opts executor.Option
 	repositories := remote.Open(graph.Repositories, remote.Options{
 		Store: memory, Actions: memory, Client: fetch.New(fetch.Options{}), Lock: new(remote.Lock), Root: dir,
 	})
-	opts.Strategies = []executor.Strategy{pretended{}}
+	opts.Strategies = []executor.Strategy{pretended{trees}}
 	for _, s := range strategies {
 		opts.Strategies = []executor.Strategy{s(trees)}
 	}
@@ -150,7 +150,7 @@ const tiny = "../../examples/tiny"
 func samples(t *testing.T) []composed {
 	t.Helper()
 	made := []composed{compose(t, os.DirFS(tiny), tiny, phases())}
-	for _, name := range []string{"testdata/compose/plain.txtar", "testdata/compose/layered.txtar", "testdata/compose/folders.txtar", "testdata/compose/requirements.txtar", "testdata/compose/images.txtar", "testdata/compose/extra-files.txtar", "testdata/compose/installer.txtar", "testdata/compose/paths.txtar", "testdata/compose/modules.txtar"} {
+	for _, name := range []string{"testdata/compose/plain.txtar", "testdata/compose/layered.txtar", "testdata/compose/folders.txtar", "testdata/compose/requirements.txtar", "testdata/compose/images.txtar", "testdata/compose/extra-files.txtar", "testdata/compose/installer.txtar", "testdata/compose/paths.txtar", "testdata/compose/boot.txtar", "testdata/compose/modules.txtar"} {
 		dir := unpack(t, parseArchive(readFile(t, name)))
 		made = append(made, compose(t, os.DirFS(dir), dir, phases()))
 	}

@@ -25,14 +25,62 @@ import (
 )
 
 // pretended is a Strategy that runs no program: the image that xorriso would print is
-// what it was told. So tests of tools do not depend on its version.
-type pretended struct{}
+// what it was told, a machine boots at once, and lorax makes what it was told and such an
+// image. So tests of tools do not depend on their versions.
+type pretended struct{ trees *cache.Trees }
 
 func (pretended) Fingerprint(context.Context, *rules.Toolchain, string) (string, error) {
 	return "pretended", nil
 }
 
-func (pretended) Run(_ context.Context, c *executor.Command) (r cache.Result, err error) {
+func (p pretended) Run(ctx context.Context, c *executor.Command) (r cache.Result, err error) {
+	switch {
+	case strings.HasPrefix(c.Program.Program, "qemu"):
+		_, err = io.WriteString(c.Stdout, "the installer has started\n")
+		return r, err
+	case c.Program.Program == "lorax":
+		return p.installer(ctx, c)
+	case slices.Contains(c.Args, "-indev"):
+		_, err = io.WriteString(c.Stdout, "'/'\n'/isolinux'\n'/images'\n")
+		return r, err
+	}
+	_, err = c.Stdout.Write(pretendedImage(c))
+	return r, err
+}
+
+// installer is what lorax would make.
+func (p pretended) installer(ctx context.Context, c *executor.Command) (r cache.Result, err error) {
+	b := p.trees.Builder()
+	for name, data := range map[string]string{
+		".treeinfo":             "[general]\narch = x86_64\n[images-x86_64]\nboot.iso = images/boot.iso\n",
+		"images/boot.iso":       string(pretendedImage(c)),
+		"isolinux/isolinux.bin": strings.Join(c.Args, "\n"),
+		"isolinux/isolinux.cfg": "append inst.stage2=hd:LABEL=Other\n",
+	} {
+		d, err := p.trees.Store().Put(ctx, []byte(data))
+		if err != nil {
+			return r, err
+		}
+		if err := b.Add(name, cache.Node{Kind: cache.FileKind, Digest: d}); err != nil {
+			return r, err
+		}
+	}
+	root, err := b.Build(ctx)
+	if err != nil {
+		return r, err
+	}
+	log, err := p.trees.Store().Put(ctx, []byte("done\n"))
+	for _, o := range c.Outputs {
+		if o.Digest = log; o.Kind == cache.DirKind {
+			o.Digest = root
+		}
+		r.Outputs = append(r.Outputs, o)
+	}
+	return r, err
+}
+
+// pretendedImage is an empty image that ends with what xorriso was told.
+func pretendedImage(c *executor.Command) []byte {
 	const sectors, descriptor = 64, 16 * 2048
 	image := make([]byte, sectors*2048)
 	d := image[descriptor:]
@@ -44,8 +92,7 @@ func (pretended) Run(_ context.Context, c *executor.Command) (r cache.Result, er
 	binary.BigEndian.PutUint32(d[84:], sectors)
 	copy(d[883:1395], strings.Repeat(" ", 512))
 	copy(d[2048:], fmt.Sprintln(c.Args, c.Root, c.Epoch))
-	_, err = c.Stdout.Write(image)
-	return r, err
+	return image
 }
 
 // realPrograms runs them on this machine.
