@@ -209,7 +209,7 @@ func (m *maker) args(d *disc, links []string) []string {
 		args = append(args, "-J", "-joliet-long")
 	}
 	if m.boot != nil {
-		args = append(args, m.boot.args...)
+		args = append(args, m.bootArgs(d)...)
 	}
 	args = append(args, "-o", "-", "-graft-points", "-path-list", graftPath, "--sort-weight-list", weightPath, "--")
 	args = append(args, links...)
@@ -217,6 +217,21 @@ func (m *maker) args(d *disc, links []string) []string {
 	return append(args,
 		"-find", "/", "-type", "d", "-exec", "alter_date", "m", at, "--",
 		"-find", "/", "-type", "l", "-exec", "alter_date", "m", at, "--")
+}
+
+// bootArgs are the arguments that make a disc bootable.
+func (m *maker) bootArgs(d *disc) []string {
+	args := slices.Clone(m.boot.args)
+	at := slices.Index(args, "-append_partition")
+	if at < 0 {
+		return args
+	}
+	for i := range d.entries {
+		if e := &d.entries[i]; e.path == args[at+3] {
+			args[at+3] = contentDir + "/" + e.key()
+		}
+	}
+	return args
 }
 
 // escape writes a path as graft lists have it.
