@@ -205,7 +205,8 @@ func (j *Job) Result() cache.Result { return j.result }
 //	[]string            one value each time it is given
 //	[][N]string         N values each time it is given
 //
-// and `arg:"name,required"` must be given. An unknown name is an error.
+// and `arg:"name,required"` must be given. A []string `arg:"--"` takes all that
+// follows "--": arguments of another tool. An unknown name is an error.
 func Parse(args []string, params any) error {
 	v := reflect.ValueOf(params).Elem()
 	takes := parametersOf(v.Type())
@@ -217,6 +218,10 @@ func Parse(args []string, params any) error {
 			return fmt.Errorf("argument %q is not known", name)
 		}
 		f := v.Field(at)
+		if name == "--" {
+			f.Set(reflect.ValueOf(args[i+1:]))
+			break
+		}
 		if seen[at] && f.Kind() != reflect.Slice {
 			return fmt.Errorf("argument %s is given twice", name)
 		}
@@ -264,7 +269,11 @@ func parametersOf(t reflect.Type) *parameters {
 			p.required = append(p.required, "--"+name)
 			tag = name
 		}
-		if tag != "" {
+		switch tag {
+		case "":
+		case "--":
+			p.fields[tag] = i
+		default:
 			p.fields["--"+tag] = i
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -136,7 +137,7 @@ func (e *gaveUpError) Error() string { return e.text }
 // gaveUp are what SeaBIOS, OVMF, GRUB and Linux say when they stay where they are.
 var gaveUp = []string{
 	"No bootable device", "BdsDxe: No bootable option or device was found", "Press ESC in 5 seconds to skip startup.nsh",
-	"Shell> ", "grub rescue>", "grub> ", "Press any key to continue...", "Invalid or corrupt kernel image", "Kernel panic - not syncing",
+	"Shell> ", "grub rescue>", "grub> ", "Press any key to continue...", "Booting kernel failed", "Kernel panic - not syncing",
 }
 
 // console looks for the line in what the serial console says.
@@ -169,6 +170,9 @@ func (c *console) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
+// control are the sequences that move the cursor and choose colours.
+var control = regexp.MustCompile("\x1b\\[[0-9;?=]*[A-Za-z]")
+
 // said is the end of what the console said, as text.
 func (c *console) said() string {
 	text := strings.Map(func(r rune) rune {
@@ -176,6 +180,6 @@ func (c *console) said() string {
 			return r
 		}
 		return -1
-	}, string(c.text[max(0, len(c.text)-tail):]))
+	}, control.ReplaceAllString(string(c.text[max(0, len(c.text)-tail):]), ""))
 	return "  " + strings.ReplaceAll(strings.TrimSpace(text), "\n", "\n  ") + "\n"
 }
