@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"sync"
 
 	"github.com/pungo-build/pungo/cache"
 )
@@ -25,7 +24,7 @@ func (c *Cache) Draft(ctx context.Context, size int64) (cache.Draft, error) {
 	if err != nil {
 		return nil, c.explain(err)
 	}
-	return &draft{cache: c, temp: t}, nil
+	return &draft{cache: c, temp: t, hinting: make(chan struct{}, 1)}, nil
 }
 
 // draft is a file that is hashed when it is committed.
@@ -34,6 +33,31 @@ type draft struct {
 	temp  *temp
 	size  int64
 	ended bool
+	// begun is how much the system was told to write out, by a goroutine that is at work
+	// as long as hinting is full.
+	begun   int64
+	hinting chan struct{}
+}
+
+// hintEvery is after how many bytes the system is told to write out what there is. It
+// would else begin when there are gigabytes, and whoever records the blob wait for them.
+const hintEvery = 64 << 20
+
+// hint makes the system write out, if it is not at it.
+func (d *draft) hint() {
+	f, ok := d.temp.file.(*os.File)
+	if !ok {
+		return
+	}
+	select {
+	case d.hinting <- struct{}{}:
+		d.begun = d.size
+		go func() {
+			startWriteback(f)
+			<-d.hinting
+		}()
+	default:
+	}
 }
 
 func (d *draft) Write(p []byte) (int, error) {
@@ -42,6 +66,9 @@ func (d *draft) Write(p []byte) (int, error) {
 	}
 	n, err := d.temp.Write(p)
 	d.size += int64(n)
+	if d.size-d.begun >= hintEvery {
+		d.hint()
+	}
 	return n, d.cache.explain(err)
 }
 
@@ -62,12 +89,7 @@ func (d *draft) Commit(ctx context.Context, readers ...io.Writer) (cache.Digest,
 		return cache.Digest{}, errEnded
 	}
 	defer d.Abort()
-	// It is read from memory, and the disk would idle.
-	var writing sync.WaitGroup
-	defer writing.Wait()
-	if f, ok := d.temp.file.(*os.File); ok {
-		writing.Go(func() { startWriteback(f) })
-	}
+	d.hint() // it is read from memory, and the disk would idle
 	h := d.cache.opts.Function.New()
 	whole := io.NewSectionReader(d.temp, 0, d.size)
 	if err := cache.ReadOnce(ctx, whole, append(readers, h)...); err != nil {
@@ -80,11 +102,19 @@ func (d *draft) Commit(ctx context.Context, readers ...io.Writer) (cache.Digest,
 	if d.size == 0 {
 		return sum, nil
 	}
+	d.settle()
 	return sum, d.cache.explain(d.cache.install(d.temp, sum))
 }
 
 // Abort implements cache.Draft.
 func (d *draft) Abort() {
 	d.ended = true
+	d.settle()
 	d.temp.remove()
+}
+
+// settle waits for the hint that was given last: its file is not to be closed under it.
+func (d *draft) settle() {
+	d.hinting <- struct{}{}
+	<-d.hinting
 }

@@ -129,7 +129,8 @@ func parseDiscInfo(b []byte) (*productmd.DiscInfo, error) {
 	return &productmd.DiscInfo{Timestamp: at, Description: lines[1], Arch: lines[2]}, nil
 }
 
-// jolietLimit is how many characters a name has in Joliet, as long as they may be, and jolietForbidden are the characters that it has none for.
+// jolietLimit is how many characters a name has in Joliet, as long as they may be,
+// and jolietForbidden are the characters that it has none for.
 const (
 	jolietLimit     = 103
 	jolietForbidden = "*:;?\\"
