@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -169,9 +168,7 @@ type packageChange struct {
 
 func (c *lockChange) print(p process, asJSON bool) error {
 	if asJSON {
-		enc := json.NewEncoder(p.stdout)
-		enc.SetIndent("", "  ")
-		return enc.Encode(c)
+		return printJSON(p.stdout, c)
 	}
 	var b strings.Builder
 	for _, r := range c.Repositories {

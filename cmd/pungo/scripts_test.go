@@ -19,8 +19,8 @@ import (
 //
 //	mkrpm FILE NAME VERSION ARCH [KEY=VALUE ...]
 //
-// Keys are requires, provides and file, each any number of times, epoch, and damage:
-// one of truncate, tail, payload, magic, sizes, traversal.
+// Keys are requires, provides and file, each any number of times, epoch, exclusivearch and
+// excludearch, source, the file name of the source package, and damage: one of truncate, tail, payload, magic, sizes, traversal.
 func mkrpm(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 4 {
 		ts.Fatalf("usage: mkrpm file name version arch [key=value...]")
@@ -45,6 +45,12 @@ func mkrpm(ts *testscript.TestScript, neg bool, args []string) {
 			n, err := strconv.ParseUint(value, 10, 32)
 			ts.Check(err)
 			s.Epoch = uint32(n)
+		case "exclusivearch":
+			s.ExclusiveArch = strings.Fields(value)
+		case "excludearch":
+			s.ExcludeArch = strings.Fields(value)
+		case "source":
+			s.SourceRPM = value
 		case "file":
 			s.Contents = append(s.Contents, rpm.Content{Path: value, Mode: 0o100644, Data: []byte(value)})
 		case "damage":

@@ -93,7 +93,7 @@ type candidate struct {
 	nevra string
 	// header of the package, whose name is that of the file, if a set has it
 	header cache.Node
-	set    int                 // place in own of the last set that has it, -1 if none has
+	set    int                 // place in own of the last set that has it, or of lastSet; -1 if none has
 	lost   []packages.Decision // that took others
 }
 
@@ -109,13 +109,17 @@ func fileOf(nevra string) string {
 // known returns the packages that are meant, of all that came by, by file.
 func (t *trail) known(ctx context.Context, wanted pattern) (known map[string]candidate, err error) {
 	known = map[string]candidate{}
+	last := t.lastSet()
 	for i, x := range t.own {
+		if x == t.end {
+			continue // whose set another one made
+		}
 		files, err := t.files(ctx, x)
 		if err != nil {
 			return nil, err
 		}
 		for _, f := range files {
-			if wanted.matchesFile(f.Name) {
+			if wanted.matchesFile(f.Name) && (known[f.Name].header.Name == "" || known[f.Name].set != last) {
 				known[f.Name] = candidate{header: f, set: i}
 			}
 		}
@@ -158,6 +162,7 @@ func addLost(known map[string]candidate, l *packages.DecisionLog, wanted pattern
 		return err
 	}
 	for _, d := range decisions {
+		d.Dropped = "" // that what was taken is in a lookaside is about that
 		for _, nevra := range wanted.matching(d.Rejected) {
 			if c, ok := known[fileOf(nevra)]; ok {
 				c.nevra, c.lost = nevra, append(c.lost, d)
@@ -169,9 +174,10 @@ func addLost(known map[string]candidate, l *packages.DecisionLog, wanted pattern
 }
 
 // lastSet is the place in own of the set that is chosen from in the end.
+// The end tells, if there are others: those of lookasides.
 func (t *trail) lastSet() int {
 	for i, x := range slices.Backward(t.own) {
-		if x.Packages != nil {
+		if x != t.end && x.Packages != nil && (t.end.Packages == nil || x.Packages == t.end.Packages) {
 			return i
 		}
 	}
@@ -202,6 +208,9 @@ func (t *trail) fate(ctx context.Context, file string, c candidate) ([]packages.
 		return all, nil
 	}
 	d := packages.Decision{Package: c.nevra, Step: "never wanted", Dropped: "nothing wants it"}
+	if n, err := rpm.ParseNEVRA(c.nevra); err == nil && n.IsSource() {
+		d.Dropped = "no package that was built from it is here"
+	}
 	if !inLast && last >= 0 {
 		d.Step, d.Dropped = t.foreign(file)
 	}
@@ -262,7 +271,7 @@ func (t *trail) unmatched(ctx context.Context, wanted pattern) ([]answer, error)
 			return nil, err
 		}
 		for _, d := range all {
-			if d.Step == "no match" && d.Wanted == wanted.glob {
+			if d.Step == packages.StepNoMatch && d.Wanted == wanted.glob {
 				found = append(found, d)
 			}
 		}

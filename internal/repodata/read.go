@@ -407,8 +407,18 @@ func (x *packageReader) primary(open token, p *rpm.Package) (at Location, err er
 		err = errors.New("want a version and a checksum")
 	default:
 		err = checkPackage(p, &at)
+		p.Arch = sourceArch(p.Arch, at.Href)
 	}
 	return at, err
+}
+
+// sourceArch undoes what arch does: that a source package lacks its sources only the
+// name of its file tells.
+func sourceArch(arch, href string) string {
+	if arch == "src" && strings.HasSuffix(href, ".nosrc.rpm") {
+		return "nosrc"
+	}
+	return arch
 }
 
 func checkPackage(p *rpm.Package, at *Location) error {

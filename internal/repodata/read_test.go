@@ -80,6 +80,26 @@ func TestReadBack(t *testing.T) {
 	}
 }
 
+// TestSourceArch: primary calls source packages "src" that are "nosrc" to rpm.
+func TestSourceArch(t *testing.T) {
+	for href, want := range map[string]string{
+		"a-1-1.nosrc.rpm": "nosrc", "Packages/a/a-1-1.nosrc.rpm": "nosrc", "a-1-1.src.rpm": "src", "nosrc.rpm": "src",
+	} {
+		p, at := full()
+		p.Arch, p.SourceRPM, at.Href = "nosrc", "", href
+		primary := append(AppendPrimary(PrimaryOpen(1), p, at), PrimaryClose()...)
+		err := readPrimary(bytes.NewReader(primary), func(p *rpm.Package, _ Location) error {
+			if p.Arch != want {
+				t.Errorf("%s: got %q, want %q", href, p.Arch, want)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // TestLocations: who wants to know where packages are need not wait for the rest.
 func TestLocations(t *testing.T) {
 	want, wantAt := full()

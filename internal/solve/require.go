@@ -147,7 +147,8 @@ func (e *expr) wavers() bool {
 func (s *solver) satisfySet(e *expr, d demand) {
 	memory := &s.choices[d.among]
 	c := (*memory)[e.set]
-	if c == nil {
+	fresh := c == nil
+	if fresh {
 		chosen := s.choose(s.candidatesFor(e, d.among), true)
 		c = &chosen
 		(*memory)[e.set] = c
@@ -161,6 +162,9 @@ func (s *solver) satisfySet(e *expr, d demand) {
 			s.take(*c, d.flags, reason{step: d.step, by: d.id, wanted: s.pool.requirements[d.requirement].text})
 			return
 		}
+	}
+	if fresh {
+		s.spareOthers(c, s.pool.requirements[d.requirement].text)
 	}
 }
 
@@ -311,7 +315,7 @@ func (s *solver) whyUnknown(e *expr) string {
 	case len(s.pool.suppliers(provided(e.dep.Name))) > 0:
 		return "no package provides that version"
 	}
-	return "no package provides it"
+	return Unknown
 }
 
 // richRequires looks again at the requirements whose condition was not met. First

@@ -23,7 +23,7 @@ type Dropped struct {
 	Index   int
 	Because Because
 	Pattern string // that excludes it, of Excluded and Blacklisted; of Absent the reason
-	Other   int    // index of the newer package, of Older; of the native one, of NoMethod; else -1
+	Other   int    // index of the newer package, of Older; of the one it would come with or for; else -1
 }
 
 // Because is why a package was dropped.
@@ -37,6 +37,8 @@ const (
 	Older                      // than another one of its name and arch
 	NoMethod                   // of multilib takes it, as it takes a native one
 	Exempt                     // its source is in Request.FulltreeExcludes
+	NoLangpack                 // though named like a language pack of Other
+	NotNeeded                  // for a requirement, Pattern, which Other satisfies, selected before
 )
 
 // Selected is one package of a Result. Packages with the flag Lookaside are
@@ -134,6 +136,9 @@ func (f Flags) Names() []string {
 }
 
 func (f Flags) String() string { return strings.Join(f.Names(), ",") }
+
+// Unknown is the Why of a requirement that no package at all satisfies.
+const Unknown = "no package provides it"
 
 // Unresolved is a requirement of a selected package that nothing satisfies.
 type Unresolved struct {

@@ -262,7 +262,7 @@ func (s *solver) dropped() []Dropped {
 			h := s.hidden[int32(id)]
 			list = append(list, Dropped{Index: s.pool.index[id], Because: h.because, Pattern: h.pattern, Other: -1})
 		case s.selected(int32(id)):
-		case t&present != 0 && t&newest == 0:
+		case t&present != 0 && t&newest == 0 && s.pool.kind[id] != Source: // which come in every version
 			list = append(list, Dropped{Index: s.pool.index[id], Because: Older, Other: s.pool.index[s.newer(int32(id))]})
 		default:
 			if d, ok := s.spared[int32(id)]; ok {
@@ -275,8 +275,18 @@ func (s *solver) dropped() []Dropped {
 
 // spare notes that a rule left a package out, whatever others may do.
 func (s *solver) spare(id int32, because Because, other int32) {
-	if _, ok := s.spared[id]; !ok {
+	if d, ok := s.spared[id]; !ok || d.Because == NotNeeded { // which a setting cannot change
 		s.spared[id] = Dropped{Index: s.pool.index[id], Because: because, Other: s.pool.index[other]}
+	}
+}
+
+// spareOthers notes which packages nobody took for a requirement, since what was selected
+// satisfies it.
+func (s *solver) spareOthers(c *choice, requirement string) {
+	for _, id := range c.rejected {
+		if _, ok := s.spared[id]; !ok {
+			s.spared[id] = Dropped{s.pool.index[id], NotNeeded, requirement, s.pool.index[c.ids[0]]}
+		}
 	}
 }
 

@@ -212,6 +212,9 @@ func (s *solver) langpack(id int32) {
 		for _, group := range groups {
 			name := s.name(group[0])
 			if strings.HasSuffix(name, "-devel") || strings.HasSuffix(name, "-static") || name == "man-pages-overrides" {
+				for _, other := range group {
+					s.spare(other, NoLangpack, id)
+				}
 				continue
 			}
 			s.take(s.choose(group, false), FlagLangpack, reason{step: StepLangpack, by: id, wanted: l.Install})

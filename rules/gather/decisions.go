@@ -26,7 +26,7 @@ func (p *solveParams) decisionsOf(entries []*packages.Entry, r *solve.Result, re
 		}
 	}
 	for _, m := range r.Unmatched {
-		log.AddDecision(&packages.Decision{Step: "no match", Wanted: m.Pattern, For: m.Reason, Rule: m.Why})
+		log.AddDecision(&packages.Decision{Step: packages.StepNoMatch, Wanted: m.Pattern, For: m.Reason, Rule: m.Why})
 	}
 	for _, m := range r.Unresolved {
 		log.AddDecision(&packages.Decision{Step: "unresolved", By: name(m.Requirer), Wanted: m.Requirement, Rule: m.Why})
@@ -74,6 +74,10 @@ func (p *solveParams) dropped(m *solve.Dropped, short func(index int) string, re
 		return packages.Decision{Step: "multilib", Dropped: why}
 	case solve.Exempt:
 		return packages.Decision{Step: "fulltree-exclude", Dropped: fmt.Sprintf("fulltree leaves it to who has %s: nothing else wants it here", short(m.Other))}
+	case solve.NoLangpack:
+		return packages.Decision{Step: "langpack", Dropped: fmt.Sprintf("named like a language pack of %s, and langpacks takes no -devel, no -static, and no man-pages-overrides", short(m.Other))}
+	case solve.NotNeeded:
+		return packages.Decision{Step: "requirement", Dropped: fmt.Sprintf("provides %s, as does %s, which was selected before", m.Pattern, short(m.Other))}
 	}
 	if release != nil && slices.Contains(release.Others, m.Pattern) && !slices.Contains(p.Filter, m.Pattern) {
 		return packages.Decision{Step: "system-release", Dropped: fmt.Sprintf("of the packages that provide system-release the variant has %s", release.Best)}

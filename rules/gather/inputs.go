@@ -52,11 +52,13 @@ func (in *inputs) inherit(from inputs) {
 	}
 }
 
-// reasonAdditional is the reason of what was asked for by name, where no match
-// is more likely a mistake than in a group, whose reasons begin with reasonGroup.
+// The reasons of what was asked for by name, where no match is more likely a mistake than in
+// a group; those of groups and of prepopulate begin so.
 const (
-	reasonAdditional = "additional_packages"
-	reasonGroup      = "group "
+	reasonAdditional  = "additional_packages"
+	reasonMapping     = "source_mapping"
+	reasonPrepopulate = "prepopulate "
+	reasonGroup       = "group "
 )
 
 // readInputs gathers what the arguments of solve ask for, but for source_mapping
@@ -164,11 +166,14 @@ func (p *solveParams) mapped(ctx context.Context, j *rules.Job) ([]solve.Input, 
 			pattern := name
 			if arch != nil {
 				pattern += "." + *arch
+				if _, known := format.SplitNameArch(pattern); known == "" {
+					return nil, fmt.Errorf("%s: %q: arch %q is not one of a package", reasonMapping, name, *arch)
+				}
 			}
-			if err := p.checkArches("source_mapping", []string{pattern}); err != nil {
+			if err := p.checkArches(reasonMapping, []string{pattern}); err != nil {
 				return nil, err
 			}
-			list = append(list, solve.Input{Pattern: pattern, Reason: "source_mapping"})
+			list = append(list, solve.Input{Pattern: pattern, Reason: reasonMapping})
 		}
 	}
 	return list, nil
@@ -187,7 +192,7 @@ func (p *solveParams) prepopulated(ctx context.Context, j *rules.Job) ([]solve.I
 			return nil, err
 		}
 		for _, pattern := range builds[build] {
-			list = append(list, solve.Input{Pattern: pattern, Reason: fmt.Sprintf("prepopulate (build %q)", build)})
+			list = append(list, solve.Input{Pattern: pattern, Reason: fmt.Sprintf(reasonPrepopulate+"(build %q)", build)})
 		}
 	}
 	return list, nil

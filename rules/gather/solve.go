@@ -102,6 +102,8 @@ func (p *solveParams) judge(j *rules.Job, entries []*packages.Entry, r *solve.Re
 			if slices.Contains(p.Additional, m.Pattern) {
 				j.Warnf("additional_packages: %q: %s", m.Pattern, m.Why)
 			}
+		case m.Reason == reasonMapping || strings.HasPrefix(m.Reason, reasonPrepopulate):
+			j.Warnf("%s: %q: %s", m.Reason, m.Pattern, m.Why)
 		case strings.HasPrefix(m.Reason, reasonGroup):
 			missing = append(missing, fmt.Sprintf("%s names %q: %s", m.Reason, m.Pattern, m.Why))
 		}
@@ -318,7 +320,11 @@ func listOf(entries []*packages.Entry, r *solve.Result) []byte {
 func unresolved(entries []*packages.Entry, r *solve.Result) error {
 	return someLines(len(r.Unresolved), func(i int) string {
 		m := &r.Unresolved[i]
-		line := fmt.Sprintf("nothing provides %s, needed by %s", m.Requirement, shortName(entries[m.Requirer]))
+		line := "nothing provides " + m.Requirement
+		if m.Why != solve.Unknown {
+			line += " (" + m.Why + ")"
+		}
+		line += ", needed by " + shortName(entries[m.Requirer])
 		for _, by := range m.Chain[1:] {
 			line += ", needed by " + shortName(entries[by])
 		}

@@ -8,7 +8,6 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/pungo-build/pungo/internal/glob"
@@ -24,7 +23,7 @@ var Star []byte
 
 // Tools returns the tools of this phase.
 func Tools() []*rules.Tool {
-	return []*rules.Tool{{Name: "module_streams", Version: 1, Params: params{}, Run: run}}
+	return []*rules.Tool{{Name: "module_streams", Version: 2, Params: params{}, Run: run}}
 }
 
 type params struct {
@@ -36,6 +35,7 @@ type params struct {
 	Filters    []string `arg:"filter"`
 	Output     string   `arg:"output,required"`
 	List       string   `arg:"list,required"`
+	Decisions  string   `arg:"decisions,required"`
 }
 
 func run(ctx context.Context, j *rules.Job) error {
@@ -43,7 +43,7 @@ func run(ctx context.Context, j *rules.Job) error {
 	if err := rules.Parse(j.Args, &p); err != nil {
 		return err
 	}
-	chosen, err := p.choose(ctx, j)
+	chosen, filtered, err := p.choose(ctx, j)
 	if err != nil {
 		return err
 	}
@@ -62,33 +62,53 @@ func run(ctx context.Context, j *rules.Job) error {
 	if err := j.Write(ctx, p.Output, text.Bytes()); err != nil {
 		return err
 	}
+	if err := j.Write(ctx, p.Decisions, packages.EncodeDecisions(filtered)); err != nil {
+		return err
+	}
 	return j.Write(ctx, p.List, lines)
 }
 
 // choose returns the streams that the variant names and the arch offers, with what is
-// said of their modules.
-func (p *params) choose(ctx context.Context, j *rules.Job) (*modulemd.Index, error) {
+// said of their modules, and what becomes of the packages of others.
+func (p *params) choose(ctx context.Context, j *rules.Job) (*modulemd.Index, []packages.Decision, error) {
 	specs, err := p.parse(j)
 	if err != nil || len(specs) == 0 {
-		return &modulemd.Index{}, err
+		return &modulemd.Index{}, nil, err
 	}
 	all := &modulemd.Index{}
 	if p.Modules != "" { // of a package set that knows of modules
 		if all, err = packages.LoadModules(ctx, j, p.Modules); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
 	selected, unmatched := modulemd.Select(all.Streams, specs)
 	if err := p.explain(ctx, j, unmatched); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	selected = slices.DeleteFunc(selected, func(s *modulemd.Stream) bool { return p.filters(s.Name, s.Stream) })
+	selected, filtered := p.filter(selected)
 	for _, s := range selected {
 		if len(s.Artifacts) == 0 {
 			j.Warnf("module %s names no packages: it has no data.artifacts.rpms", s.NSVC())
 		}
 	}
-	return all.Subset(selected), nil
+	return all.Subset(selected), filtered, nil
+}
+
+// filter takes out the streams that are not to be offered, and says so of their packages.
+func (p *params) filter(streams []*modulemd.Stream) (left []*modulemd.Stream, filtered []packages.Decision) {
+	for _, s := range streams {
+		pattern := p.filterOf(s.Name, s.Stream)
+		if pattern == "" {
+			left = append(left, s)
+			continue
+		}
+		for _, nevra := range s.Artifacts {
+			filtered = append(filtered, packages.Decision{
+				Package: nevra, Step: "filter_modules", Dropped: fmt.Sprintf("of module %s, and filter_modules has %q", s.NSVC(), pattern),
+			})
+		}
+	}
+	return left, filtered
 }
 
 func (p *params) parse(j *rules.Job) ([]modulemd.Spec, error) {
@@ -122,7 +142,7 @@ func (p *params) explain(ctx context.Context, j *rules.Job, unmatched []modulemd
 	}
 	var wrong []error
 	for _, spec := range unmatched {
-		if p.filters(spec.Name, spec.Stream) {
+		if p.filterOf(spec.Name, spec.Stream) != "" {
 			continue
 		}
 		if err := spec.Unknown(everywhere); err != nil {
@@ -134,10 +154,13 @@ func (p *params) explain(ctx context.Context, j *rules.Job, unmatched []modulemd
 	return errors.Join(wrong...)
 }
 
-// filters tells whether a stream is not to be offered.
-func (p *params) filters(name, stream string) bool {
-	return slices.ContainsFunc(p.Filters, func(pattern string) bool {
+// filterOf is the pattern by which a stream is not to be offered, "" if it is.
+func (p *params) filterOf(name, stream string) string {
+	for _, pattern := range p.Filters {
 		names, streams, both := strings.Cut(pattern, ":")
-		return glob.Match(names, name) && (!both || glob.Match(streams, stream))
-	})
+		if glob.Match(names, name) && (!both || glob.Match(streams, stream)) {
+			return pattern
+		}
+	}
+	return ""
 }

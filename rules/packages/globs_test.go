@@ -26,6 +26,9 @@ func TestGlobs(t *testing.T) {
 		{"bash-5.*", true},
 		{"bash-5.2-1", false},
 		{"bash-1:5.2-1.x86_64", false},
+		{"[!a]*", true},
+		{"[!b]*", false},
+		{"[^b]*", false},
 		{"zsh bash", true},
 		{"zsh Bash", false},
 	} {
@@ -33,7 +36,7 @@ func TestGlobs(t *testing.T) {
 			t.Errorf("%q: got %t", test.globs, got)
 		}
 	}
-	if err := packages.CheckGlobs(packages.Globs{"ok", "[a"}); fmt.Sprint(err) != `"[a" is not a glob` {
+	if err := packages.CheckGlobs(packages.Globs{"ok", "[a"}); fmt.Sprint(err) != `"[a" is not a glob: nothing closes its "["` {
 		t.Errorf("got %v", err)
 	}
 }

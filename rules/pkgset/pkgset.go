@@ -16,7 +16,6 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 
 	format "github.com/pungo-build/pungo/internal/rpm"
 	"github.com/pungo-build/pungo/rules"
@@ -32,7 +31,7 @@ var Star []byte
 func Tools() []*rules.Tool {
 	return []*rules.Tool{
 		{Name: "pkgset", Version: 3, Params: params{}, Run: run},
-		{Name: "package_signatures", Version: 1, Params: signaturesParams{}, Run: signatures},
+		{Name: "package_signatures", Version: 2, Params: signaturesParams{}, Run: signatures},
 		{Name: "rpm_signature", Version: 1, Params: signatureParams{}, Run: signature},
 	}
 }
@@ -123,10 +122,7 @@ func listings(candidates []*candidate) []*packages.Listing {
 // that could run there do not.
 func (p *params) choose(all []*candidate) (chosen []*candidate, left []packages.Decision) {
 	arches := format.ValidArches(p.Arch, p.Multilib)
-	c := chooser{params: p, native: format.ValidArches(p.Arch, false), sources: map[string]*candidate{}, wanted: map[string]bool{}}
-	if !p.ConsidersNoarch {
-		c.native = slices.DeleteFunc(c.native, func(arch string) bool { return arch == "noarch" })
-	}
+	c := chooser{params: p, limits: packages.NewArchLimits(p.Arch, p.ConsidersNoarch), sources: map[string]*candidate{}, wanted: map[string]bool{}}
 	for _, e := range all {
 		if e.IsSource() {
 			c.sources[e.File] = e
@@ -148,7 +144,7 @@ func (p *params) choose(all []*candidate) (chosen []*candidate, left []packages.
 
 type chooser struct {
 	*params
-	native  []string              // arches that ExcludeArch and ExclusiveArch mean by the tree
+	limits  packages.ArchLimits
 	sources map[string]*candidate // by file name
 	wanted  map[string]bool       // names of source packages of chosen packages
 	left    []packages.Decision
@@ -168,12 +164,8 @@ func (c *chooser) allowed(e *candidate) bool {
 	} else if len(c.sources) > 0 { // else it is so of all packages
 		c.decide(e, "no source", "", fmt.Sprintf("its own ExcludeArch and ExclusiveArch count, %s is not in the package set", e.SourceRPM))
 	}
-	if i := slices.IndexFunc(exclude, c.isNative); i >= 0 {
-		c.decide(e, "ExcludeArch", "ExcludeArch has "+exclude[i], "")
-		return false
-	}
-	if len(exclusive) > 0 && !slices.ContainsFunc(exclusive, c.isNative) {
-		c.decide(e, "ExclusiveArch", "ExclusiveArch is "+strings.Join(exclusive, " "), "")
+	if tag, why := c.limits.Violated(exclude, exclusive); tag != "" {
+		c.decide(e, tag, why, "")
 		return false
 	}
 	return true
@@ -182,8 +174,6 @@ func (c *chooser) allowed(e *candidate) bool {
 func (c *chooser) decide(e *candidate, step, dropped, rule string) {
 	c.left = append(c.left, packages.Decision{Package: e.NEVRA.String(), Step: step, Rule: rule, Dropped: dropped})
 }
-
-func (c *chooser) isNative(arch string) bool { return slices.Contains(c.native, arch) }
 
 // sourceName returns the name of the package's source package.
 func sourceName(e *candidate) string {

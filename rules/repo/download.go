@@ -14,6 +14,9 @@ import (
 type downloadParams struct {
 	Sets  [][2]string `arg:"set"` // package set, and the output with all of its files
 	Lists [][2]string `arg:"list"`
+	// Arch, if given, is that whose noarch packages are warned of.
+	Arch            string `arg:"arch"`
+	ConsidersNoarch bool   `arg:"exclusive-arch-considers-noarch"`
 }
 
 // download completes package sets whose packages are in repositories still, and lists
@@ -34,7 +37,10 @@ func download(ctx context.Context, j *rules.Job) error {
 			return err
 		}
 	}
-	return nil
+	if p.Arch == "" {
+		return nil
+	}
+	return d.warnOfArches(packages.NewArchLimits(p.Arch, p.ConsidersNoarch), p.Arch)
 }
 
 type downloader struct {
