@@ -170,5 +170,6 @@ func (m *Memory) Record(ctx context.Context, key Digest, r Result) error {
 var _ interface {
 	Store
 	Discarder
+	Drafter
 	ActionCache
 } = (*Memory)(nil)

@@ -65,7 +65,7 @@ func (b *Build) faults(s *step, producers map[*rules.Artifact]*rules.Action) []s
 // toolFault tells what the action's tool would say to its arguments, if all of
 // its inputs are there.
 func (b *Build) toolFault(s *step) string {
-	if s.action.Program != nil {
+	if s.action.IsProgram() {
 		return ""
 	}
 	tool, err := b.tool(s.action.Tool)

@@ -19,6 +19,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"runtime"
 	"strings"
 	"sync"
@@ -108,6 +109,13 @@ type Command struct {
 	Epoch int64
 	// Outputs are declared, by Name and Kind. Their parents exist.
 	Outputs []cache.Node
+	// Stdout takes what the program prints, as it comes, if it is not nil; the result
+	// has none of it then. If it fails, the program is ended, and that is the error.
+	Stdout io.Writer
+	// Linked inputs may share inodes with the store, though somebody else may change
+	// their ctime and how many links they have. The program has to be one that only
+	// reads them, and minds neither.
+	Linked bool
 }
 
 // Build is one build of one graph. Its methods are for one goroutine.
@@ -391,7 +399,7 @@ func off(a *rules.Action) bool { return a.Test && a.Strictness == rules.Off }
 
 // leading is the number of arguments that name the action's tool or program.
 func leading(a *rules.Action) int {
-	if a.Program != nil {
+	if a.IsProgram() {
 		return programWords
 	}
 	return toolWords

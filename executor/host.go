@@ -20,6 +20,7 @@ type host struct {
 	// parts and action are those of the action at the top.
 	parts  *parts
 	action *rules.Action
+	nested bool // it is that of a nested action
 
 	mu sync.Mutex
 	// warnings of nested actions, which become warnings of this one.
@@ -118,7 +119,7 @@ func (h *host) ToDownload(files int, bytes int64) {
 // run runs a nested action, records its result and tells so.
 func (h *host) run(ctx context.Context, t *rules.Tool, key cache.Digest, job func(*host) (cache.Result, error)) (cache.Result, error) {
 	begin := h.b.opts.Now()
-	r, err := job(&host{b: h.b, share: h.share, parts: h.parts, action: h.action})
+	r, err := job(&host{b: h.b, share: h.share, parts: h.parts, action: h.action, nested: true})
 	if err == nil {
 		err = h.b.opts.Actions.Record(context.WithoutCancel(ctx), key, r)
 	}

@@ -181,7 +181,7 @@ func (b *Build) perform(ctx context.Context, s *slots, p *prepared) (o outcome) 
 			}
 		}
 		o.ran = true
-		if p.action.Program != nil {
+		if p.action.IsProgram() {
 			return b.runProgram(ctx, p)
 		}
 		r, err := b.runTool(ctx, p, &host{b: b, share: newShare(s, p.action.Resources), parts: parts, action: p.action})
@@ -191,6 +191,9 @@ func (b *Build) perform(ctx context.Context, s *slots, p *prepared) (o outcome) 
 		return r, err
 	})
 	o.hits, o.runs = parts.counts()
+	if failed := (*programError)(nil); errors.As(o.err, &failed) {
+		o.printed = b.printed(ctx, failed.result)
+	}
 	if o.err == nil && o.result.ExitCode != 0 {
 		o.printed = b.printed(ctx, o.result)
 	}

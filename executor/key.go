@@ -42,7 +42,7 @@ type given struct {
 	Stamp    *rules.Stamp
 	Identity string
 	// Version of the tool, and Toolchain the fingerprint of the host program; an
-	// action has one of them.
+	// action has one of them, or both.
 	Version   int
 	Toolchain string
 }
@@ -119,7 +119,7 @@ func describe(a *rules.Action, g given, r reader) {
 // path of every artifact that is there.
 func describeCommand(a *rules.Action, g given, r reader) map[*rules.Artifact]string {
 	paths := pathsOf(a, g.Inputs)
-	if a.Program != nil {
+	if a.IsProgram() {
 		r.fact(fact{Kind: argumentFact, Value: a.Program.Program, Begins: true})
 	} else {
 		describeTool(a.Tool, g.Version, r)
@@ -140,15 +140,15 @@ func describeCommand(a *rules.Action, g given, r reader) map[*rules.Artifact]str
 			r.fact(f)
 		}
 	}
-	if a.Program != nil {
+	if a.IsProgram() {
 		for _, v := range variables(a) {
 			name, value, _ := strings.Cut(v, "=")
 			r.fact(fact{Kind: variableFact, Name: name, Value: value})
 		}
-		// A tool yields the same wherever it runs.
-		if a.Arch != "" {
-			r.fact(fact{Kind: propertyFact, Name: "ISA", Value: a.Arch})
-		}
+	}
+	// A tool without a program yields the same wherever it runs.
+	if a.Program != nil && a.Arch != "" {
+		r.fact(fact{Kind: propertyFact, Name: "ISA", Value: a.Arch})
 	}
 	return paths
 }

@@ -77,15 +77,16 @@ func kindName(k cache.Kind) string {
 // its tool or the fingerprint of its program.
 func (b *Build) fill(ctx context.Context, a *rules.Action, g *given) (err error) {
 	if a.Program != nil {
-		_, g.Toolchain, err = b.strategy(ctx, a)
-	} else {
-		var tool *rules.Tool
-		if tool, err = b.tool(a.Tool); err == nil {
-			g.Version = tool.Version
+		if _, g.Toolchain, err = b.strategy(ctx, a); err != nil {
+			return err
 		}
 	}
-	if err != nil {
-		return err
+	if !a.IsProgram() {
+		tool, err := b.tool(a.Tool)
+		if err != nil {
+			return err
+		}
+		g.Version = tool.Version
 	}
 	for i, in := range g.Inputs {
 		if in.Artifact.Source == nil {

@@ -187,9 +187,10 @@ const StateDir = ".pungo"
 // Action makes its outputs from its inputs, by a tool or a host program.
 type Action struct {
 	Owner *Analysed // nil for the layout
-	// Tool names a Tool; "" if Program is set.
+	// Tool names a Tool; "" if a program is all there is.
 	Tool string
-	// Program is a host program.
+	// Program is a host program: what runs, or, beside a Tool, what that may run (see
+	// Host.RunProgram).
 	Program *Toolchain
 	Args    []Arg
 	// Extra inputs, not named by Args.
@@ -212,11 +213,14 @@ type Action struct {
 
 // Mnemonic names what the action does: its tool or program.
 func (a *Action) Mnemonic() string {
-	if a.Program != nil {
+	if a.IsProgram() {
 		return a.Program.Name
 	}
 	return a.Tool
 }
+
+// IsProgram reports whether a host program is all that the action runs.
+func (a *Action) IsProgram() bool { return a.Tool == "" && a.Program != nil }
 
 func (a *Action) String() string {
 	if a.Owner == nil {

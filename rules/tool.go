@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"reflect"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/pungo-build/pungo/cache"
 )
@@ -45,6 +47,32 @@ type Download struct {
 	Size       int64
 }
 
+// Program is one run of a host program by a tool, in a sandbox like any other. What it
+// depends on is the tool's to decide: the program's fingerprint is in the key of the
+// action, and the rest follows from the tool's version and inputs.
+type Program struct {
+	Args []string
+	// Inputs are what the folder holds that the program starts in, read-only; Name is
+	// the path. They may share inodes with the store, so that nothing is copied: the
+	// program must mind neither their ctime nor how many links they have. Files without a
+	// time have that of Epoch.
+	Inputs []cache.Node
+	// Epoch is SOURCE_DATE_EPOCH, in seconds since 1970.
+	Epoch int64
+	// Stdout takes what the program prints, as it comes. If it fails, the program is
+	// ended, and its error is that of the run. Without it nobody reads that.
+	Stdout io.Writer
+	// Outputs are what it makes, by Name and Kind; RunProgram fills in the rest, and one
+	// that is not made is an error. The folders that they are in exist.
+	Outputs []cache.Node
+	// Limit is how long it may run; then it is ended, and the error is ErrLimit. 0 is no
+	// limit. It is for programs that a test watches: what else takes too long is no result.
+	Limit time.Duration
+}
+
+// ErrLimit says that a program has reached its Limit.
+var ErrLimit = errors.New("the program has run for as long as it may")
+
 // Host is what an executor does for a running tool.
 type Host interface {
 	// ToDownload says what the tool is going to download, for who watches.
@@ -60,6 +88,10 @@ type Host interface {
 	// in memory, in bytes, as well as decode can tell: it decides how many values
 	// are kept. What decode asks of this Host it asks with the context that it is given.
 	Decoded(ctx context.Context, d cache.Digest, kind string, decode func(context.Context, []byte) (value any, cost int64, err error)) (any, error)
+	// RunProgram runs the host program that the action names beside its tool, to its
+	// end. If it does not end with 0, or what it prints cannot be written, that is an
+	// error. A nested action has no program.
+	RunProgram(ctx context.Context, p Program) error
 	// Each runs fn for 0 … n-1, as many at a time as the executor has free slots,
 	// and returns the error of the smallest i that failed.
 	Each(ctx context.Context, n int, fn func(ctx context.Context, i int) error) error
@@ -173,7 +205,8 @@ func (j *Job) Result() cache.Result { return j.result }
 //	[]string            one value each time it is given
 //	[][N]string         N values each time it is given
 //
-// and `arg:"name,required"` must be given. An unknown name is an error.
+// and `arg:"name,required"` must be given. A []string `arg:"--"` takes all that
+// follows "--": arguments of another tool. An unknown name is an error.
 func Parse(args []string, params any) error {
 	v := reflect.ValueOf(params).Elem()
 	takes := parametersOf(v.Type())
@@ -185,6 +218,10 @@ func Parse(args []string, params any) error {
 			return fmt.Errorf("argument %q is not known", name)
 		}
 		f := v.Field(at)
+		if name == "--" {
+			f.Set(reflect.ValueOf(args[i+1:]))
+			break
+		}
 		if seen[at] && f.Kind() != reflect.Slice {
 			return fmt.Errorf("argument %s is given twice", name)
 		}
@@ -232,7 +269,11 @@ func parametersOf(t reflect.Type) *parameters {
 			p.required = append(p.required, "--"+name)
 			tag = name
 		}
-		if tag != "" {
+		switch tag {
+		case "":
+		case "--":
+			p.fields[tag] = i
+		default:
 			p.fields["--"+tag] = i
 		}
 	}

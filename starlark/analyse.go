@@ -54,7 +54,9 @@ type instance struct {
 	// What the implementation made.
 	declared []*file
 	images   []starlark.Value
-	provided map[*provider]*provided
+	// delivered are its deliveries below compose/.
+	delivered []starlark.Value
+	provided  map[*provider]*provided
 
 	action actionSettings
 }

@@ -91,7 +91,7 @@ var functionDocs = []RuleDoc{
 		Name: "toolchain", Kind: "function",
 		Doc: "Returns a program of the host for rule(toolchains =).",
 		Attrs: []AttrDoc{
-			{Name: "program", Type: "string", Mandatory: true, Doc: "Name of the program, without a path."},
+			{Name: "program", Type: "string", Mandatory: true, Doc: "Name of the program, without a path, or of what is not for users a path below /usr/lib or /usr/libexec."},
 			{Name: "packages", Type: "list of strings", Default: "[]", Doc: "Packages of the host whose versions are part of keys, besides the digest of the program."},
 			{Name: "hint", Type: "string", Default: `""`, Doc: "What to do where it is missing."},
 		},
@@ -155,6 +155,7 @@ var functionDocs = []RuleDoc{
 			{Name: "args", Type: "args, strings, files", Default: "[]", Doc: "One or a list of them."},
 			{Name: "inputs", Type: "files", Default: "[]", Doc: "A file, list or depset: what the tool reads besides the files among its arguments."},
 			{Name: "outputs", Type: "files", Mandatory: true, Doc: "What it makes, all declared by this instance."},
+			{Name: "program", Type: "toolchain or string", Default: "None", Doc: "One of the rule's toolchains, or the program's name: what the tool runs, in a sandbox, and reads the output of."},
 		},
 	},
 	{
@@ -294,6 +295,7 @@ var valueDocs = []RuleDoc{
 	}},
 	{Name: "dependency", Kind: "value", Doc: "What ctx.attr has for labels: an instance. dep[Provider] is what it provides, an error if it does not; Provider in dep asks.", Attrs: []AttrDoc{
 		{Name: "cell", Type: "cell", Doc: "Its cell."},
+		{Name: "deliveries", Type: "list", Doc: "What it delivers below compose/: struct(dir, tree) each, dir as in ctx.deliver with {variant}, {arch} and {tree} filled in."},
 		{Name: "label", Type: "label", Doc: "Label of its target."},
 	}},
 	{Name: "label", Kind: "value", Doc: "ctx.label and dep.label; str(label) is //package:name.", Attrs: []AttrDoc{

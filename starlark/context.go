@@ -180,19 +180,27 @@ func (i *instance) declareDirectory(_ *starlark.Thread, b *starlark.Builtin, arg
 	return i.declare(b, args, kwargs, cache.DirKind)
 }
 
-// tool is ctx.actions.tool(tool, args, inputs, outputs).
+// tool is ctx.actions.tool(tool, args, inputs, outputs, program).
 func (i *instance) tool(_ *starlark.Thread, b *starlark.Builtin, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
 	var (
 		name                   string
 		words, inputs, outputs starlark.Value
+		program                starlark.Value = starlark.None
 	)
-	if err := unpack(b, args, kwargs, &name, &words, &inputs, &outputs); err != nil {
+	if err := unpack(b, args, kwargs, &name, &words, &inputs, &outputs, &program); err != nil {
 		return nil, err
 	}
 	if name == "" {
 		return nil, fmt.Errorf("%s: the name of the tool is empty", b.Name())
 	}
 	action := &rules.Action{Tool: name}
+	if program != starlark.None {
+		t, err := i.toolchain(program)
+		if err != nil {
+			return nil, inCall(b, err)
+		}
+		action.Program = t
+	}
 	return starlark.None, inCall(b, i.act(action, words, inputs, outputs))
 }
 

@@ -403,7 +403,7 @@ func makeToolchain(thread *starlark.Thread, b *starlark.Builtin, args starlark.T
 		return nil, err
 	}
 	if !programPattern.MatchString(t.Program) {
-		return nil, fmt.Errorf("toolchain: program %q, want a name without a path", t.Program)
+		return nil, fmt.Errorf("toolchain: program %q, want a name without a path, or a path below /usr/lib or /usr/libexec", t.Program)
 	}
 	t.Name = t.Program
 	var err error
@@ -413,8 +413,9 @@ func makeToolchain(thread *starlark.Thread, b *starlark.Builtin, args starlark.T
 	return &toolchain{t}, nil
 }
 
-// programPattern: names only, since the executor decides where it looks.
-var programPattern = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.+-]*$`)
+// programPattern: names, since the executor decides where it looks, and what is in no
+// place where anybody looks.
+var programPattern = regexp.MustCompile(`^(/usr/lib(exec)?(/[A-Za-z0-9_][A-Za-z0-9_.+-]*)*/)?[A-Za-z0-9_][A-Za-z0-9_.+-]*$`)
 
 // toolchain is a host program.
 type toolchain struct{ rules.Toolchain }

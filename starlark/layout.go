@@ -66,6 +66,12 @@ func (a *analysis) deliver(i *instance, b *starlark.Builtin, args starlark.Tuple
 			"images": described,
 		}))
 	}
+	if !d.Logs {
+		i.delivered = append(i.delivered, starlarkstruct.FromStringDict(starlarkstruct.Default, starlark.StringDict{
+			"dir":  starlark.String(d.Dir),
+			"tree": tree,
+		}))
+	}
 	a.graph.Deliveries = append(a.graph.Deliveries, d)
 	return nil
 }

@@ -122,12 +122,14 @@ func (d dependency) Type() string          { return "dependency" }
 func (d dependency) Freeze()               {}
 func (d dependency) Truth() starlark.Bool  { return true }
 func (d dependency) Hash() (uint32, error) { return starlark.String(d.String()).Hash() }
-func (d dependency) AttrNames() []string   { return []string{"cell", "label"} }
+func (d dependency) AttrNames() []string   { return []string{"cell", "deliveries", "label"} }
 
 func (d dependency) Attr(name string) (starlark.Value, error) {
 	switch name {
 	case "cell":
 		return d.cellRecord, nil
+	case "deliveries":
+		return frozenList(d.delivered), nil
 	case "label":
 		return labelValue(d.Label), nil
 	}

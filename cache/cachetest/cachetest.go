@@ -45,6 +45,8 @@ func Run(t *testing.T, open func(t *testing.T) (cache.Store, cache.ActionCache))
 		{"writer in pieces", testPieces},
 		{"writer aborted", testAbort},
 		{"writer ended", testEnded},
+		{"draft", testDraft},
+		{"draft whose reader fails", testDraftReader},
 		{"file read at", testReadAt},
 		{"discard", testDiscard},
 		{"corrupt blob", testCorrupt},
@@ -327,6 +329,103 @@ func testEnded(t *testing.T, store cache.Store, _ cache.ActionCache) {
 				want(t, store, store.Function().Sum([]byte(name)), []byte(name))
 			}
 		})
+	}
+}
+
+// testDraft: what is written over counts, and everybody who reads sees just that.
+func testDraft(t *testing.T, store cache.Store, _ cache.ActionCache) {
+	if _, ok := store.(cache.Drafter); !ok {
+		t.Skip("the store takes no drafts")
+	}
+	for i, size := range append([]int{0}, sizes...) {
+		want := noise(size, uint64(1000+i))
+		d, err := cache.NewDraft(t.Context(), store, int64(size))
+		if err != nil {
+			t.Fatal(err)
+		}
+		first := bytes.Clone(want)
+		at := size / 3
+		for k := at; k < min(at+10, size); k++ {
+			first[k]++
+		}
+		for rest := first; len(rest) > 0; {
+			n := min(len(rest), 300_001)
+			if _, err := d.Write(rest[:n]); err != nil {
+				t.Fatal(err)
+			}
+			rest = rest[n:]
+		}
+		if _, err := d.WriteAt(want[at:min(at+10, size)], int64(at)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := d.WriteAt([]byte{0}, int64(size)); err == nil {
+			t.Errorf("size %d: no error of a write behind the end", size)
+		}
+		sum := store.Function().Sum(want)
+		if missing, err := store.Missing(t.Context(), []cache.Digest{sum}); size > 0 && (err != nil || len(missing) != 1) {
+			t.Errorf("size %d: it is there before Commit", size)
+		}
+		var one, two bytes.Buffer
+		got, err := d.Commit(t.Context(), &one, &two)
+		if err != nil || got != sum {
+			t.Fatalf("size %d: got %s and error %v, want %s", size, got, err, sum)
+		}
+		d.Abort()
+		if _, err := d.Write([]byte("x")); err == nil {
+			t.Errorf("size %d: no error of Write after Commit", size)
+		}
+		if !bytes.Equal(one.Bytes(), want) || !bytes.Equal(two.Bytes(), want) {
+			t.Errorf("size %d: a reader saw something else", size)
+		}
+		if data, err := store.Get(t.Context(), sum); err != nil || !bytes.Equal(data, want) {
+			t.Errorf("size %d: it is not there after Commit: %v", size, err)
+		}
+	}
+}
+
+// brokenReader fails after some pieces.
+type brokenReader struct{ left int }
+
+var errReader = errors.New("it is broken")
+
+func (r *brokenReader) Write(p []byte) (int, error) {
+	if r.left--; r.left < 0 {
+		return 0, errReader
+	}
+	return len(p), nil
+}
+
+func testDraftReader(t *testing.T, store cache.Store, _ cache.ActionCache) {
+	if _, ok := store.(cache.Drafter); !ok {
+		t.Skip("the store takes no drafts")
+	}
+	content := noise(20<<20, 2000)
+	for _, end := range []string{"reader", "abort", "cancel"} {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		d, err := cache.NewDraft(ctx, store, int64(len(content)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := d.Write(content); err != nil {
+			t.Fatal(err)
+		}
+		var want error
+		switch end {
+		case "reader":
+			want = errReader
+		case "cancel":
+			want = context.Canceled
+			cancel()
+		}
+		if want == nil {
+			d.Abort()
+		} else if _, err := d.Commit(ctx, &bytes.Buffer{}, &brokenReader{3}); !errors.Is(err, want) {
+			t.Errorf("%s: got error %v, want %v", end, err, want)
+		}
+		if missing, err := store.Missing(t.Context(), []cache.Digest{store.Function().Sum(content)}); err != nil || len(missing) != 1 {
+			t.Errorf("%s: the blob is there", end)
+		}
 	}
 }
 

@@ -97,6 +97,7 @@ var _ interface {
 	cache.Recaller
 	cache.Noter
 	cache.Caller
+	cache.Drafter
 } = (*Cache)(nil)
 
 // Open opens the cache in the folder dir, and makes it if it is not there. The

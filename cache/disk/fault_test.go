@@ -100,6 +100,13 @@ func (f faultyFile) Write(p []byte) (int, error) {
 	return f.file.Write(p)
 }
 
+func (f faultyFile) WriteAt(p []byte, off int64) (int, error) {
+	if err := f.fs.change("write", f.name); err != nil {
+		return 0, err
+	}
+	return f.file.WriteAt(p, off)
+}
+
 func (f faultyFile) Sync() error {
 	if err := f.fs.change("sync", f.name); err != nil {
 		return err
@@ -142,7 +149,11 @@ func TestFull(t *testing.T) {
 func tryToStore(t *testing.T, c *Cache, key cache.Digest) error {
 	var r cache.Result
 	for i, content := range some.each() {
-		d, err := tryToStoreBlob(t, c, content, i == 1)
+		try := tryToStoreBlob
+		if i == 2 {
+			try = tryToStoreDraft
+		}
+		d, err := try(t, c, content, i == 1)
 		if err != nil {
 			return err
 		}
@@ -167,6 +178,22 @@ func tryToStoreBlob(t *testing.T, c *Cache, content []byte, create bool) (cache.
 		return cache.Digest{}, err
 	}
 	return w.Commit()
+}
+
+// tryToStoreDraft stores a content whose first byte is written last.
+func tryToStoreDraft(t *testing.T, c *Cache, content []byte, _ bool) (cache.Digest, error) {
+	w, err := c.Draft(t.Context(), int64(len(content)))
+	if err != nil {
+		return cache.Digest{}, err
+	}
+	defer w.Abort()
+	if _, err := w.Write(append([]byte{^content[0]}, content[1:]...)); err != nil {
+		return cache.Digest{}, err
+	}
+	if _, err := w.WriteAt(content[:1], 0); err != nil {
+		return cache.Digest{}, err
+	}
+	return w.Commit(t.Context())
 }
 
 // checkWhole sees that each of the contents is there as it should be, or not.

@@ -324,6 +324,18 @@ func (f *recordedFile) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
+func (f *recordedFile) WriteAt(p []byte, off int64) (int, error) {
+	f.fs.mu.Lock()
+	defer f.fs.mu.Unlock()
+	id, p := f.id, slices.Clone(p)
+	f.fs.do(func(r *recording) {
+		content := slices.Clone(r.nodes[id].content) // what is synced stays as it is
+		copy(content[off:], p)
+		r.nodes[id].content = content
+	})
+	return len(p), nil
+}
+
 func (f *recordedFile) Read(p []byte) (int, error) {
 	n, err := f.ReadAt(p, f.offset)
 	f.offset += int64(n)

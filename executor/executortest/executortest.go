@@ -30,6 +30,8 @@ func Run(t *testing.T, open Open) {
 	t.Run("Refused", func(t *testing.T) { testRefused(t, open) })
 	t.Run("InputsAreReadOnly", func(t *testing.T) { testReadOnly(t, open) })
 	t.Run("WhoeverBuilds", func(t *testing.T) { testWhoeverBuilds(t, open) })
+	t.Run("Streamed", func(t *testing.T) { testStreamed(t, open) })
+	t.Run("Linked", func(t *testing.T) { testLinked(t, open) })
 	t.Run("MissingBlob", func(t *testing.T) { testMissingBlob(t, open) })
 	t.Run("Cancelled", func(t *testing.T) { testCancelled(t, open) })
 	t.Run("Concurrent", func(t *testing.T) { testConcurrent(t, open) })
@@ -250,6 +252,66 @@ func testWhoeverBuilds(t *testing.T, open Open) {
 	want := "stdout \"0022\\n755 .\\n755 in\\n755 in/2/dir\\n755 out\\n755 out/d\\n755 out/d/new\\n644 out/d/new/f\\n\"\n"
 	if got := b.show(t, r); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
+// failing takes a few bytes and then fails.
+type failing struct{ room int }
+
+var errTaker = errors.New("no room for more")
+
+func (f *failing) Write(p []byte) (int, error) {
+	if f.room -= len(p); f.room < 0 {
+		return 0, errTaker
+	}
+	return len(p), nil
+}
+
+// testStreamed: what a program prints can be taken as it comes, all of it, and a
+// program whose output nobody takes any longer is ended.
+func testStreamed(t *testing.T, open Open) {
+	b := newBench(t, open)
+	var taken bytes.Buffer
+	c := b.command(t, "head -c 5000000 /dev/zero; cat in/0/greeting; echo err >&2; exit 3")
+	c.Stdout = &taken
+	r, err := b.Run(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := b.show(t, r), "exit 3\nstderr \"err\\n\"\n"; got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	if n := taken.Len(); n != 5000006 || !strings.HasSuffix(taken.String(), "\x00hello\n") {
+		t.Errorf("got %d bytes of output, want 5000006 with hello at the end", n)
+	}
+	c = b.command(t, "cat /dev/zero")
+	c.Stdout = &failing{room: 3 << 20}
+	if r, err := b.Run(t.Context(), c); !errors.Is(err, errTaker) {
+		t.Errorf("nobody takes its output: got %v and error %v, want %v", r, err, errTaker)
+	}
+	c = b.command(t, "kill -9 $$")
+	c.Stdout = &taken
+	if r, err := b.Run(t.Context(), c); err != nil || r.ExitCode != 137 {
+		t.Errorf("killed: got exit %d and error %v, want 137", r.ExitCode, err)
+	}
+}
+
+// testLinked: who asks for links finds the same inputs, and no more than before can
+// be written to.
+func testLinked(t *testing.T, open Open) {
+	b := newBench(t, open)
+	c := b.command(t, "cat in/0/greeting in/2/dir/link; stat -c %Y in/0/greeting; (echo x > in/0/greeting) 2>/dev/null || [ $(id -u) = 0 ] || echo refused; cat in/0/greeting > out/copy", "out/copy")
+	c.Linked = true
+	r, err := b.Run(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := string(b.get(t, r.Stdout)); !strings.HasPrefix(got, "hello\ncontent\n1000000000\n") {
+		t.Errorf("got %q", got)
+	}
+	r, err = b.Run(t.Context(), b.command(t, "cat in/0/greeting"))
+	if err != nil || string(b.get(t, r.Stdout)) != "hello\n" {
+		t.Errorf("the input was changed: %v, error %v", b.show(t, r), err)
 	}
 }
 

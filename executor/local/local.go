@@ -34,8 +34,9 @@ import (
 // Options of a Local. The zero value works.
 type Options struct {
 	// Paths finds blobs as files, so that inputs are reflinks where the file system has
-	// them. Hard links they never are: whoever else links a blob changes the ctime of
-	// all its names, and a program like tar(1) takes that for a change of the file.
+	// them. Hard links they are only if the command says so: whoever else links a blob
+	// changes the ctime of all its names, and a program like tar(1) takes that for a
+	// change of the file.
 	Paths materialize.Paths
 	// Dir is where the folders of running programs are made, best on the file
 	// system of Paths; "" means the system's folder for temporary files.
@@ -138,7 +139,8 @@ func (l *Local) prepare(ctx context.Context, c *executor.Command, dir string) (p
 	if err != nil {
 		return p, err
 	}
-	opts := materialize.Options{Paths: l.opts.Paths, Private: true}
+	// Without a sandbox nothing but its mode keeps a program from writing to a file.
+	opts := materialize.Options{Paths: l.opts.Paths, Private: !c.Linked || !l.sandbox(ctx)}
 	if err := materialize.Tree(ctx, l.trees, inputs, p.root, opts); err != nil {
 		return p, err
 	}

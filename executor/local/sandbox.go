@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"os"
 	"os/exec"
@@ -113,12 +114,16 @@ func (l *Local) execute(ctx context.Context, c *executor.Command, program string
 		return r, err
 	}
 	defer stderr.Close()
-	cmd := exec.CommandContext(ctx, program, c.Args...)
-	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = p.root, c.Env, stdout, stderr
-	if l.sandbox(ctx) {
-		r.ExitCode, err = l.confined(ctx, cmd, p, stderr)
-	} else {
-		r.ExitCode, err = wait(ctx, cmd)
+	r.ExitCode, err = l.connected(ctx, c.Stdout, stdout, func(ctx context.Context, out io.Writer) (int, error) {
+		cmd := exec.CommandContext(ctx, program, c.Args...)
+		cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = p.root, c.Env, out, stderr
+		if l.sandbox(ctx) {
+			return l.confined(ctx, cmd, p, stderr)
+		}
+		return wait(ctx, cmd)
+	})
+	if failed := (*writeError)(nil); errors.As(err, &failed) {
+		return r, failed.err
 	}
 	if ctx.Err() != nil {
 		return r, ctx.Err()
@@ -132,6 +137,52 @@ func (l *Local) execute(ctx context.Context, c *executor.Command, program string
 	r.Stderr, err = stderr.store(ctx, l.trees.Store())
 	return r, err
 }
+
+// connected calls run with what the program's output goes to: kept, or, if somebody
+// takes it as it comes, a pipe to him. If he fails, the program is ended, and the
+// error is a writeError.
+func (l *Local) connected(ctx context.Context, taker, kept io.Writer, run func(context.Context, io.Writer) (int, error)) (exitStatus int, err error) {
+	if taker == nil {
+		return run(ctx, kept)
+	}
+	r, w, err := os.Pipe()
+	if err != nil {
+		return 0, err
+	}
+	defer r.Close()
+	// A large pipe lets either side run ahead; where it may not be larger, it works too.
+	_, _ = unix.FcntlInt(w.Fd(), unix.F_SETPIPE_SZ, pipeSize)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	taken := make(chan error, 1)
+	go func() {
+		_, err := io.CopyBuffer(onlyWriter{taker}, onlyReader{r}, make([]byte, pipeSize))
+		if err != nil {
+			cancel()
+		}
+		taken <- err
+	}()
+	exitStatus, err = run(ctx, w)
+	w.Close()
+	if e := <-taken; e != nil {
+		err = &writeError{e}
+	}
+	return exitStatus, err
+}
+
+// pipeSize is how much a program may print before it is taken.
+const pipeSize = 1 << 20
+
+// onlyWriter and onlyReader hide what io.CopyBuffer would rather use than the buffer.
+type (
+	onlyWriter struct{ io.Writer }
+	onlyReader struct{ io.Reader }
+)
+
+// writeError is the error of who takes what a program prints.
+type writeError struct{ err error }
+
+func (e *writeError) Error() string { return e.err.Error() }
 
 // confined runs a program in a sandbox to its end, and returns its exit status.
 func (l *Local) confined(ctx context.Context, cmd *exec.Cmd, p place, stderr *stream) (exitStatus int, err error) {

@@ -47,6 +47,14 @@ func Sum(r io.Reader, types []string) (sums Checksums, size int64, err error) {
 	return sums, size, nil
 }
 
+// NewHash returns what computes a checksum.
+func NewHash(kind string) (hash.Hash, error) {
+	if err := validateOneOf("checksum", kind, ChecksumTypes()); err != nil {
+		return nil, err
+	}
+	return hashes[kind](), nil
+}
+
 // Validate reports what no reader could verify.
 func (c Checksums) Validate() error {
 	if len(c) == 0 {

@@ -4,6 +4,7 @@
 //
 //	compose/metadata/composeinfo.json  [ComposeInfo]  variants and their paths
 //	compose/metadata/rpms.json         [RPMs]         every package, by variant and arch
+//	compose/metadata/images.json       [Images]       every image
 //	compose/metadata/modules.json      [Modules]      every module
 //	compose/metadata/extra_files.json  [ExtraFiles]   files of trees that are no packages
 //	<tree>/.treeinfo                   [TreeInfo]     what an installer reads first

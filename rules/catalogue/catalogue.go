@@ -4,15 +4,23 @@ package catalogue
 
 import (
 	"github.com/pungo-build/pungo/rules"
+	"github.com/pungo-build/pungo/rules/bootimage"
+	"github.com/pungo-build/pungo/rules/boottest"
+	"github.com/pungo-build/pungo/rules/buildinstall"
 	"github.com/pungo-build/pungo/rules/comps"
+	"github.com/pungo-build/pungo/rules/createiso"
 	"github.com/pungo-build/pungo/rules/createrepo"
 	"github.com/pungo-build/pungo/rules/extrafiles"
+	"github.com/pungo-build/pungo/rules/extraisos"
 	"github.com/pungo-build/pungo/rules/gather"
+	"github.com/pungo-build/pungo/rules/imagenames"
 	"github.com/pungo-build/pungo/rules/layout"
 	"github.com/pungo-build/pungo/rules/metadata"
 	"github.com/pungo-build/pungo/rules/modulemd"
 	"github.com/pungo-build/pungo/rules/modules"
+	"github.com/pungo-build/pungo/rules/payload"
 	"github.com/pungo-build/pungo/rules/pkgset"
+	"github.com/pungo-build/pungo/rules/productimg"
 	"github.com/pungo-build/pungo/rules/repo"
 	"github.com/pungo-build/pungo/rules/repoclosure"
 	"github.com/pungo-build/pungo/rules/rpm"
@@ -40,6 +48,15 @@ func Phases() []Phase {
 		{"createrepo", createrepo.Star, createrepo.Tools()},
 		{"extra_files", extrafiles.Star, extrafiles.Tools()},
 		{"tree_metadata", treemetadata.Star, treemetadata.Tools()},
+		{"image_names", imagenames.Star, imagenames.Tools()},
+		{"boot", createiso.BootStar, nil},
+		{"createiso", createiso.Star, createiso.Tools()},
+		{"extra_isos", extraisos.Star, extraisos.Tools()},
+		{"payload", payload.Star, payload.Tools()},
+		{"productimg", productimg.Star, productimg.Tools()},
+		{"boot_image", bootimage.Star, bootimage.Tools()},
+		{"buildinstall", buildinstall.Star, buildinstall.Tools()},
+		{"boot_test", boottest.Star, boottest.Tools()},
 		{"metadata", metadata.Star, metadata.Tools()},
 		{"repoclosure", repoclosure.Star, repoclosure.Tools()},
 	}

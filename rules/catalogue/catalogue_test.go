@@ -86,8 +86,9 @@ func compose(t *testing.T, definition fs.FS, dir string, phases []starlark.Phase
 }
 
 // tryCompose is compose for definitions that may be wrong. Only the jobs of the
-// options count.
-func tryCompose(t *testing.T, definition fs.FS, dir string, opts executor.Options, phases []starlark.Phase) (composed, error) {
+// options count. Programs are run by what strategies return; nobody runs any, and
+// images are what pretended makes of them, without it.
+func tryCompose(t *testing.T, definition fs.FS, dir string, opts executor.Options, phases []starlark.Phase, strategies ...func(*cache.Trees) executor.Strategy) (composed, error) {
 	t.Helper()
 	ctx := t.Context()
 	graph, err := starlark.Evaluate(ctx, definition, starlark.Options{Phases: phases})
@@ -104,6 +105,10 @@ func tryCompose(t *testing.T, definition fs.FS, dir string, opts executor.Option
 	repositories := remote.Open(graph.Repositories, remote.Options{
 		Store: memory, Actions: memory, Client: fetch.New(fetch.Options{}), Lock: new(remote.Lock), Root: dir,
 	})
+	opts.Strategies = []executor.Strategy{pretended{trees}}
+	for _, s := range strategies {
+		opts.Strategies = []executor.Strategy{s(trees)}
+	}
 	sink := &recorder{tools: map[string]string{}}
 	opts.Tools, opts.Store, opts.Actions, opts.Sink = catalogue.Tools(), memory, actions, sink
 	opts.Sources, opts.Downloads = remote.Sources{Workspace: sources, Repositories: repositories}, repositories
@@ -145,7 +150,7 @@ const tiny = "../../examples/tiny"
 func samples(t *testing.T) []composed {
 	t.Helper()
 	made := []composed{compose(t, os.DirFS(tiny), tiny, phases())}
-	for _, name := range []string{"testdata/compose/plain.txtar", "testdata/compose/layered.txtar", "testdata/compose/folders.txtar", "testdata/compose/requirements.txtar", "testdata/compose/records.txtar", "testdata/compose/extra-files.txtar", "testdata/compose/installer.txtar", "testdata/compose/paths.txtar", "testdata/compose/modules.txtar"} {
+	for _, name := range []string{"testdata/compose/plain.txtar", "testdata/compose/layered.txtar", "testdata/compose/folders.txtar", "testdata/compose/requirements.txtar", "testdata/compose/images.txtar", "testdata/compose/records.txtar", "testdata/compose/extra-files.txtar", "testdata/compose/installer.txtar", "testdata/compose/paths.txtar", "testdata/compose/boot.txtar", "testdata/compose/modules.txtar"} {
 		dir := unpack(t, parseArchive(readFile(t, name)))
 		made = append(made, compose(t, os.DirFS(dir), dir, phases()))
 	}
@@ -299,12 +304,27 @@ var public = regexp.MustCompile(`(?m)^(?:def )?([A-Za-z][A-Za-z0-9_]*)(?: = |\()
 // rule finds the rules among them.
 var rule = regexp.MustCompile(`(?m)^([a-z][a-z0-9_]*) = rule\(`)
 
+// ownName is a name that a phase declares, and what its copy calls it.
+type ownName struct{ phase, name, copy string }
+
+// loadAll returns the load() of every name but those that a file has of its own.
+func loadAll(names []ownName, text string) string {
+	var b strings.Builder
+	for _, n := range names {
+		own := regexp.MustCompile(`(?m)^` + n.name + ` = |^def ` + n.name + `\(|^load\(.*"` + n.name + `"`)
+		if !own.MatchString(text) {
+			fmt.Fprintf(&b, "load(\"//phases/%s.star\", %s = %q)\n", n.phase, n.name, n.copy)
+		}
+	}
+	return b.String()
+}
+
 // withOwnRules is the workspace dir with copies of all phases in phases/, whose
 // rules are called copy_of_NAME there. Its .star files load what they need.
 func withOwnRules(t *testing.T, dir string) fs.FS {
 	t.Helper()
 	workspace := fstest.MapFS{}
-	var loads strings.Builder
+	var loads []ownName
 	for _, p := range catalogue.Phases() {
 		text := string(p.Star)
 		renamed := map[string]string{}
@@ -314,7 +334,6 @@ func withOwnRules(t *testing.T, dir string) fs.FS {
 			text = call.ReplaceAllString(text, "copy_of_"+m[1]+"$1(")
 		}
 		workspace["phases/"+p.Name+".star"] = &fstest.MapFile{Data: []byte(text)}
-		fmt.Fprintf(&loads, "load(\"//phases/%s.star\"", p.Name)
 		for _, m := range public.FindAllStringSubmatch(string(p.Star), -1) {
 			if m[1] == "load" {
 				continue
@@ -323,9 +342,8 @@ func withOwnRules(t *testing.T, dir string) fs.FS {
 			if other := renamed[name]; other != "" {
 				name = other
 			}
-			fmt.Fprintf(&loads, ", %s = %q", m[1], name)
+			loads = append(loads, ownName{p.Name, m[1], name})
 		}
-		loads.WriteString(")\n")
 	}
 	err := fs.WalkDir(os.DirFS(dir), ".", func(name string, d fs.DirEntry, err error) error {
 		if err == nil && d.IsDir() && name == "pungo-out" {
@@ -336,7 +354,7 @@ func withOwnRules(t *testing.T, dir string) fs.FS {
 		}
 		data, err := os.ReadFile(path.Join(dir, name))
 		if strings.HasSuffix(name, ".star") {
-			data = append([]byte(loads.String()), data...)
+			data = append([]byte(loadAll(loads, string(data))), data...)
 		}
 		workspace[name] = &fstest.MapFile{Data: data}
 		return err

@@ -37,6 +37,7 @@ func Tools() []*rules.Tool {
 
 type params struct {
 	Packages         []string    `arg:"packages"`
+	Files            []string    `arg:"file"` // the only packages to be taken, by file name; none for all
 	PackagesDir      string      `arg:"packages-dir"`
 	Hashed           bool        `arg:"hashed-directories"`
 	Checksum         string      `arg:"checksum,required"`
@@ -99,10 +100,28 @@ func (r *repo) load(ctx context.Context) (err error) {
 	if r.entries, err = packages.LoadAllHeads(ctx, r.Job, r.Packages); err != nil {
 		return err
 	}
+	if len(r.Files) > 0 {
+		r.take(r.Files)
+	}
 	for _, e := range r.entries {
 		r.newest = max(r.newest, e.BuildTime)
 	}
 	return nil
+}
+
+// take leaves only packages with some file names.
+func (r *repo) take(files []string) {
+	wanted := map[string]bool{}
+	for _, f := range files {
+		wanted[f] = true
+	}
+	var kept []*packages.Head
+	for _, e := range r.entries {
+		if wanted[e.File] {
+			kept = append(kept, e)
+		}
+	}
+	r.entries = kept
 }
 
 // href is where the package is in the repository.

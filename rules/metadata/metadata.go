@@ -25,26 +25,31 @@ var Star []byte
 
 // Tools returns the tools of this phase.
 func Tools() []*rules.Tool {
-	return []*rules.Tool{{Name: "metadata", Version: 3, Params: params{}, Run: run}}
+	return []*rules.Tool{
+		{Name: "metadata", Version: 3, Params: params{}, Run: run},
+		{Name: "image_sums", Version: 1, Params: sumParams{}, Run: sums},
+	}
 }
 
 type params struct {
-	ComposeID   string       `arg:"compose-id,required"`
-	Date        string       `arg:"date,required"`
-	ComposeType string       `arg:"compose-type,required"`
-	Respin      int          `arg:"respin"`
-	Label       string       `arg:"label"`
-	Final       bool         `arg:"final"`
-	Internal    bool         `arg:"internal"`
-	Release     string       `arg:"release,required"` // JSON, see productmd.Product
-	BaseProduct string       `arg:"base-product"`
-	Variants    []string     `arg:"variant"` // JSON, see variant
-	Repos       []repo       `arg:"repo"`
-	Packages    []shipment   `arg:"packages"`
-	Modules     []moduleList `arg:"modules"`
-	Paths       []place      `arg:"path"`
-	ExtraFiles  []extras     `arg:"extra-files"`
-	Output      string       `arg:"output,required"`
+	ComposeID   string        `arg:"compose-id,required"`
+	Date        string        `arg:"date,required"`
+	ComposeType string        `arg:"compose-type,required"`
+	Respin      int           `arg:"respin"`
+	Label       string        `arg:"label"`
+	Final       bool          `arg:"final"`
+	Internal    bool          `arg:"internal"`
+	Release     string        `arg:"release,required"` // JSON, see productmd.Product
+	BaseProduct string        `arg:"base-product"`
+	Variants    []string      `arg:"variant"` // JSON, see variant
+	Repos       []repo        `arg:"repo"`
+	Packages    []shipment    `arg:"packages"`
+	Modules     []moduleList  `arg:"modules"`
+	Paths       []place       `arg:"path"`
+	ExtraFiles  []extras      `arg:"extra-files"`
+	Images      []imageFolder `arg:"images"`
+	Checksums   []string      `arg:"checksum"` // of images that have none yet
+	Output      string        `arg:"output,required"`
 }
 
 // repo is what an argument says of a repository: uid, arch, tree, the folder of
@@ -129,6 +134,13 @@ func run(ctx context.Context, j *rules.Job) error {
 			return err
 		}
 		documents = append(documents, document{"extra_files.json", files.Encode})
+	}
+	if len(p.Images) > 0 {
+		images, err := p.images(ctx, j, compose)
+		if err != nil {
+			return err
+		}
+		documents = append(documents, document{"images.json", images.Encode})
 	}
 	return write(ctx, j, p.Output, documents)
 }

@@ -1,0 +1,113 @@
+package imagenames
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/pungo-build/pungo/cache"
+	"github.com/pungo-build/pungo/internal/productmd"
+	"github.com/pungo-build/pungo/internal/template"
+	"github.com/pungo-build/pungo/rules"
+)
+
+type nameParams struct {
+	Format    string      `arg:"format,required"`
+	OwnFormat string      `arg:"own-format"` // it has the key filename
+	Values    [][2]string `arg:"value"`      // key, value
+	Type      string      `arg:"type"`       // of the compose, if a format names it
+	Label     string      `arg:"label"`
+	Numbered  bool        `arg:"numbered"` // names have the number of the disc
+	// Tree has the images under other names, and Images describes them.
+	Tree   string `arg:"tree,required"`
+	Images string `arg:"images,required"`
+	// Output has them under their names, and Description describes them so.
+	Output      string `arg:"output,required"`
+	Description string `arg:"description,required"`
+}
+
+// nameImages gives images their names, and what is beside them names that begin so.
+func nameImages(ctx context.Context, j *rules.Job) error {
+	var p nameParams
+	if err := rules.Parse(j.Args, &p); err != nil {
+		return err
+	}
+	data, err := j.Read(ctx, p.Images)
+	if err != nil {
+		return err
+	}
+	images, err := productmd.ParseImageList(bytes.NewReader(data))
+	if err != nil {
+		return fmt.Errorf("%s: %w", p.Images, err)
+	}
+	names := map[string]string{} // by old name
+	for i := range images {
+		name, err := p.name(&images[i])
+		if err != nil {
+			return err
+		}
+		names[images[i].Path] = name
+		images[i].Path = name
+	}
+	tree, err := j.Input(ctx, p.Tree)
+	if err != nil {
+		return err
+	}
+	root, err := renamed(ctx, j.Trees, tree.Digest, names)
+	if err != nil {
+		return err
+	}
+	j.Output(p.Output, cache.Node{Kind: cache.DirKind, Digest: root})
+	var text bytes.Buffer
+	if err := productmd.EncodeImageList(&text, images); err != nil {
+		return err
+	}
+	return j.Write(ctx, p.Description, text.Bytes())
+}
+
+// name returns the name of an image.
+func (p *nameParams) name(i *productmd.Image) (string, error) {
+	values := keys(p.Values, p.Type, p.Label)
+	values["suffix"], values["disc_num"] = "."+i.Format, ""
+	if p.Numbered {
+		values["disc_num"] = strconv.Itoa(i.DiscNumber)
+	}
+	name, err := template.Expand(p.Format, values)
+	if err == nil && p.OwnFormat != "" {
+		values["filename"] = name
+		name, err = template.Expand(p.OwnFormat, values)
+	}
+	if err != nil {
+		return "", fmt.Errorf("name of an image: %w", err)
+	}
+	if name == "" || strings.HasPrefix(name, ".") || strings.ContainsAny(name, "/\x00\n") {
+		return "", fmt.Errorf("name of an image: %q is not a plain file name", name)
+	}
+	return name, nil
+}
+
+// renamed returns the tree with other names for images, and for files whose names
+// are that of an image and something behind a dot.
+func renamed(ctx context.Context, trees *cache.Trees, root cache.Digest, names map[string]string) (cache.Digest, error) {
+	dir, err := trees.Read(ctx, root)
+	if err != nil {
+		return cache.Digest{}, err
+	}
+	out := make(cache.Directory, len(dir))
+	from := map[string]string{} // old names, by new ones
+	for k, n := range dir {
+		out[k] = n
+		for old, name := range names {
+			if rest, ok := strings.CutPrefix(n.Name, old); ok && (rest == "" || rest[0] == '.') {
+				out[k].Name = name + rest
+			}
+		}
+		if other, ok := from[out[k].Name]; ok {
+			return cache.Digest{}, fmt.Errorf("name of an image: %s and %s are both called %q; the template wants {disc_num}", other, n.Name, out[k].Name)
+		}
+		from[out[k].Name] = n.Name
+	}
+	return trees.Write(ctx, out)
+}
