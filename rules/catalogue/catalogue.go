@@ -10,7 +10,10 @@ import (
 	"github.com/pungo-build/pungo/rules/extrafiles"
 	"github.com/pungo-build/pungo/rules/extraisos"
 	"github.com/pungo-build/pungo/rules/gather"
+	"github.com/pungo-build/pungo/rules/imagechecksum"
 	"github.com/pungo-build/pungo/rules/imagenames"
+	"github.com/pungo-build/pungo/rules/images"
+	"github.com/pungo-build/pungo/rules/imagetest"
 	"github.com/pungo-build/pungo/rules/layout"
 	"github.com/pungo-build/pungo/rules/metadata"
 	"github.com/pungo-build/pungo/rules/modulemd"
@@ -47,8 +50,10 @@ func Phases() []Phase {
 		{"boot", createiso.BootStar, nil},
 		{"createiso", createiso.Star, createiso.Tools()},
 		{"extra_isos", extraisos.Star, extraisos.Tools()},
+		{"image_checksum", imagechecksum.Star, imagechecksum.Tools()},
 		{"metadata", metadata.Star, metadata.Tools()},
 		{"repoclosure", repoclosure.Star, repoclosure.Tools()},
+		{"image_test", imagetest.Star, imagetest.Tools()},
 	}
 }
 
@@ -63,6 +68,7 @@ func Tools() map[string]*rules.Tool {
 	}
 	add(layout.Tools())
 	add(universe.Tools())
+	add(images.Tools())
 	for _, p := range Phases() {
 		add(p.Tools)
 	}
