@@ -10,7 +10,8 @@ GO ?= go
 SCALE ?= 1
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 # What the tests run besides pungo: the programs that read what it writes.
-TEST_PACKAGES = bubblewrap createrepo-c curl dnf dnf-plugins-core genisoimage gir1.2-modulemd-2.0 gnupg isomd5sum ninja-build procps python3 python3-gi python3-rpm rpm xorriso zstd
+TEST_PACKAGES = bubblewrap createrepo-c cpio curl dnf dnf-plugins-core dosfstools gdisk genisoimage gir1.2-modulemd-2.0 gnupg isolinux \
+	isomd5sum mtools ninja-build ovmf procps python3 python3-gi python3-rpm qemu-system-x86 rpm syslinux-common xorriso zstd
 
 .PHONY: build demo test test-root check bench golden fuzz docs deps debs
 
@@ -33,7 +34,7 @@ DEB_ROOTS = bash coreutils python3-minimal systemd openssl perl libstdc++6 libgo
 DEBS_MAX_MB = 150
 APT_NOTHING = apt-get -qq -o Dir::State::status=/dev/null -o APT::Sandbox::User=root
 
-debs: $(DEBS)
+debs: $(DEBS) $(BOOT_DEBS)
 
 $(DEBS):
 	-$(SUDO) apt-get update -qq
@@ -41,6 +42,18 @@ $(DEBS):
 	cd $@.part && $(APT_NOTHING) download $$($(APT_NOTHING) -s --no-install-recommends install $(DEB_ROOTS) | sed -n 's/^Inst \([^ ]*\).*/\1/p')
 	for root in $(DEB_ROOTS); do ls $@.part/$${root}_*.deb || exit 1; done >/dev/null
 	[ "$$(du -sm $@.part | cut -f1)" -le $(DEBS_MAX_MB) ]
+	mv $@.part $@
+
+# Debian's packages that examples/bootable is made of, without what they depend on.
+BOOT_DEBS = .testdata/bootable
+BOOT_ROOTS = busybox-static isolinux syslinux-common grub-efi-amd64-bin
+KERNEL = $$($(APT_NOTHING) -s --no-install-recommends install linux-image-cloud-amd64 | sed -n 's/^Inst \(linux-image-[^ ]*-cloud-amd64\) .*/\1/p' | head -n 1)
+
+$(BOOT_DEBS):
+	-$(SUDO) apt-get update -qq
+	rm -rf $@.part && mkdir -p $@.part
+	cd $@.part && $(APT_NOTHING) download $(BOOT_ROOTS) $(KERNEL)
+	for root in $(BOOT_ROOTS) 'linux-image-*'; do ls $@.part/$${root}_*.deb || exit 1; done >/dev/null
 	mv $@.part $@
 
 test: deps build debs

@@ -34,11 +34,19 @@ func (h *host) RunProgram(ctx context.Context, p rules.Program) error {
 	if err := h.b.putAll(ctx, dirs); err != nil {
 		return err
 	}
-	r, err := s.Run(ctx, &Command{
+	limited, cancel := ctx, context.CancelFunc(func() {})
+	if p.Limit > 0 {
+		limited, cancel = context.WithTimeoutCause(ctx, p.Limit, rules.ErrLimit)
+	}
+	defer cancel()
+	r, err := s.Run(limited, &Command{
 		Program: h.action.Program, Arch: h.action.Arch, Args: p.Args, Root: root, Epoch: p.Epoch,
 		Env:    append([]string{"SOURCE_DATE_EPOCH=" + strconv.FormatInt(p.Epoch, 10)}, environment...),
 		Stdout: p.Stdout, Linked: true,
 	})
+	if err != nil && ctx.Err() == nil && context.Cause(limited) == rules.ErrLimit {
+		return rules.ErrLimit
+	}
 	if err == nil && r.ExitCode != 0 {
 		err = &programError{h.action.Program.Program, r}
 	}

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/pungo-build/pungo/cache"
 )
@@ -61,7 +62,13 @@ type Program struct {
 	// Stdout takes what the program prints, as it comes. If it fails, the program is
 	// ended, and its error is that of the run.
 	Stdout io.Writer
+	// Limit is how long it may run; then it is ended, and the error is ErrLimit. 0 is no
+	// limit. It is for programs that a test watches: what else takes too long is no result.
+	Limit time.Duration
 }
+
+// ErrLimit says that a program has reached its Limit.
+var ErrLimit = errors.New("the program has run for as long as it may")
 
 // Host is what an executor does for a running tool.
 type Host interface {

@@ -4,6 +4,8 @@ package catalogue
 
 import (
 	"github.com/pungo-build/pungo/rules"
+	"github.com/pungo-build/pungo/rules/bootimage"
+	"github.com/pungo-build/pungo/rules/boottest"
 	"github.com/pungo-build/pungo/rules/comps"
 	"github.com/pungo-build/pungo/rules/createiso"
 	"github.com/pungo-build/pungo/rules/createrepo"
@@ -18,7 +20,9 @@ import (
 	"github.com/pungo-build/pungo/rules/metadata"
 	"github.com/pungo-build/pungo/rules/modulemd"
 	"github.com/pungo-build/pungo/rules/modules"
+	"github.com/pungo-build/pungo/rules/payload"
 	"github.com/pungo-build/pungo/rules/pkgset"
+	"github.com/pungo-build/pungo/rules/productimg"
 	"github.com/pungo-build/pungo/rules/repo"
 	"github.com/pungo-build/pungo/rules/repoclosure"
 	"github.com/pungo-build/pungo/rules/rpm"
@@ -50,6 +54,10 @@ func Phases() []Phase {
 		{"boot", createiso.BootStar, nil},
 		{"createiso", createiso.Star, createiso.Tools()},
 		{"extra_isos", extraisos.Star, extraisos.Tools()},
+		{"payload", payload.Star, payload.Tools()},
+		{"productimg", productimg.Star, productimg.Tools()},
+		{"boot_image", bootimage.Star, bootimage.Tools()},
+		{"boot_test", boottest.Star, boottest.Tools()},
 		{"image_checksum", imagechecksum.Star, imagechecksum.Tools()},
 		{"metadata", metadata.Star, metadata.Tools()},
 		{"repoclosure", repoclosure.Star, repoclosure.Tools()},

@@ -86,8 +86,9 @@ func compose(t *testing.T, definition fs.FS, dir string, phases []starlark.Phase
 }
 
 // tryCompose is compose for definitions that may be wrong. Only the jobs of the
-// options count.
-func tryCompose(t *testing.T, definition fs.FS, dir string, opts executor.Options, phases []starlark.Phase) (composed, error) {
+// options count. Programs are run by what strategies return; nobody runs any, and
+// images are what pretended makes of them, without it.
+func tryCompose(t *testing.T, definition fs.FS, dir string, opts executor.Options, phases []starlark.Phase, strategies ...func(*cache.Trees) executor.Strategy) (composed, error) {
 	t.Helper()
 	ctx := t.Context()
 	graph, err := starlark.Evaluate(ctx, definition, starlark.Options{Phases: phases})
@@ -104,6 +105,10 @@ func tryCompose(t *testing.T, definition fs.FS, dir string, opts executor.Option
 	repositories := remote.Open(graph.Repositories, remote.Options{
 		Store: memory, Actions: memory, Client: fetch.New(fetch.Options{}), Lock: new(remote.Lock), Root: dir,
 	})
+	opts.Strategies = []executor.Strategy{pretended{}}
+	for _, s := range strategies {
+		opts.Strategies = []executor.Strategy{s(trees)}
+	}
 	sink := &recorder{tools: map[string]string{}}
 	opts.Tools, opts.Store, opts.Actions, opts.Sink = catalogue.Tools(), memory, actions, sink
 	opts.Sources, opts.Downloads = remote.Sources{Workspace: sources, Repositories: repositories}, repositories
@@ -145,7 +150,7 @@ const tiny = "../../examples/tiny"
 func samples(t *testing.T) []composed {
 	t.Helper()
 	made := []composed{compose(t, os.DirFS(tiny), tiny, phases())}
-	for _, name := range []string{"testdata/compose/plain.txtar", "testdata/compose/layered.txtar", "testdata/compose/folders.txtar", "testdata/compose/requirements.txtar", "testdata/compose/extra-files.txtar", "testdata/compose/installer.txtar", "testdata/compose/paths.txtar", "testdata/compose/modules.txtar"} {
+	for _, name := range []string{"testdata/compose/plain.txtar", "testdata/compose/layered.txtar", "testdata/compose/folders.txtar", "testdata/compose/requirements.txtar", "testdata/compose/images.txtar", "testdata/compose/extra-files.txtar", "testdata/compose/installer.txtar", "testdata/compose/paths.txtar", "testdata/compose/modules.txtar"} {
 		dir := unpack(t, parseArchive(readFile(t, name)))
 		made = append(made, compose(t, os.DirFS(dir), dir, phases()))
 	}

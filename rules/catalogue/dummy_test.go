@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"maps"
 	"os"
-	"path"
 	"path/filepath"
 	"reflect"
 	"regexp"
@@ -108,13 +107,19 @@ func parseJSON(t *testing.T, data []byte, v any) {
 }
 
 // TestDummyProduct composes the dummy product, and holds everything against what
-// Pungi made, but for images.
+// Pungi made.
 func TestDummyProduct(t *testing.T) {
-	c, err := tryComposeDir(t, dummyWorkspace(t))
+	dir := dummyWorkspace(t)
+	c, err := tryCompose(t, os.DirFS(dir), dir, executor.Options{}, phases(), realPrograms(t))
 	if err != nil {
 		t.Fatal(err)
 	}
 	d := &dummyCompose{finished: readTree(t, c), accepted: readDifferences(t, "golden")}
+	d.unpackImages(t)
+	shared := slices.DeleteFunc(slices.Clone(c.warnings), func(text string) bool { return !strings.Contains(text, "have the volume id") })
+	if len(shared) != 3 {
+		t.Errorf("got warnings of volume ids %q, want one for each extra ISO", shared)
+	}
 	for name, compare := range map[string]func(*testing.T){
 		"composeinfo": d.compareComposeInfo,
 		"rpms":        d.compareRPMs,
@@ -126,6 +131,8 @@ func TestDummyProduct(t *testing.T) {
 		"treeinfo":    d.compareTreeInfo,
 		"discinfo":    d.compareDiscInfo,
 		"comps":       d.compareComps,
+		"images":      d.compareImages,
+		"manifest":    d.compareManifests,
 	} {
 		t.Run(name, compare)
 	}
@@ -136,6 +143,9 @@ func TestDummyProduct(t *testing.T) {
 type dummyCompose struct {
 	finished
 	accepted *differences
+	// onImages are files at the top of images, by the image's path below compose/ and
+	// their own.
+	onImages map[string][]byte
 }
 
 // compareSets compares two lists of which the order does not count.
@@ -318,6 +328,19 @@ func (d *dummyCompose) compareTreeInfo(t *testing.T) {
 		})
 	}
 	d.compareSets(t, got, want)
+	for _, file := range dummyFiles(t, "iso_treeinfo") {
+		name := strings.TrimSuffix(file, ".treeinfo")
+		t.Run(name, func(t *testing.T) {
+			g := parseTreeInfo(t, d.onImages[d.image(t, name)+"/.treeinfo"])
+			w := parseTreeInfo(t, readFile(t, dummy+"expected/iso_treeinfo/"+file))
+			w.Variants = slices.DeleteFunc(w.Variants, func(v productmd.TreeVariant) bool {
+				return d.accepted.has("- treeinfo " + name + " " + v.UID)
+			})
+			if !reflect.DeepEqual(g, w) {
+				t.Errorf("got %+v, want %+v", g, w)
+			}
+		})
+	}
 }
 
 // parseTreeInfo reads a .treeinfo without times, and without checksums, which Pungi forgets.
@@ -343,7 +366,7 @@ func dummyFiles(t *testing.T, folder string) (names []string) {
 	return names
 }
 
-// compareDiscInfo compares .discinfo and media.repo of trees.
+// compareDiscInfo compares .discinfo and media.repo of trees and images.
 func (d *dummyCompose) compareDiscInfo(t *testing.T) {
 	var want map[string]struct {
 		DiscInfo  []string
@@ -351,21 +374,27 @@ func (d *dummyCompose) compareDiscInfo(t *testing.T) {
 	}
 	readJSON(t, dummy+"expected/discinfo.json", &want)
 	for tree, w := range want {
-		if path.Base(path.Dir(tree)) == "iso" {
-			continue
+		file := func(name string) string {
+			if data, ok := d.onImages[tree+"/"+name]; ok {
+				return string(data)
+			}
+			return d.read(t, "compose/"+tree+"/"+name)
 		}
-		lines := strings.Split(strings.TrimSpace(d.read(t, "compose/"+tree+"/.discinfo")), "\n")
+		lines := strings.Split(strings.TrimSpace(file(".discinfo")), "\n")
 		if len(lines) != 4 || !slices.Equal(lines[1:], w.DiscInfo[1:]) {
 			t.Errorf("%s/.discinfo: got %q, want %q", tree, lines, w.DiscInfo)
 		}
 		got := map[string]string{}
-		for line := range strings.Lines(d.read(t, "compose/"+tree+"/media.repo")) {
+		for line := range strings.Lines(file("media.repo")) {
 			if key, value, ok := strings.Cut(strings.TrimSpace(line), "="); ok {
 				got[key] = value
 			}
 		}
 		if got["mediaid"] != lines[0] {
 			t.Errorf("%s/media.repo: media id %s, and .discinfo has %s", tree, got["mediaid"], lines[0])
+		}
+		if w.MediaRepo["mediaid"] == "None" && d.accepted.has("- media id None of "+tree) {
+			w.MediaRepo["mediaid"] = "*"
 		}
 		if got["mediaid"] = "*"; !maps.Equal(got, w.MediaRepo) {
 			t.Errorf("%s/media.repo: got %q, want %q", tree, got, w.MediaRepo)

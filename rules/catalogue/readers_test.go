@@ -19,9 +19,9 @@ func TestReaders(t *testing.T) {
 		{"compose/label", "composeinfo.json 1, modules.json 1, paths 7, rpms 1, rpms.json 1, trees 2"},
 		{"compose/modules", "composeinfo.json 1, modules 5, modules.json 1, paths 41, rpms 12, rpms.json 1"},
 		{"compose/layered", "composeinfo.json 1, modules.json 1, paths 26, rpms 8, rpms.json 1, trees 4"},
-		{"compose/paths", "composeinfo.json 1, modules.json 1, paths 20, rpms.json 1, trees 3"},
+		{"compose/paths", "composeinfo.json 1, images 6, images.json 1, modules.json 1, paths 20, rpms.json 1, trees 3"},
 		{"compose/tree-metadata", "composeinfo.json 1, modules.json 1, paths 12, rpms.json 1, trees 4"},
-		{"dummy", "composeinfo.json 1, modules.json 1, paths 126, rpms 269, rpms.json 1, trees 21"},
+		{"dummy", "composeinfo.json 1, images 22, images.json 1, modules.json 1, paths 144, rpms 269, rpms.json 1, trees 21"},
 	}
 	for _, test := range tests {
 		t.Run(filepath.Base(test.archive), func(t *testing.T) {

@@ -12,6 +12,7 @@ package createiso
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	_ "embed"
 	"fmt"
@@ -35,7 +36,10 @@ var BootStar []byte
 
 // Tools returns the tools of this phase.
 func Tools() []*rules.Tool {
-	return []*rules.Tool{{Name: "createiso", Version: 1, Params: params{}, Run: run}}
+	return []*rules.Tool{
+		{Name: "createiso", Version: 1, Params: params{}, Run: run},
+		{Name: "pick_image", Version: 1, Params: pickParams{}, Run: pickImage},
+	}
 }
 
 type params struct {
@@ -47,7 +51,9 @@ type params struct {
 	// VolumeID is a file.
 	VolumeID string `arg:"volume-id,required"`
 
-	Bootable bool `arg:"bootable"`
+	// Type of the image: dvd, or boot for one that has no packages.
+	Type     string `arg:"type"`
+	Bootable bool   `arg:"bootable"`
 	// BootVolumeID is a file with the volume id that the boot configuration looks for.
 	BootVolumeID string `arg:"boot-volume-id"`
 	MBR          string `arg:"mbr"` // file of boot code
@@ -86,6 +92,9 @@ type params struct {
 	Images string `arg:"images,required"`
 }
 
+// dvdType is the type of an image with a whole tree.
+const dvdType = "dvd"
+
 // maker makes the images of one tree.
 type maker struct {
 	*rules.Job
@@ -104,7 +113,7 @@ func run(ctx context.Context, j *rules.Job) error {
 	if err := m.prepare(ctx); err != nil {
 		return err
 	}
-	if !m.content.hasPackages {
+	if m.Type = cmp.Or(m.Type, dvdType); !m.content.hasPackages && m.Type == dvdType {
 		j.Warnf("there are no packages in the tree: no image is made")
 		return m.output(ctx, nil)
 	}
@@ -205,7 +214,7 @@ func (m *maker) output(ctx context.Context, images []*image) error {
 			Name: name + ".manifest", Kind: cache.FileKind, Digest: i.manifest, ModTime: i.node.ModTime,
 		})
 		list = append(list, productmd.Image{
-			Path: name, MTime: i.node.ModTime, Size: i.node.Digest.Size(), VolumeID: m.volumeID, Type: "dvd", Format: "iso",
+			Path: name, MTime: i.node.ModTime, Size: i.node.Digest.Size(), VolumeID: m.volumeID, Type: m.Type, Format: "iso",
 			Arch: m.Arch, DiscNumber: i.disc.number, DiscCount: i.disc.total, Checksums: i.sums, ImplantMD5: i.implant,
 			Bootable: m.boot != nil, Subvariant: m.Subvariant, Unified: m.Unified, AdditionalVariants: m.AdditionalVariants,
 			MaxSize: m.maxSize,

@@ -185,10 +185,9 @@ func (t *tester) call(ctx context.Context, c rules.Call) ([]string, error) {
 	return messages, json.Unmarshal(data, &messages)
 }
 
-// checkDescriptions looks at what images have to do with each other, their names and
-// sizes.
+// checkDescriptions looks at names and sizes. Whether two images have one volume id is
+// seen where images.json is made.
 func (t *tester) checkDescriptions() {
-	byVolume := map[string]*images.Image{}
 	for k := range t.images {
 		i := &t.images[k]
 		if !strings.HasSuffix(i.Path, "."+i.Format) {
@@ -200,16 +199,6 @@ func (t *tester) checkDescriptions() {
 				level = failure
 			}
 			t.found(i.Path, level, "%d bytes, want at most %d", i.Size, i.MaxSize)
-		}
-		if i.VolumeID == "" {
-			continue
-		}
-		other := byVolume[i.VolumeID]
-		if other != nil && other.Node.Digest != i.Node.Digest && other.DiscCount == 1 && i.DiscCount == 1 {
-			t.found(i.Path, warning, "the volume id %q is that of %s, too", i.VolumeID, other.Path)
-		}
-		if other == nil {
-			byVolume[i.VolumeID] = i
 		}
 	}
 }

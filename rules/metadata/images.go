@@ -31,7 +31,30 @@ func (p *params) images(ctx context.Context, j *rules.Job, compose productmd.Com
 			all.Images = append(all.Images, productmd.ListedImage{Variant: i.Folder.UID(), Under: arch, Image: i.Image})
 		}
 	}
+	warnOfVolumeIDs(j, all.Images)
 	return all, nil
+}
+
+// warnOfVolumeIDs warns of two media of one type and one id, which is by what an
+// installer finds its own. Discs of one set share it, and a boot.iso has that of the
+// disc that it may be used with.
+func warnOfVolumeIDs(j *rules.Job, images []productmd.ListedImage) {
+	first := map[string]*productmd.ListedImage{} // by type and id
+	warned := map[string]bool{}                  // by path
+	for k := range images {
+		i := &images[k]
+		key := i.Type + " " + i.VolumeID
+		other := first[key]
+		if other == nil {
+			first[key] = i
+			continue
+		}
+		oneSet := other.Variant == i.Variant && other.Arch == i.Arch && other.DiscCount > 1 && other.DiscCount == i.DiscCount
+		if i.VolumeID != "" && other.Path != i.Path && !oneSet && !warned[i.Path] {
+			warned[i.Path] = true
+			j.Warnf("%s and %s have the volume id %q: who looks for one by that may find the other", other.Path, i.Path, i.VolumeID)
+		}
+	}
 }
 
 // arches returns the arches of each variant.

@@ -115,6 +115,29 @@ def rpms(variants):
             want(not name.endswith(".rpm") or path in seen, path, "is not in rpms.json")
 
 
+def images(variants):
+    identities = {}
+    for uid, arches in (document("images.json", "images", "images") or {}).items():
+        for arch, entries in arches.items():
+            want(arch in variants[uid]["arches"], "images.json has arch", arch, "in", uid)
+            want([i["path"] for i in entries] == sorted(i["path"] for i in entries), "order of images in", uid, arch)
+            for i in entries:
+                is_there("image", i["path"], directory=False)
+                path = os.path.join(COMPOSE, i["path"])
+                want(os.path.getsize(path) == i["size"], path, "has another size")
+                want(i["checksums"], path, "has no checksums")
+                for algorithm, digest in i["checksums"].items():
+                    want(checksum(algorithm, path) == digest, path, "has another", algorithm)
+                want(i["arch"] in [arch, "src"], path, "arch", i["arch"])
+                want(1 <= i["disc_number"] <= i["disc_count"], path, "disc", i["disc_number"])
+                want(i["implant_md5"] is None or len(i["implant_md5"]) == 32, path, "md5", i["implant_md5"])
+                want(isinstance(i["mtime"], int) and isinstance(i["bootable"], bool), path, "types")
+                same = [i[key] for key in ["subvariant", "type", "format", "arch", "disc_number"]]
+                same += [i.get("unified", False), i.get("additional_variants", [])]
+                want(identities.setdefault(repr(same), i["checksums"]) == i["checksums"], path, "is like another image")
+                count("images")
+
+
 def extra_files():
     found = set()
     for top, _, files in os.walk(COMPOSE):
@@ -201,6 +224,7 @@ def discinfo(tree, info):
 def main():
     variants = composeinfo()
     rpms(variants)
+    images(variants)
     modules(variants)
     extra_files()
     for v in variants.values():

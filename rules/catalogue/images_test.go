@@ -1,0 +1,330 @@
+package catalogue_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/pungo-build/pungo/cache"
+	"github.com/pungo-build/pungo/cache/materialize"
+	"github.com/pungo-build/pungo/executor"
+	"github.com/pungo-build/pungo/executor/local"
+	"github.com/pungo-build/pungo/internal/isomd5"
+	"github.com/pungo-build/pungo/internal/productmd"
+	"github.com/pungo-build/pungo/rules"
+)
+
+// pretended is a Strategy that runs no program: the image that xorriso would print is
+// what it was told. So tests of tools do not depend on its version.
+type pretended struct{}
+
+func (pretended) Fingerprint(context.Context, *rules.Toolchain, string) (string, error) {
+	return "pretended", nil
+}
+
+func (pretended) Run(_ context.Context, c *executor.Command) (r cache.Result, err error) {
+	const sectors, descriptor = 64, 16 * 2048
+	image := make([]byte, sectors*2048)
+	d := image[descriptor:]
+	copy(d, "\x01CD001\x01\x00")
+	copy(d[40:72], strings.Repeat(" ", 32))
+	if i := slices.Index(c.Args, "-volid"); i >= 0 {
+		copy(d[40:72], c.Args[i+1])
+	}
+	binary.BigEndian.PutUint32(d[84:], sectors)
+	copy(d[883:1395], strings.Repeat(" ", 512))
+	copy(d[2048:], fmt.Sprintln(c.Args, c.Root, c.Epoch))
+	_, err = c.Stdout.Write(image)
+	return r, err
+}
+
+// realPrograms runs them on this machine.
+func realPrograms(t *testing.T) func(*cache.Trees) executor.Strategy {
+	return func(trees *cache.Trees) executor.Strategy {
+		return local.New(trees, local.Options{Dir: t.TempDir()})
+	}
+}
+
+// image returns the path of an image below compose/.
+func (d *dummyCompose) image(t *testing.T, name string) string {
+	t.Helper()
+	for at := range d.finished {
+		if path.Base(at) == name {
+			return strings.TrimPrefix(at, "compose/")
+		}
+	}
+	t.Fatalf("image %s is not there", name)
+	return ""
+}
+
+// images returns the paths of all images in the compose.
+func (d *dummyCompose) images() []string {
+	var images []string
+	for _, name := range slices.Sorted(maps.Keys(d.finished)) {
+		if strings.HasSuffix(name, ".iso") {
+			images = append(images, name)
+		}
+	}
+	return images
+}
+
+// unpackImages reads what is at the top of images with isoinfo.
+func (d *dummyCompose) unpackImages(t *testing.T) {
+	t.Helper()
+	dir := t.TempDir()
+	d.onImages = map[string][]byte{}
+	for _, name := range d.images() {
+		file := filepath.Join(dir, path.Base(name))
+		writeFile(t, file, d.finished[name])
+		for _, inside := range []string{".treeinfo", ".discinfo", "media.repo"} {
+			out, err := exec.Command("isoinfo", "-R", "-x", "/"+inside, "-i", file).Output()
+			if err != nil {
+				t.Fatalf("isoinfo: %s: %v", name, err)
+			}
+			d.onImages[strings.TrimPrefix(name, "compose/")+"/"+inside] = out
+		}
+	}
+}
+
+// compareManifests compares lists of content with Pungi's, and with what isoinfo finds.
+func (d *dummyCompose) compareManifests(t *testing.T) {
+	for _, file := range dummyFiles(t, "manifest") {
+		name := strings.TrimSuffix(file, ".manifest")
+		at := "compose/" + d.image(t, name)
+		manifest := string(d.finished[at+".manifest"])
+		t.Run(name, func(t *testing.T) {
+			want := string(readFile(t, dummy+"expected/manifest/"+file))
+			d.compareSets(t,
+				strings.Fields(checksumName.ReplaceAllString(manifest, "/<sha256>-")),
+				strings.Fields(checksumName.ReplaceAllString(want, "/<sha256>-")))
+			if got := listImage(t, d.finished[at]); got != manifest {
+				t.Errorf("isoinfo finds\n%s\nthe manifest has\n%s", got, manifest)
+			}
+		})
+	}
+}
+
+// listImage lists an image as isoinfo finds it, sorted.
+func listImage(t *testing.T, data []byte) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "image.iso")
+	writeFile(t, file, data)
+	out, err := exec.Command("isoinfo", "-R", "-f", "-i", file).Output()
+	if err != nil {
+		t.Fatalf("isoinfo: %v", err)
+	}
+	lines := strings.SplitAfter(string(out), "\n")
+	slices.Sort(lines)
+	return strings.Join(lines, "")
+}
+
+// compareImages compares images.json, and holds what it says of an image against the
+// image.
+func (d *dummyCompose) compareImages(t *testing.T) {
+	got := listImages(t, d.finished["compose/metadata/images.json"])
+	d.compareSets(t, got, listImages(t, readFile(t, dummy+"expected/images.json")))
+	all, err := productmd.ParseImages(bytes.NewReader(d.finished["compose/metadata/images.json"]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, i := range all.Images {
+		data := d.finished["compose/"+i.Path]
+		sums, size, err := productmd.Sum(bytes.NewReader(data), productmd.ChecksumTypes())
+		if err != nil || size != i.Size {
+			t.Errorf("%s: %d bytes, want %d; error %v", i.Path, i.Size, size, err)
+		}
+		for kind, sum := range i.Checksums {
+			if sums[kind] != sum {
+				t.Errorf("%s: %s is %s, want %s", i.Path, kind, sum, sums[kind])
+			}
+		}
+		v, err := isomd5.Read(bytes.NewReader(data))
+		if err != nil || v.ID != i.VolumeID || v.Implanted == nil || v.Implanted.MD5 != i.ImplantMD5 || v.Sectors*2048 != size {
+			t.Errorf("%s: got %+v with %+v and error %v, want volume id %s, implanted %s, %d bytes", i.Path, v, v.Implanted, err, i.VolumeID, i.ImplantMD5, size)
+			continue
+		}
+		if got := sumAgain(t, data); got != i.ImplantMD5 {
+			t.Errorf("%s: its implanted sum is %s, want %s", i.Path, i.ImplantMD5, got)
+		}
+	}
+}
+
+// sumAgain computes the implanted MD5 sum of an image that has one.
+func sumAgain(t *testing.T, data []byte) string {
+	t.Helper()
+	blank := bytes.Clone(data)
+	copy(blank[isomd5.Offset:], strings.Repeat(" ", 512))
+	s := isomd5.New()
+	if _, err := io.Copy(s, bytes.NewReader(blank)); err != nil {
+		t.Fatal(err)
+	}
+	i, err := s.Finish()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return i.MD5
+}
+
+// listImages lists images.json, a line a field of an image. What depends on the run is
+// there, whatever it is.
+func listImages(t *testing.T, data []byte) (lines []string) {
+	t.Helper()
+	var document struct {
+		Payload struct {
+			Images map[string]map[string][]map[string]any
+		}
+	}
+	parseJSON(t, data, &document)
+	for variant, arches := range document.Payload.Images {
+		for arch, images := range arches {
+			for _, i := range images {
+				for key, value := range i {
+					switch key {
+					case "implant_md5", "mtime", "size":
+						value = "*"
+					case "checksums":
+						value = slices.Sorted(maps.Keys(value.(map[string]any)))
+					}
+					lines = append(lines, fmt.Sprintf("image %s.%s %s %s %v", variant, arch, i["path"], key, value))
+				}
+			}
+		}
+	}
+	return lines
+}
+
+// TestReproducibleImages: two runs of xorriso, of other inodes at other times, print
+// the same bytes.
+func TestReproducibleImages(t *testing.T) {
+	t.Parallel()
+	var first composed
+	for round := range 2 {
+		dir := unpack(t, parseArchive(readFile(t, "testdata/compose/images.txtar")))
+		c, err := tryCompose(t, os.DirFS(dir), dir, executor.Options{Jobs: 1 + round}, phases(), realPrograms(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if round == 0 {
+			first = c
+			continue
+		}
+		if c.tree != first.tree {
+			t.Errorf("the second compose is %s, the first %s", c.tree, first.tree)
+		}
+	}
+}
+
+// TestMedia: what programs read of a DVD that boots is what was put there.
+func TestMedia(t *testing.T) {
+	t.Parallel()
+	dir := unpack(t, parseArchive(readFile(t, "testdata/media.txtar")))
+	writeFile(t, filepath.Join(dir, "isolinux.bin"), readFile(t, "/usr/lib/ISOLINUX/isolinux.bin"))
+	writeFile(t, filepath.Join(dir, "isohdpfx.bin"), readFile(t, "/usr/lib/ISOLINUX/isohdpfx.bin"))
+	writeFile(t, filepath.Join(dir, "efiboot.img"), bytes.Repeat([]byte("no loader\n"), 100_000))
+	c, err := tryCompose(t, os.DirFS(dir), dir, executor.Options{}, phases(), realPrograms(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := filepath.Join(t.TempDir(), "compose")
+	if err := materialize.Tree(t.Context(), c.trees, c.tree, at, materialize.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	image := filepath.Join(at, "compose/Server/x86_64/iso/T-1.2-20261122.t.0-Server-x86_64-dvd1.iso")
+	t.Run("checkisomd5", func(t *testing.T) { program(t, "checkisomd5", image) })
+	t.Run("boots", func(t *testing.T) { bootsFrom(t, image) })
+	t.Run("Joliet and Rock Ridge", func(t *testing.T) {
+		manifest := string(readFile(t, image+".manifest"))
+		if got := listImage(t, readFile(t, image)); got != manifest {
+			t.Errorf("Rock Ridge has\n%s\nthe manifest has\n%s", got, manifest)
+		}
+		joliet := program(t, "isoinfo", "-J", "-f", "-i", image)
+		for line := range strings.Lines(manifest) {
+			// Joliet has no links.
+			if !strings.Contains(joliet, line) && !strings.HasSuffix(line, "/LICENSE\n") {
+				t.Errorf("Joliet lacks %s", line)
+			}
+		}
+	})
+	t.Run("content", func(t *testing.T) { sameContent(t, image, filepath.Join(at, "compose/Server/x86_64/os")) })
+	t.Run("dnf installs", func(t *testing.T) { installsFrom(t, image) })
+}
+
+// bootsFrom looks at the boot record and the partitions of an image as xorriso finds them.
+func bootsFrom(t *testing.T, image string) {
+	t.Helper()
+	report := program(t, "xorriso", "-indev", image, "-report_el_torito", "plain", "-report_system_area", "plain")
+	for _, want := range []string{
+		"El Torito boot img :   1  BIOS  y   none  0x0000  0x00      4",
+		"El Torito boot img :   2  UEFI  y",
+		"El Torito img path :   1  /isolinux/isolinux.bin",
+		"El Torito img opts :   1  boot-info-table isohybrid-suitable",
+		"El Torito img path :   2  /images/efiboot.img",
+		"System area summary: MBR isohybrid",
+		"GPT type GUID      :   2",
+	} {
+		if !strings.Contains(report, want) {
+			t.Errorf("xorriso does not report %q, but\n%s", want, report)
+		}
+	}
+}
+
+// sameContent compares what is on an image with the tree that it is of, whose boot.iso
+// and whose description of the medium it has not.
+func sameContent(t *testing.T, image, tree string) {
+	t.Helper()
+	extracted := filepath.Join(t.TempDir(), "image")
+	program(t, "xorriso", "-osirrox", "on", "-indev", image, "-extract", "/", extracted)
+	out, _ := exec.Command("diff", "-r", "--no-dereference", extracted, tree).Output()
+	want := []string{".discinfo", ".treeinfo", "isolinux/isolinux.bin", "Only in " + extracted + "/isolinux: boot.cat"}
+	for line := range strings.Lines(string(out)) {
+		if (strings.HasPrefix(line, "diff ") || strings.HasPrefix(line, "Only in ")) &&
+			!slices.ContainsFunc(want, func(w string) bool { return strings.Contains(line, w) }) {
+			t.Errorf("the image differs from the tree: %s\n%s", line, out)
+		}
+	}
+	for _, w := range want {
+		if !strings.Contains(string(out), w) && !strings.Contains(w, "isolinux.bin") {
+			t.Errorf("%s does not differ from the tree's, in\n%s", w, out)
+		}
+	}
+	for _, file := range []string{"Packages/a/app-1-1.x86_64.rpm", "GPL", "images/efiboot.img"} {
+		a, err1 := os.Stat(filepath.Join(extracted, file))
+		b, err2 := os.Stat(filepath.Join(tree, file))
+		if err1 != nil || err2 != nil || !a.ModTime().Equal(b.ModTime()) || a.Mode() != b.Mode() {
+			t.Errorf("%s: got %v, %v, want %v, %v", file, a, err1, b, err2)
+		}
+	}
+	program(t, "chmod", "-R", "u+w", extracted)
+}
+
+// installsFrom has dnf install from an image that was extracted.
+func installsFrom(t *testing.T, image string) {
+	t.Helper()
+	dir := t.TempDir()
+	extracted := filepath.Join(dir, "image")
+	program(t, "xorriso", "-osirrox", "on", "-indev", image, "-extract", "/", extracted)
+	program(t, "chmod", "-R", "u+w", extracted)
+	root := filepath.Join(dir, "root")
+	args := []string{
+		"--installroot=" + root, "--releasever=1", "--forcearch=x86_64", "--disablerepo=*", "--setopt=reposdir=/nowhere",
+		"--setopt=cachedir=" + dir + "/cache", "--setopt=logdir=" + dir, "--setopt=persistdir=" + dir + "/persist",
+		"--repofrompath=dvd,file://" + extracted, "--repofrompath=ha,file://" + extracted + "/addons/HA",
+		"--nogpgcheck", "--assumeyes", "install", "ha",
+	}
+	program(t, "dnf", args...)
+	for _, file := range []string{"usr/bin/app", "usr/lib/lib", "usr/bin/ha"} {
+		if _, err := os.Stat(filepath.Join(root, file)); err != nil {
+			t.Errorf("dnf has not installed it: %v", err)
+		}
+	}
+}

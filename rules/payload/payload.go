@@ -1,0 +1,211 @@
+// Package payload takes files out of packages: a kernel, a boot loader, whatever an
+// image is made of that the compose has in its packages.
+package payload
+
+import (
+	"context"
+	_ "embed"
+	"fmt"
+	"io"
+	"path"
+	"strings"
+
+	"github.com/pungo-build/pungo/cache"
+	"github.com/pungo-build/pungo/internal/rpm"
+	"github.com/pungo-build/pungo/rules"
+	"github.com/pungo-build/pungo/rules/packages"
+)
+
+// Star is the source of the helpers of rules that take files out of packages.
+//
+//go:embed payload.star
+var Star []byte
+
+// Tools returns the tools of this phase.
+func Tools() []*rules.Tool {
+	return []*rules.Tool{
+		{Name: "packaged_files", Version: 1, Params: params{}, Run: run},
+		{Name: "packaged_file", Version: 1, Params: fileParams{}, Run: runFile},
+	}
+}
+
+type params struct {
+	Packages []string    `arg:"packages,required"` // package sets
+	Take     [][2]string `arg:"take,required"`     // path in the output, PACKAGE:PATH
+	Output   string      `arg:"output,required"`
+}
+
+// run makes a folder of the files.
+func run(ctx context.Context, j *rules.Job) error {
+	var p params
+	if err := rules.Parse(j.Args, &p); err != nil {
+		return err
+	}
+	heads, err := packages.LoadAllHeads(ctx, j, p.Packages)
+	if err != nil {
+		return err
+	}
+	found := make([]cache.Node, len(p.Take))
+	err = j.Each(ctx, len(p.Take), func(ctx context.Context, i int) (err error) {
+		if found[i], err = take(ctx, j, heads, p.Take[i][1]); err != nil {
+			err = fmt.Errorf("%s: %q: %w", p.Take[i][0], p.Take[i][1], err)
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	b := j.Trees.Builder()
+	for i, t := range p.Take {
+		if err := b.Add(t[0], found[i]); err != nil {
+			return err
+		}
+	}
+	root, err := b.Build(ctx)
+	if err != nil {
+		return err
+	}
+	j.Output(p.Output, cache.Node{Kind: cache.DirKind, Digest: root})
+	return nil
+}
+
+// take returns the file that a pattern PACKAGE:PATH means.
+func take(ctx context.Context, j *rules.Job, heads []*packages.Head, pattern string) (cache.Node, error) {
+	glob, file, ok := strings.Cut(pattern, ":")
+	if !ok || !strings.HasPrefix(file, "/") {
+		return cache.Node{}, fmt.Errorf("want PACKAGE:/PATH")
+	}
+	if err := packages.CheckGlobs(packages.Globs{glob, file}); err != nil {
+		return cache.Node{}, err
+	}
+	head, err := newest(ctx, j, heads, glob)
+	if err != nil {
+		return cache.Node{}, err
+	}
+	r, err := j.Call(ctx, rules.Call{
+		Tool: "packaged_file",
+		Args: []string{"--package", "package.rpm", "--file", file, "--output", "file"},
+		// What the package is called is for messages only, and in no key.
+		Inputs: []cache.Node{{Name: "package.rpm", Kind: cache.FileKind, Digest: head.Digest}},
+	})
+	if err != nil {
+		return cache.Node{}, fmt.Errorf("%s: %w", head.File, err)
+	}
+	return r.Outputs[0], nil
+}
+
+// newest returns the newest version of the one package that a glob matches.
+func newest(ctx context.Context, j *rules.Job, heads []*packages.Head, glob string) (*packages.Head, error) {
+	var best *packages.Head
+	var is rpm.NEVRA
+	for _, h := range heads {
+		record, err := j.Trees.Store().Get(ctx, h.Header)
+		if err != nil {
+			return nil, err
+		}
+		n, err := packages.HeaderNEVRA(record)
+		if err != nil {
+			return nil, err
+		}
+		if _, ok := (packages.Globs{glob}).Find(n); !ok {
+			continue
+		}
+		if best != nil && (n.Name != is.Name || n.Arch != is.Arch) {
+			return nil, fmt.Errorf("both %s and %s match, want one package", best.File, h.File)
+		}
+		if best == nil || rpm.Compare(n.EVR, is.EVR) > 0 {
+			best, is = h, n
+		}
+	}
+	if best == nil {
+		return nil, fmt.Errorf("no package matches %q", glob)
+	}
+	return best, nil
+}
+
+type fileParams struct {
+	Package string `arg:"package,required"`
+	File    string `arg:"file,required"` // a glob
+	Output  string `arg:"output,required"`
+}
+
+// maxFile bounds what is unpacked: kernels and initrds have some hundred MB at most.
+const maxFile = 2 << 30
+
+// runFile takes one file out of one package.
+func runFile(ctx context.Context, j *rules.Job) error {
+	var p fileParams
+	if err := rules.Parse(j.Args, &p); err != nil {
+		return err
+	}
+	f, err := j.Open(ctx, p.Package)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	m, err := find(f, p.File)
+	if err != nil {
+		return err
+	}
+	n := cache.Node{Kind: cache.FileKind, Executable: m.Mode&0o111 != 0, ModTime: m.ModTime}
+	err = rpm.EachMember(f, f.Size(), func(other rpm.Member, content io.Reader) error {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if other.Path != m.Path {
+			return nil
+		}
+		if n.Digest, err = put(ctx, j, content); err != nil {
+			return err
+		}
+		return rpm.ErrStop
+	})
+	if err != nil {
+		return err
+	}
+	j.Output(p.Output, n)
+	return nil
+}
+
+// find returns the member with the content of the one file that a glob matches.
+func find(f cache.File, glob string) (rpm.Member, error) {
+	var found []rpm.Member
+	var content rpm.Member // of a file with several names, the one that has the content
+	err := rpm.EachMember(f, f.Size(), func(m rpm.Member, _ io.Reader) error {
+		if ok, _ := path.Match(glob, m.Path); ok {
+			found = append(found, m)
+		}
+		if len(found) == 1 && m.IsRegular() && m.Inode == found[0].Inode && m.Size > 0 {
+			content = m
+		}
+		return nil
+	})
+	switch {
+	case err != nil:
+		return rpm.Member{}, err
+	case len(found) == 0:
+		return rpm.Member{}, fmt.Errorf("no file matches %q", glob)
+	case len(found) > 1:
+		return rpm.Member{}, fmt.Errorf("%q matches %s and %s, want one file", glob, found[0].Path, found[1].Path)
+	case !found[0].IsRegular():
+		return rpm.Member{}, fmt.Errorf("%s is no regular file", found[0].Path)
+	case found[0].Size == 0 && found[0].Links > 1:
+		return content, nil
+	case found[0].Size > maxFile:
+		return rpm.Member{}, fmt.Errorf("%s has %d bytes, want %d at most", found[0].Path, found[0].Size, maxFile)
+	}
+	return found[0], nil
+}
+
+// put stores what r reads.
+func put(ctx context.Context, j *rules.Job, r io.Reader) (cache.Digest, error) {
+	w, err := j.Trees.Store().Create(ctx)
+	if err != nil {
+		return cache.Digest{}, err
+	}
+	defer w.Abort()
+	if _, err := io.CopyBuffer(w, struct{ io.Reader }{r}, make([]byte, 1<<20)); err != nil {
+		return cache.Digest{}, err
+	}
+	return w.Commit()
+}
