@@ -104,25 +104,25 @@ func (t *tester) found(path, level, format string, args ...any) {
 	t.report.Findings = append(t.report.Findings, finding{path, level, fmt.Sprintf(format, args...)})
 }
 
-// write makes the reports and the verdict. The first findings are shown at once: most
-// often there are a few.
+// write makes the reports and the verdict. The first errors are shown at once: most
+// often there are a few. Warnings are in the reports.
 func (t *tester) write(ctx context.Context) error {
 	const most = 5
 	slices.SortStableFunc(t.report.Findings, func(a, b finding) int { return strings.Compare(a.Path, b.Path) })
 	t.report.Findings = slices.Compact(t.report.Findings)
 	var log bytes.Buffer
 	failed := 0
-	for k, f := range t.report.Findings {
+	for _, f := range t.report.Findings {
 		fmt.Fprintf(&log, "%s: %s: %s\n", f.Level, f.Path, f.Message)
-		if k < most {
+		if f.Level != failure {
+			continue
+		}
+		if failed++; failed <= most {
 			t.Warnf("%s: %s", f.Path, f.Message)
 		}
-		if f.Level == failure {
-			failed++
-		}
 	}
-	if more := len(t.report.Findings) - most; more > 0 {
-		t.Warnf("and %d more findings", more)
+	if failed > most {
+		t.Warnf("and %d more errors", failed-most)
 	}
 	fmt.Fprintf(&log, "%d images, %d trees: %d errors, %d warnings\n", t.report.Images, t.report.Trees, failed, len(t.report.Findings)-failed)
 	if failed > 0 {
