@@ -33,6 +33,7 @@ var benchmarks = []struct {
 }{
 	{"noop", noop},
 	{"createrepo", createrepo},
+	{"createiso", createiso},
 	{"closure", closure},
 	{"repoclosure", repoclosure},
 	{"metadata", fromMetadata},
