@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -141,6 +142,12 @@ func repositoryChanges(before, after *remote.Lock) []repositoryChange {
 		pin, is := after.Pin(name)
 		switch {
 		case was && is && old == pin:
+		case is && pin.Commit != "":
+			text := fmt.Sprintf("%q at commit %s", pin.Revision, pin.Commit)
+			if was {
+				text += ", was " + cmp.Or(old.Commit, old.Revision)
+			}
+			changes = append(changes, repositoryChange{name, cmp.Or(old.Commit, old.Revision), pin.Commit, text})
 		case was && is && old.SHA256 == pin.SHA256:
 			changes = append(changes, repositoryChange{name, old.Revision, pin.Revision, "another signature"})
 		case was && is:

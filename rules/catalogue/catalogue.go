@@ -12,6 +12,7 @@ import (
 	"github.com/pungo-build/pungo/rules/extrafiles"
 	"github.com/pungo-build/pungo/rules/extraisos"
 	"github.com/pungo-build/pungo/rules/gather"
+	"github.com/pungo-build/pungo/rules/gitfiles"
 	"github.com/pungo-build/pungo/rules/imagechecksum"
 	"github.com/pungo-build/pungo/rules/imagenames"
 	"github.com/pungo-build/pungo/rules/images"
@@ -48,6 +49,7 @@ func Phases() []Phase {
 		{"modules", modules.Star, modules.Tools()},
 		{"gather", gather.Star, gather.Tools()},
 		{"createrepo", createrepo.Star, createrepo.Tools()},
+		{"git_files", gitfiles.Star, gitfiles.Tools()},
 		{"payload", payload.Star, payload.Tools()},
 		{"extra_files", extrafiles.Star, extrafiles.Tools()},
 		{"tree_metadata", treemetadata.Star, treemetadata.Tools()},

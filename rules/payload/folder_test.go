@@ -16,7 +16,9 @@ import (
 func docs(t *testing.T) []byte {
 	t.Helper()
 	var b bytes.Buffer
-	file := func(path, data string) rpm.Content { return rpm.Content{Path: path, Mode: 0o100644, Data: []byte(data)} }
+	file := func(path, data string) rpm.Content {
+		return rpm.Content{Path: path, Mode: 0o100644, Data: []byte(data)}
+	}
 	link := func(path, to string) rpm.Content { return rpm.Content{Path: path, Mode: 0o120777, Link: to} }
 	err := rpm.Write(&b, &rpm.Spec{
 		Package: rpm.Package{NEVRA: rpm.NEVRA{Name: "docs", EVR: rpm.EVR{Version: "1", Release: "1"}, Arch: "noarch"}},
