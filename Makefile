@@ -75,7 +75,7 @@ test-root:
 
 # The packages whose tests run no program but the compiler's.
 QUICK = . ./cache/... ./executor/... ./starlark ./rules ./cmd/pungo/output \
-	$(addprefix ./rules/, createrepo extrafiles gather layout metadata packages pkgset rpm universe) \
+	$(addprefix ./rules/, createiso createrepo extrafiles gather layout metadata packages pkgset rpm universe) \
 	$(addprefix ./internal/, comps crew docgen fetch glob heap openpgp solve spell template volid)
 
 check:

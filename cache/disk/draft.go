@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"sync"
 
 	"github.com/pungo-build/pungo/cache"
 )
@@ -60,6 +62,12 @@ func (d *draft) Commit(ctx context.Context, readers ...io.Writer) (cache.Digest,
 		return cache.Digest{}, errEnded
 	}
 	defer d.Abort()
+	// It is read from memory, and the disk would idle.
+	var writing sync.WaitGroup
+	defer writing.Wait()
+	if f, ok := d.temp.file.(*os.File); ok {
+		writing.Go(func() { startWriteback(f) })
+	}
 	h := d.cache.opts.Function.New()
 	whole := io.NewSectionReader(d.temp, 0, d.size)
 	if err := cache.ReadOnce(ctx, whole, append(readers, h)...); err != nil {

@@ -12,7 +12,8 @@ import (
 func syncAll(string) error { return errors.ErrUnsupported }
 
 func clone(to, from *os.File) bool { return false }
-func startWriteback(*os.File)      {}
+
+func startWriteback(*os.File) {}
 
 func touch(name string) error { return os.Chtimes(name, time.Now(), time.Now()) }
 

@@ -9,6 +9,8 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+
+	"golang.org/x/sys/unix"
 )
 
 // createiso compares making a DVD of about 4 GB with what release engineers run one
@@ -32,6 +34,7 @@ func createiso(ctx context.Context, l *lab) error {
 	ours := contestant{
 		command: build,
 		before: func(run int) error {
+			unix.Sync()
 			return errors.Join(dropImages(cached, 2*size), writeRun(ws, run))
 		},
 		after: func(int, []byte) error { return l.checkImages(ctx, filepath.Join(ws, "pungo-out/targets")) },
@@ -40,7 +43,10 @@ func createiso(ctx context.Context, l *lab) error {
 	classic := contestant{
 		command: shell(`xorriso -as mkisofs -quiet -iso-level 3 -untranslated-filenames -volid bench -J -joliet-long -rational-rock -o "$1" "$2" &&
 			implantisomd5 "$1" >/dev/null && md5sum "$1" && sha256sum "$1"`, image, filepath.Join(ws, "data")),
-		before: l.empty(filepath.Dir(image)),
+		before: func(run int) error {
+			unix.Sync()
+			return l.empty(filepath.Dir(image))(run)
+		},
 	}
 	a, b, err := l.race(ctx, ours, classic)
 	if err != nil {
