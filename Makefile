@@ -11,7 +11,8 @@ SCALE ?= 1
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 # What the tests run besides pungo: the programs that read what it writes.
 TEST_PACKAGES = bubblewrap createrepo-c cpio curl dnf dnf-plugins-core dosfstools gdisk genisoimage gir1.2-modulemd-2.0 gnupg isolinux \
-	isomd5sum mtools ninja-build ovmf procps python3 python3-gi python3-rpm qemu-system-x86 rpm syslinux-common xorriso zstd
+	isomd5sum mtools ninja-build ovmf procps python3 python3-createrepo-c python3-gi python3-rpm python3-solv qemu-system-x86 rpm \
+	syslinux-common xorriso xz-utils zstd
 
 .PHONY: build demo test test-root check bench golden fuzz docs deps debs
 
@@ -74,9 +75,9 @@ test-root:
 	PUNGO_REFLINK_DIR=$(CURDIR)/$(ROOT_TMP) $(GO) test -count=1 -tags reflink -run '^TestReflink$$' -v ./cache/materialize
 
 # The packages whose tests run no program but the compiler's.
-QUICK = . ./cache/... ./executor/... ./starlark ./rules ./cmd/pungo/output \
+QUICK = . ./cache/... ./executor/... ./starlark ./rules ./cmd/pungo/output ./cmd/pungo/difference \
 	$(addprefix ./rules/, createiso createrepo extrafiles gather layout metadata packages pkgset rpm universe) \
-	$(addprefix ./internal/, comps crew docgen fetch glob heap openpgp solve spell template volid)
+	$(addprefix ./internal/, accepted comps crew docgen fetch glob heap modulemd multilib openpgp solve spell template updateinfo volid)
 
 check:
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); exit 1; }

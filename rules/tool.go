@@ -202,6 +202,8 @@ func (j *Job) Result() cache.Result { return j.result }
 //	[]string            one value each time it is given
 //	[][N]string         N values each time it is given
 //
+// and `arg:"--"`, a []string, all that follows "--": arguments of another tool.
+// Further,
 // and `arg:"name,required"` must be given. An unknown name is an error.
 func Parse(args []string, params any) error {
 	v := reflect.ValueOf(params).Elem()
@@ -214,6 +216,10 @@ func Parse(args []string, params any) error {
 			return fmt.Errorf("argument %q is not known", name)
 		}
 		f := v.Field(at)
+		if name == "--" {
+			f.Set(reflect.ValueOf(args[i+1:]))
+			break
+		}
 		if seen[at] && f.Kind() != reflect.Slice {
 			return fmt.Errorf("argument %s is given twice", name)
 		}
@@ -261,7 +267,11 @@ func parametersOf(t reflect.Type) *parameters {
 			p.required = append(p.required, "--"+name)
 			tag = name
 		}
-		if tag != "" {
+		switch tag {
+		case "":
+		case "--":
+			p.fields[tag] = i
+		default:
 			p.fields["--"+tag] = i
 		}
 	}

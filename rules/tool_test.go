@@ -17,6 +17,7 @@ type kinds struct {
 	Files  [][2]string `arg:"file"`
 	Repos  [][3]string `arg:"repo,required"`
 	Hidden string
+	Rest   []string `arg:"--"`
 }
 
 func TestParse(t *testing.T) {
@@ -41,6 +42,11 @@ func TestParse(t *testing.T) {
 			name: "values may be empty, or look like names",
 			args: []string{"--name", "", "--group", "--name", "--repo", "", "", "", "--plain", "false"},
 			want: kinds{Groups: []string{"--name"}, Repos: [][3]string{{}}},
+		},
+		{
+			name: "those of another tool",
+			args: []string{"--name", "a", "--repo", "", "", "", "--", "--name", "b", "--", "c"},
+			want: kinds{Name: "a", Repos: [][3]string{{}}, Rest: []string{"--name", "b", "--", "c"}},
 		},
 		{name: "unknown", args: []string{"--nmae", "x"}, err: `argument "--nmae" is not known`},
 		{name: "no name", args: []string{"x"}, err: `argument "x" is not known`},

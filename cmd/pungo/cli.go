@@ -44,6 +44,7 @@ type cli struct {
 	Explain    explainCmd    "cmd:\"\" help:\"Tell why the last build ran an action, or did not.\""
 	Why        whyCmd        "cmd:\"\" help:\"Tell why a package is in the compose: who wanted it, and what was chosen.\""
 	Whynot     whynotCmd     "cmd:\"\" help:\"Tell why a package is not in the compose.\""
+	Diff       diffCmd       "cmd:\"\" help:\"Tell what changed between two composes, repositories, folders of packages or locks.\""
 	Query      queryCmd      "cmd:\"\" help:\"List targets, what they depend on, or their actions.\""
 	Lock       lockCmd       "cmd:\"\" help:\"Pin the state of every repository, and show what changes.\""
 	Fmt        fmtCmd        "cmd:\"\" help:\"Format definitions.\""

@@ -78,6 +78,8 @@ func (c *completedCommand) add(n *kong.Node) {
 			c.values = arg.EnumSlice()
 		case arg.Name == "targets", arg.Name == "files":
 			c.argument = arg.Name
+		case arg.Name == "before", arg.Name == "after": // composes, folders, locks
+			c.argument = "files"
 		}
 	}
 }

@@ -50,8 +50,7 @@ type consoleOptions struct {
 func consoleFor(p process, jobs int) consoleOptions {
 	o := consoleOptions{Jobs: jobs}
 	f, ok := p.stderr.(*os.File)
-	plain := getenv(p, "CI") != "" || getenv(p, "NO_COLOR") != "" || getenv(p, "TERM") == "dumb"
-	if !ok || plain || !term.IsTerminal(int(f.Fd())) {
+	if !ok || plain(p) || !term.IsTerminal(int(f.Fd())) {
 		return o
 	}
 	o.Terminal, o.Color = true, true
@@ -63,6 +62,11 @@ func consoleFor(p process, jobs int) consoleOptions {
 		return width
 	}
 	return o
+}
+
+// plain reports whether the environment asks for plain text, terminal or not.
+func plain(p process) bool {
+	return getenv(p, "CI") != "" || getenv(p, "NO_COLOR") != "" || getenv(p, "TERM") == "dumb"
 }
 
 const (
@@ -296,6 +300,7 @@ func seconds(s float64) string {
 // The colours, by their numbers in ECMA-48.
 const (
 	red    = "31"
+	green  = "32"
 	yellow = "33"
 	dim    = "2"
 )
@@ -303,7 +308,15 @@ const (
 var statusColors = map[rules.Status]string{rules.Failed: red, rules.TestFailed: red, rules.Absent: yellow}
 
 func (c *console) paint(text, color string) string {
-	if !c.o.Color || color == "" {
+	if !c.o.Color {
+		return text
+	}
+	return painted(text, color)
+}
+
+// painted is a text in a colour, "" for that which it has.
+func painted(text, color string) string {
+	if color == "" {
 		return text
 	}
 	return "\x1b[" + color + "m" + text + "\x1b[m"

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/pungo-build/pungo/cmd/pungo/difference"
 	"github.com/pungo-build/pungo/executor/remote"
 	"github.com/pungo-build/pungo/internal/rpm"
 	"github.com/pungo-build/pungo/internal/spell"
@@ -49,7 +50,7 @@ func (c *lockCmd) Run(ctx context.Context, p process, g *Globals) (err error) {
 	}
 	change := &lockChange{Repositories: repositoryChanges(s.lock, after), Cells: []cellChange{}}
 	if len(change.Repositories) > 0 {
-		if change.Cells, err = s.cellChanges(ctx, p, graph, s.lock, after); err != nil {
+		if change.Cells, err = s.cellChanges(ctx, p, graph, after); err != nil {
 			return err
 		}
 	}
@@ -116,19 +117,13 @@ func (c *lockCmd) toUpdate(all []*rules.Repository) (map[string]bool, error) {
 
 // lockChange is what a new lock changes.
 type lockChange struct {
-	Repositories []repositoryChange `json:"repositories"`
+	Repositories []difference.RepositoryChange `json:"repositories"`
 	// Cells that change; null if that cannot be told.
 	Cells []cellChange `json:"cells"`
 }
 
-type repositoryChange struct {
-	Repository string `json:"repository"`
-	Before     string `json:"before,omitempty"` // revision, "" if it was not pinned
-	After      string `json:"after,omitempty"`  // "" if it is pinned no more
-	text       string
-}
-
-func repositoryChanges(before, after *remote.Lock) []repositoryChange {
+// repositoryChanges tells which pins two locks have in a different way.
+func repositoryChanges(before, after *remote.Lock) []difference.RepositoryChange {
 	names := map[string]bool{}
 	for name := range before.All() {
 		names[name] = true
@@ -136,30 +131,35 @@ func repositoryChanges(before, after *remote.Lock) []repositoryChange {
 	for name := range after.All() {
 		names[name] = true
 	}
-	changes := []repositoryChange{}
+	changes := []difference.RepositoryChange{}
 	for _, name := range slices.Sorted(maps.Keys(names)) {
 		old, was := before.Pin(name)
 		pin, is := after.Pin(name)
-		switch {
-		case was && is && old == pin:
-		case is && pin.Commit != "":
-			text := fmt.Sprintf("%q at commit %s", pin.Revision, pin.Commit)
-			if was {
-				text += ", was " + cmp.Or(old.Commit, old.Revision)
-			}
-			changes = append(changes, repositoryChange{name, cmp.Or(old.Commit, old.Revision), pin.Commit, text})
-		case was && is && old.SHA256 == pin.SHA256:
-			changes = append(changes, repositoryChange{name, old.Revision, pin.Revision, "another signature"})
-		case was && is:
-			changes = append(changes, repositoryChange{name, old.Revision, pin.Revision, fmt.Sprintf("revision %q, was %q", pin.Revision, old.Revision)})
-		case is:
-			changes = append(changes, repositoryChange{name, "", pin.Revision, fmt.Sprintf("pinned, revision %q", pin.Revision)})
-		default:
-			changes = append(changes, repositoryChange{name, old.Revision, "", "pinned no more"})
+		if was && is && old == pin {
+			continue
 		}
+		c := difference.RepositoryChange{Repository: name, Change: difference.Changed, Before: state(old), After: state(pin)}
+		switch {
+		case was && is && pin.Commit != "":
+			c.Text = fmt.Sprintf("%q at commit %s, was %s", pin.Revision, pin.Commit, state(old))
+		case is && pin.Commit != "":
+			c.Change, c.Text = difference.Added, fmt.Sprintf("%q at commit %s", pin.Revision, pin.Commit)
+		case was && is && old.SHA256 == pin.SHA256:
+			c.Text = "another signature"
+		case was && is:
+			c.Text = fmt.Sprintf("revision %q, was %q", pin.Revision, old.Revision)
+		case is:
+			c.Change, c.Text = difference.Added, fmt.Sprintf("pinned, revision %q", pin.Revision)
+		default:
+			c.Change, c.Text = difference.Removed, "pinned no more"
+		}
+		changes = append(changes, c)
 	}
 	return changes
 }
+
+// state is what people call the state of a repository: a commit, or a revision.
+func state(p remote.Pin) string { return cmp.Or(p.Commit, p.Revision) }
 
 // cellChange is what changes in a variant and arch.
 type cellChange struct {
@@ -183,7 +183,7 @@ func (c *lockChange) print(p process, asJSON bool) error {
 	}
 	var b strings.Builder
 	for _, r := range c.Repositories {
-		fmt.Fprintf(&b, "%s: %s\n", r.Repository, r.text)
+		fmt.Fprintf(&b, "%s: %s\n", r.Repository, r.Text)
 	}
 	for _, cell := range c.Cells {
 		fmt.Fprintf(&b, "%s: %d added, %d removed, %d up, %d down\n", cell.Cell, len(cell.Added), len(cell.Removed), len(cell.Up), len(cell.Down))
@@ -207,28 +207,14 @@ func (c *lockChange) print(p process, asJSON bool) error {
 	return err
 }
 
-// keptLists are the lists of what is shipped, by cell.
-func keptLists(graph *rules.Graph) map[string]*rules.Artifact {
-	lists := map[string]*rules.Artifact{}
-	for _, x := range graph.Explanations {
-		if x.List != nil {
-			lists[x.Owner.Cell.String()] = x.List
-		}
+// cellChanges tells how a new lock changes what is shipped where; nil if that cannot be
+// told. A new lock is the way out of one that makes no compose; that it may change more
+// than is shown is said.
+func (s *session) cellChanges(ctx context.Context, p process, graph *rules.Graph, after *remote.Lock) ([]cellChange, error) {
+	if !pinsAll(s.lock, graph) {
+		return nil, nil
 	}
-	return lists
-}
-
-// cellChanges tells how a new lock changes what is shipped where. Of a lock that does
-// not pin everything nothing can be told, nor of one that makes no compose: because its
-// metadata is nowhere any more, or signed by the wrong key. A new lock is the way out; that
-// it may change more than is shown is said.
-func (s *session) cellChanges(ctx context.Context, p process, graph *rules.Graph, before, after *remote.Lock) ([]cellChange, error) {
-	for _, repo := range graph.Repositories {
-		if _, ok := before.Pin(repo.Name); !ok {
-			return nil, nil
-		}
-	}
-	old, err := s.shipped(ctx, graph, before)
+	old, err := s.shipped(ctx, graph, s.lock)
 	if err != nil {
 		if ctx.Err() == nil {
 			reason, _, _ := strings.Cut(err.Error(), "\n") // without the hint, which is to do what is done
@@ -240,27 +226,65 @@ func (s *session) cellChanges(ctx context.Context, p process, graph *rules.Graph
 	if err != nil {
 		return nil, networkError(err)
 	}
+	return listChanges(old, new), nil
+}
+
+// listChanges compares what is shipped, cell by cell, sorted.
+func listChanges(old, new map[difference.Cell][]difference.Package) []cellChange {
 	changes := []cellChange{}
-	for _, cell := range slices.Sorted(maps.Keys(new)) {
-		if c, changed := compareCells(cell, old[cell], new[cell]); changed {
+	for cell, list := range new {
+		if c, changed := listChange(cell, difference.Pairs(old[cell], list)); changed {
 			changes = append(changes, c)
 		}
 	}
-	return changes, nil
+	slices.SortFunc(changes, func(a, b cellChange) int { return strings.Compare(a.Cell, b.Cell) })
+	return changes
 }
 
-// nameArch is what makes packages of two states one that changed.
-type nameArch struct{ name, arch string }
+func listChange(cell difference.Cell, pairs []difference.Pair) (c cellChange, changed bool) {
+	c = cellChange{Cell: cell.String(), Added: []string{}, Removed: []string{}, Up: []packageChange{}, Down: []packageChange{}}
+	for _, p := range pairs {
+		switch p.Kind() {
+		case difference.Added:
+			c.Added = append(c.Added, p.After.NEVRA.String())
+		case difference.Removed:
+			c.Removed = append(c.Removed, p.Before.NEVRA.String())
+		case difference.Up:
+			c.Up = append(c.Up, packageChange{p.Before.NEVRA.String(), p.After.NEVRA.String()})
+		case difference.Down:
+			c.Down = append(c.Down, packageChange{p.Before.NEVRA.String(), p.After.NEVRA.String()})
+		}
+	}
+	slices.Sort(c.Added)
+	slices.Sort(c.Removed)
+	byAfter := func(a, b packageChange) int { return strings.Compare(a.After, b.After) }
+	slices.SortFunc(c.Up, byAfter)
+	slices.SortFunc(c.Down, byAfter)
+	return c, len(c.Added)+len(c.Removed)+len(c.Up)+len(c.Down) > 0
+}
 
-// shipped returns the packages of each cell under a lock.
-func (s *session) shipped(ctx context.Context, graph *rules.Graph, lock *remote.Lock) (map[string]map[nameArch]rpm.NEVRA, error) {
-	lists := keptLists(graph)
-	want := slices.Collect(maps.Values(lists))
+// pinsAll reports whether a lock pins every repository of a graph. Of one that does not
+// it cannot be told what it ships.
+func pinsAll(lock *remote.Lock, graph *rules.Graph) bool {
+	return !slices.ContainsFunc(graph.Repositories, func(r *rules.Repository) bool {
+		_, ok := lock.Pin(r.Name)
+		return !ok
+	})
+}
+
+// shipped returns the packages of each variant and arch under a lock.
+func (s *session) shipped(ctx context.Context, graph *rules.Graph, lock *remote.Lock) (map[difference.Cell][]difference.Package, error) {
+	lists := map[difference.Cell]*rules.Artifact{}
+	for _, x := range graph.Explanations {
+		if x.List != nil {
+			lists[difference.Cell{Variant: x.Owner.Cell.Variant, Arch: x.Owner.Cell.Arch}] = x.List
+		}
+	}
 	b := s.executor(graph, s.remote(graph, lock, true), nil, manner{})
-	if err := b.Run(ctx, want...); err != nil {
+	if err := b.Run(ctx, slices.Collect(maps.Values(lists))...); err != nil {
 		return nil, err
 	}
-	cells := map[string]map[nameArch]rpm.NEVRA{}
+	cells := map[difference.Cell][]difference.Package{}
 	for cell, f := range lists {
 		n, _ := b.Artifact(f)
 		if n.Digest.IsZero() {
@@ -270,48 +294,25 @@ func (s *session) shipped(ctx context.Context, graph *rules.Graph, lock *remote.
 		if err != nil {
 			return nil, err
 		}
-		list, err := packages.DecodeList(data)
-		if err != nil {
+		if cells[cell], err = listedPackages(data); err != nil {
 			return nil, err
-		}
-		cells[cell] = map[nameArch]rpm.NEVRA{}
-		for _, l := range list {
-			nevra, err := rpm.ParseNEVRA(l.NEVRA)
-			if err != nil {
-				return nil, err
-			}
-			key := nameArch{nevra.Name, nevra.Arch}
-			if known, ok := cells[cell][key]; !ok || rpm.Compare(known.EVR, nevra.EVR) < 0 {
-				cells[cell][key] = nevra
-			}
 		}
 	}
 	return cells, nil
 }
 
-func compareCells(cell string, old, new map[nameArch]rpm.NEVRA) (c cellChange, changed bool) {
-	c = cellChange{Cell: cell, Added: []string{}, Removed: []string{}, Up: []packageChange{}, Down: []packageChange{}}
-	for key, n := range new {
-		was, ok := old[key]
-		change := packageChange{was.String(), n.String()}
-		switch order := rpm.Compare(was.EVR, n.EVR); {
-		case !ok:
-			c.Added = append(c.Added, n.String())
-		case order < 0:
-			c.Up = append(c.Up, change)
-		case order > 0:
-			c.Down = append(c.Down, change)
-		}
+func listedPackages(data []byte) ([]difference.Package, error) {
+	list, err := packages.DecodeList(data)
+	if err != nil {
+		return nil, err
 	}
-	for key, n := range old {
-		if _, ok := new[key]; !ok {
-			c.Removed = append(c.Removed, n.String())
+	all := make([]difference.Package, 0, len(list))
+	for _, l := range list {
+		nevra, err := rpm.ParseNEVRA(l.NEVRA)
+		if err != nil {
+			return nil, err
 		}
+		all = append(all, difference.NewPackage(nevra, l.Source))
 	}
-	slices.Sort(c.Added)
-	slices.Sort(c.Removed)
-	byAfter := func(a, b packageChange) int { return strings.Compare(a.After, b.After) }
-	slices.SortFunc(c.Up, byAfter)
-	slices.SortFunc(c.Down, byAfter)
-	return c, len(c.Added)+len(c.Removed)+len(c.Up)+len(c.Down) > 0
+	return all, nil
 }

@@ -148,20 +148,25 @@ func generateSet(ctx context.Context, store cache.Store, d distribution) (cache.
 	return storeSet(ctx, store, d.packages, func(i int) *rpm.Package {
 		p := d.pkg(i, 1)
 		return &p
-	})
+	}, nil)
 }
 
 // storeSet stores a package set of n packages, a shard at a time, so that they are
 // never all in memory. There are no package files: their digests are invented, and
-// chosen so that each is in its shard.
-func storeSet(ctx context.Context, store cache.Store, n int, pkg func(i int) *rpm.Package) (cache.Node, error) {
+// chosen so that each is in its shard. Of packages for which read holds the header records
+// are stored; nil is none, where nobody asks for files that primary does not list.
+func storeSet(ctx context.Context, store cache.Store, n int, pkg func(i int) *rpm.Package, read func(*rpm.Package) bool) (cache.Node, error) {
 	const shards = 256
 	j := &rules.Job{Host: alone{}, Trees: cache.NewTrees(store)}
 	roots := make([]cache.Digest, shards)
 	for shard := range shards {
 		var list []*packages.Listing
 		for i := shard; i < n; i += shards {
-			l, err := invented(pkg(i), i, byte(shard))
+			p := pkg(i)
+			l, record, err := invented(p, i, byte(shard))
+			if err == nil && read != nil && read(p) {
+				_, err = store.Put(ctx, record)
+			}
 			if err != nil {
 				return cache.Node{}, err
 			}
@@ -189,16 +194,16 @@ func (alone) Each(ctx context.Context, n int, fn func(ctx context.Context, i int
 	return nil
 }
 
-// invented makes a listing of package i. Its header record is not stored: nobody
-// asks for files that primary does not list.
-func invented(p *rpm.Package, i int, shard byte) (*packages.Listing, error) {
+// invented makes a listing of package i, and its header record.
+func invented(p *rpm.Package, i int, shard byte) (*packages.Listing, []byte, error) {
 	hash := make([]byte, 32)
 	hash[0] = shard
 	binary.BigEndian.PutUint32(hash[1:], uint32(i))
 	digest, err := cache.NewDigest(cache.BLAKE3, hash, 10_000)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	record := packages.EncodeHeader(p, [32]byte(hash))
-	return packages.ListFile(record, digest, cache.BLAKE3.Sum(record))
+	l, err := packages.ListFile(record, digest, cache.BLAKE3.Sum(record))
+	return l, record, err
 }

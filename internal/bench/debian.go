@@ -1,15 +1,10 @@
 package main
 
 import (
-	"bytes"
 	"cmp"
 	"context"
-	"errors"
-	"fmt"
 	"hash/fnv"
-	"os/exec"
 	"slices"
-	"strings"
 
 	"github.com/pungo-build/pungo/internal/debrpm"
 	"github.com/pungo-build/pungo/internal/rpm"
@@ -33,16 +28,16 @@ type debianPackage struct {
 // readDebian reads the lists that `apt-get update` left: the release alone, and what it is
 // with all that was updated since.
 func readDebian(ctx context.Context) (first, next *debian, err error) {
-	files, err := aptLists(ctx)
+	files, err := debrpm.FindAptLists(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
 	newest := map[string]*debianPackage{}
-	if err := readLists(ctx, files.release, newest); err != nil {
+	if err := readLists(ctx, files.Release, newest); err != nil {
 		return nil, nil, err
 	}
 	first = newDebian(newest)
-	if err := readLists(ctx, files.updates, newest); err != nil {
+	if err := readLists(ctx, files.Updates, newest); err != nil {
 		return nil, nil, err
 	}
 	return first, newDebian(newest), nil
@@ -51,13 +46,9 @@ func readDebian(ctx context.Context) (first, next *debian, err error) {
 // readLists adds the packages of Packages files, where they are newer.
 func readLists(ctx context.Context, files []string, newest map[string]*debianPackage) error {
 	for _, file := range files {
-		text, err := output(ctx, "", "/usr/lib/apt/apt-helper", "cat-file", file)
+		list, err := debrpm.ReadAptList(ctx, file)
 		if err != nil {
 			return err
-		}
-		list, err := debrpm.ParseIndex(string(text))
-		if err != nil {
-			return fmt.Errorf("%s: %w", file, err)
 		}
 		for _, c := range list {
 			if old := newest[c.Name]; old != nil && rpm.Compare(old.EVR, c.EVR) >= 0 {
@@ -86,34 +77,6 @@ func newDebian(packages map[string]*debianPackage) *debian {
 	}
 	d.index()
 	return d
-}
-
-// lists are the Packages files of Debian's main component.
-type lists struct{ release, updates []string }
-
-func aptLists(ctx context.Context) (files lists, err error) {
-	arch, err := exec.CommandContext(ctx, "dpkg", "--print-architecture").Output()
-	if err != nil {
-		return files, fmt.Errorf("dpkg: %w", err)
-	}
-	told, err := exec.CommandContext(ctx, "apt-get", "indextargets", "--format", "$(CODENAME) $(FILENAME)",
-		"Created-By: Packages", "Origin: Debian", "Component: main", "Architecture: "+string(bytes.TrimSpace(arch))).Output()
-	if err != nil {
-		return files, fmt.Errorf("apt-get: %w", err)
-	}
-	for line := range strings.Lines(string(told)) {
-		// Updates are in pockets called bookworm-updates and bookworm-security.
-		codename, file, _ := strings.Cut(strings.TrimSpace(line), " ")
-		list := &files.release
-		if strings.Contains(codename, "-") {
-			list = &files.updates
-		}
-		*list = append(*list, file)
-	}
-	if len(files.release) == 0 {
-		return files, errors.New("apt has no list of Debian's packages: apt-get update makes them")
-	}
-	return files, nil
 }
 
 // invent adds what Debian's index does not tell. It follows from the name and version.

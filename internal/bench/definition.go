@@ -96,14 +96,14 @@ const emptyComps = `<?xml version="1.0" encoding="UTF-8"?>
 
 // closureDefinition is the package set of a folder that is one already, and the
 // closure of everything in it.
-const closureDefinition = composeOfOne + givenRule + `
+const closureDefinition = composeOfOne + givenSet + `
 pkgset(name = "packages", sources = [":given"])
 gather(name = "gather", packages = ":packages", additional_packages = ["*"], greedy = "all", fulltree = True)
 `
 
 // repoclosureDefinition is the test of a tree that has all packages of a set that is
 // there.
-const repoclosureDefinition = composeOfOne + givenRule + everythingRule + `
+const repoclosureDefinition = composeOfOne + givenSet + everythingRule + `
 everything(name = "all", source = ":given")
 createrepo(name = "repo", packages = ":all", trees = ["os"])
 repoclosure_test(name = "closure", repo = ":repo")
@@ -120,6 +120,9 @@ given = rule(
     provides = [PackageSource],
     attrs = {"path": attr.file(mandatory = True, directory = True, doc = "The set.")},
 )
+`
 
+// givenSet is one in the folder packages.
+const givenSet = givenRule + `
 given(name = "given", path = "packages")
 `

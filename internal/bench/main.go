@@ -35,6 +35,7 @@ var benchmarks = []struct {
 	{"createrepo", createrepo},
 	{"createiso", createiso},
 	{"closure", closure},
+	{"gather", gathering},
 	{"repoclosure", repoclosure},
 	{"metadata", fromMetadata},
 	{"compose", composing},

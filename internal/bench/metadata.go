@@ -144,13 +144,11 @@ func (p *debianPackage) own() []rpm.Dependency {
 }
 
 func writeDocument(dir, kind string, text []byte) (repodata.Record, error) {
-	open := repodata.NewSum(repodata.SHA256)
-	open.Add(text)
+	f := repodata.File{Type: kind, Name: kind + ".xml", Compression: repodata.Gzip, Checksum: repodata.SHA256, Unique: true, Timestamp: built}
 	var b strings.Builder
-	w := repodata.NewFileWriter(&b, repodata.Gzip, repodata.SHA256)
-	if err := w.Append(repodata.Gzip.AppendFrame(nil, text)); err != nil {
+	r, err := f.Write(&b, text)
+	if err != nil {
 		return repodata.Record{}, err
 	}
-	r := w.Record(kind, kind+".xml", true, built, open)
 	return r, os.WriteFile(filepath.Join(dir, r.Location), []byte(b.String()), 0o666)
 }

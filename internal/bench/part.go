@@ -26,6 +26,7 @@ var parts = map[string]func(ctx context.Context, args []string) error{
 	supervisePart:   supervise,
 	repositoryPart:  makeRepository,
 	closurePart:     solveEverything,
+	gatherPart:      gatherAll,
 	repoclosurePart: checkClosure,
 	ingestPart:      takeIn,
 	hashPart:        hashFiles,

@@ -124,7 +124,7 @@ func storeOnDisk(ctx context.Context, dir string, list []*rpm.Package) (root str
 	if err != nil {
 		return "", err
 	}
-	n, err := storeSet(ctx, c, len(list), func(i int) *rpm.Package { return list[i] })
+	n, err := storeSet(ctx, c, len(list), func(i int) *rpm.Package { return list[i] }, nil)
 	if err != nil {
 		return "", err
 	}

@@ -54,15 +54,12 @@ func (d *document) write(dir string, packages []*rpm.Package) (repodata.Record, 
 		text = d.add(text, p, locationOf(p))
 	}
 	text = append(text, d.close...)
-	open := repodata.NewSum(repodata.SHA256)
-	open.Add(text)
-
+	f := repodata.File{Type: d.kind, Name: d.kind + ".xml", Compression: repodata.Gzip, Checksum: repodata.SHA256, Timestamp: 1}
 	var file bytes.Buffer
-	w := repodata.NewFileWriter(&file, repodata.Gzip, repodata.SHA256)
-	if err := w.Append(repodata.Gzip.AppendFrame(nil, text)); err != nil {
+	record, err := f.Write(&file, text)
+	if err != nil {
 		return repodata.Record{}, err
 	}
-	record := w.Record(d.kind, d.kind+".xml", false, 1, open)
 	return record, os.WriteFile(filepath.Join(dir, record.Location), file.Bytes(), 0o666)
 }
 

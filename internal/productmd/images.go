@@ -235,9 +235,7 @@ func (m *Images) Encode(w io.Writer) error {
 		return err
 	}
 	sorted := slices.Clone(m.Images)
-	slices.SortStableFunc(sorted, func(a, b ListedImage) int {
-		return cmp.Or(cmp.Compare(a.Variant, b.Variant), cmp.Compare(a.Under, b.Under), cmp.Compare(a.Path, b.Path))
-	})
+	slices.SortStableFunc(sorted, compareImages)
 	levels := []func(*ListedImage) string{
 		func(i *ListedImage) string { return i.Variant },
 		func(i *ListedImage) string { return i.Under },
@@ -256,7 +254,8 @@ func (m *Images) Encode(w io.Writer) error {
 	})
 }
 
-// ParseImages reads images.json.
+// ParseImages reads images.json. The images come sorted by variant, arch and path.
+// Types and formats, of which there are more every year, are not checked.
 func ParseImages(r io.Reader) (*Images, error) {
 	var payload struct {
 		Compose composeJSON                   `json:"compose"`
@@ -273,5 +272,10 @@ func ParseImages(r io.Reader) (*Images, error) {
 			}
 		}
 	}
-	return m, m.Validate()
+	slices.SortStableFunc(m.Images, compareImages)
+	return m, nil
+}
+
+func compareImages(a, b ListedImage) int {
+	return cmp.Or(cmp.Compare(a.Variant, b.Variant), cmp.Compare(a.Under, b.Under), cmp.Compare(a.Path, b.Path))
 }

@@ -152,7 +152,7 @@ func BenchmarkAppendFrame(b *testing.B) {
 	for i := range packages {
 		doc = AppendPrimary(doc, packages[i], places[i])
 	}
-	for _, c := range []Compression{Gzip, Zstd} {
+	for _, c := range []Compression{Gzip, Zstd, XZ} {
 		b.Run(string(c[1:]), func(b *testing.B) {
 			b.ReportAllocs()
 			b.SetBytes(int64(len(doc)))

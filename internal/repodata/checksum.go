@@ -30,11 +30,15 @@ const (
 
 // ParseChecksumType knows the names above and "sha", the old name of sha1.
 func ParseChecksumType(name string) (ChecksumType, error) {
-	switch t := ChecksumType(name); t {
-	case "sha":
+	// Not name itself: it may be a part of the text of many packages, which would stay in
+	// memory with it.
+	for _, t := range []ChecksumType{SHA1, SHA224, SHA256, SHA384, SHA512} {
+		if name == string(t) {
+			return t, nil
+		}
+	}
+	if name == "sha" {
 		return SHA1, nil
-	case SHA1, SHA224, SHA256, SHA384, SHA512:
-		return t, nil
 	}
 	return "", fmt.Errorf("checksum type %q, want sha1, sha224, sha256, sha384 or sha512", name)
 }

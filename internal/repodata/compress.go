@@ -18,12 +18,31 @@ const (
 	Plain Compression = ""
 	Gzip  Compression = ".gz"
 	Zstd  Compression = ".zst"
+	XZ    Compression = ".xz"
 )
 
-// AppendFrame appends src packed as one gzip member or zstd frame, which has
-// neither name nor time: equal bytes are packed into equal bytes.
+// ParseCompression reads the name of a compression: gz, xz, zstd or none. There is no
+// bzip2: its frames cannot be joined, since its readers stop at the end of the first
+// stream, and blocks of a stream begin amid a byte.
+func ParseCompression(name string) (Compression, error) {
+	switch name {
+	case "none":
+		return Plain, nil
+	case "gz":
+		return Gzip, nil
+	case "xz":
+		return XZ, nil
+	case "zstd":
+		return Zstd, nil
+	}
+	return "", fmt.Errorf("compression %q is not known, want gz, xz, zstd or none", name)
+}
+
+// AppendFrame appends src packed as one gzip member, zstd frame or XZ block, which
+// has neither name nor time: equal bytes are packed into equal bytes.
 //
-// Frames of one compression that follow each other are one file. gzip, zstd,
+// Frames of one compression that follow each other are one file, if a FileWriter
+// writes it: one of XZ has something before and after its blocks. gzip, zstd, xz,
 // createrepo_c, and libsolv and with it dnf, read it as such. But frames share
 // no history. Against one frame for all, the metadata of which zstdLevel tells
 // grows, in frames of so many packages each, by
@@ -41,6 +60,8 @@ func (c Compression) AppendFrame(dst, src []byte) []byte {
 		e := zstdEncoders.Get().(*zstd.Encoder)
 		defer zstdEncoders.Put(e)
 		return e.EncodeAll(src, dst)
+	case XZ:
+		return appendXZBlock(dst, src)
 	}
 	panic(fmt.Sprintf("internal error: compression %q", string(c)))
 }
@@ -57,7 +78,8 @@ func (c Compression) AppendFrame(dst, src []byte) []byte {
 //
 // createrepo_c takes zlib's 6 and zstd's 10. Our gzip 6 has the size of zlib's
 // at four times its speed. Our best zstd is as small as zstd's 10, but the 6%
-// that it gains over better cost three times the time.
+// that it gains over better cost three times the time. The XZ library has no levels: it
+// packs the text of BenchmarkAppendFrame 7% better than our gzip, at a tenth of its speed.
 const (
 	gzipLevel = 6
 	zstdLevel = zstd.SpeedBetterCompression

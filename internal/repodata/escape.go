@@ -4,16 +4,16 @@ import "unicode/utf8"
 
 const xmlDeclaration = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
 
-// appendText appends s as the content of an element.
+// AppendText appends s as the content of an element.
 //
 // The strings of packages may be anything. Like createrepo_c we take what is not
 // UTF-8 for ISO 8859-1, and drop its bytes from 0x80 to 0xBF, which are no
 // letters there. Characters that XML cannot hold, not even as references, are
 // dropped too; for their sake createrepo_c leaves out the whole package.
-func appendText(b []byte, s string) []byte { return appendEscaped(b, s, &textEscapes) }
+func AppendText(b []byte, s string) []byte { return appendEscaped(b, s, &textEscapes) }
 
-// appendAttr appends s as the value of an attribute in double quotes.
-func appendAttr(b []byte, s string) []byte { return appendEscaped(b, s, &attrEscapes) }
+// AppendAttr appends s as the value of an attribute in double quotes.
+func AppendAttr(b []byte, s string) []byte { return appendEscaped(b, s, &attrEscapes) }
 
 // escapes says for each byte what to write: the byte itself if literal, and
 // otherwise the replacement. Bytes from 0x80 are not literal.

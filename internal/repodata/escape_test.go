@@ -30,10 +30,10 @@ func TestEscape(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			if got := string(appendText([]byte("x"), test.in)); got != "x"+test.text {
+			if got := string(AppendText([]byte("x"), test.in)); got != "x"+test.text {
 				t.Errorf("text %q, want %q", got[1:], test.text)
 			}
-			if got := string(appendAttr([]byte("x"), test.in)); got != "x"+test.attr {
+			if got := string(AppendAttr([]byte("x"), test.in)); got != "x"+test.attr {
 				t.Errorf("attribute %q, want %q", got[1:], test.attr)
 			}
 		})
@@ -79,7 +79,7 @@ func FuzzEscape(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		b := appendText(append(appendAttr([]byte(`<e a="`), s), `">`...), s)
+		b := AppendText(append(AppendAttr([]byte(`<e a="`), s), `">`...), s)
 		b = append(b, "</e>"...)
 		var got struct {
 			Attr string `xml:"a,attr"`

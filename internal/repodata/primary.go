@@ -22,7 +22,7 @@ func AppendPrimary(b []byte, p *rpm.Package, at Location) []byte {
 	b = appendElement(b, "  <name>", p.Name, "</name>\n")
 	b = appendElement(b, "  <arch>", arch(p), "</arch>\n")
 	b = appendVersion(b, p)
-	b = appendAttr(append(b, `  <checksum type="`...), string(at.Checksum.Type))
+	b = AppendAttr(append(b, `  <checksum type="`...), string(at.Checksum.Type))
 	b = appendElement(b, `" pkgid="YES">`, at.Checksum.Hex, "</checksum>\n")
 	b = appendElement(b, "  <summary>", p.Text.Summary, "</summary>\n")
 	b = appendElement(b, "  <description>", p.Text.Description, "</description>\n")
@@ -33,7 +33,7 @@ func AppendPrimary(b []byte, p *rpm.Package, at Location) []byte {
 	b = appendNumber(b, "\"/>\n  <size package=\"", at.PackageSize)
 	b = appendNumber(b, `" installed="`, p.InstalledSize)
 	b = appendNumber(b, `" archive="`, p.ArchiveSize)
-	b = appendAttr(append(b, "\"/>\n  <location href=\""...), at.Href)
+	b = AppendAttr(append(b, "\"/>\n  <location href=\""...), at.Href)
 	b = append(b, "\"/>\n"...)
 	b = appendFormat(b, p)
 	return append(b, "</package>\n"...)
@@ -67,7 +67,7 @@ func appendFormat(b []byte, p *rpm.Package) []byte {
 }
 
 func appendElement(b []byte, open, text, end string) []byte {
-	return append(appendText(append(b, open...), text), end...)
+	return append(AppendText(append(b, open...), text), end...)
 }
 
 func appendNumber(b []byte, before string, n int64) []byte {
@@ -100,7 +100,7 @@ func appendDependency(b []byte, d *rpm.Dependency, pre bool) []byte {
 	if d.Name == "" {
 		return b
 	}
-	b = appendAttr(append(b, `      <rpm:entry name="`...), d.Name)
+	b = AppendAttr(append(b, `      <rpm:entry name="`...), d.Name)
 	if flags := flagName(d.Sense); flags != "" {
 		b = append(append(b, `" flags="`...), flags...)
 		b = appendEVR(b, &d.EVR)
@@ -118,10 +118,10 @@ func appendEVR(b []byte, v *rpm.EVR) []byte {
 	}
 	b = strconv.AppendUint(append(b, `" epoch="`...), uint64(v.Epoch), 10)
 	if v.Version != "" {
-		b = appendAttr(append(b, `" ver="`...), v.Version)
+		b = AppendAttr(append(b, `" ver="`...), v.Version)
 	}
 	if v.Release != "" {
-		b = appendAttr(append(b, `" rel="`...), v.Release)
+		b = AppendAttr(append(b, `" rel="`...), v.Release)
 	}
 	return b
 }

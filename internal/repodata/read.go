@@ -205,6 +205,29 @@ func (p *Piece) Primary(fn func(*rpm.Package, Location) error) error {
 	})
 }
 
+// Locations is Primary for who wants to know which files there are: of the package there
+// are name, version, arch and the time when it was built. What comes behind the location,
+// its dependencies and files, is not read, and so not checked either.
+func (p *Piece) Locations(fn func(*rpm.Package, Location) error) error {
+	pkg := new(rpm.Package)
+	return p.each(func(x *packageReader) error {
+		*pkg = rpm.Package{}
+		x.brief = true
+		open, err := x.next()
+		if err != nil {
+			return x.errorf("%w", err)
+		}
+		at, err := x.primary(open, pkg)
+		if err == nil && !x.enough {
+			err = x.end()
+		}
+		if err != nil {
+			return x.errorf("%w", err)
+		}
+		return fn(pkg, at)
+	})
+}
+
 // reset empties a package, and keeps the room of its lists.
 func reset(p *rpm.Package) {
 	old := *p
@@ -251,7 +274,12 @@ type packageReader struct {
 	cursor
 	at    int64  // in the document
 	about string // the name of the package, as soon as it is known
+	// brief is whether to end where the location is known: then there is enough.
+	brief, enough bool
 }
+
+// errEnough ends the reading of an element.
+var errEnough = errors.New("enough was read")
 
 func (x *packageReader) errorf(format string, args ...any) error {
 	return fmt.Errorf("byte %d: package %.80q: %w", x.at, x.about, fmt.Errorf(format, args...))
@@ -362,6 +390,10 @@ func (x *packageReader) primary(open token, p *rpm.Package) (at Location, err er
 			// "find . | createrepo_c --pkglist -" makes locations that begin so.
 			at.Href = strings.TrimPrefix(t.attr("href"), "./")
 		case "format":
+			if x.brief && version && checksum && at.Href != "" {
+				x.enough = true
+				return errEnough
+			}
 			return x.format(t, p)
 		}
 		if err != nil {
@@ -370,7 +402,7 @@ func (x *packageReader) primary(open token, p *rpm.Package) (at Location, err er
 		return x.skip(t)
 	})
 	switch {
-	case err != nil:
+	case err != nil && !x.enough:
 	case !version || !checksum:
 		err = errors.New("want a version and a checksum")
 	default:

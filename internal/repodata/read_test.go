@@ -80,6 +80,29 @@ func TestReadBack(t *testing.T) {
 	}
 }
 
+// TestLocations: who wants to know where packages are need not wait for the rest.
+func TestLocations(t *testing.T) {
+	want, wantAt := full()
+	primary, _ := shortDocuments()
+	late := bytes.Replace(primary, []byte(`  <location href="Packages/b/bash.rpm"/>`+"\n"), nil, 1)
+	late = bytes.Replace(late, []byte("</format>"), []byte(`</format><location href="Packages/b/bash.rpm"/>`), 1)
+	broken := bytes.Replace(primary, []byte("<rpm:provides>"), []byte("<rpm:provides"), 1)
+	for _, text := range [][]byte{primary, late, broken} {
+		n := 0
+		err := Primary.Cut(bytes.NewReader(text), 1, func(pieces []Piece) error {
+			return pieces[0].Locations(func(p *rpm.Package, at Location) error {
+				if n++; at != wantAt || p.NEVRA != want.NEVRA || p.BuildTime != want.BuildTime {
+					t.Errorf("got %+v at %+v", p, at)
+				}
+				return nil
+			})
+		})
+		if err != nil || n != 1 {
+			t.Errorf("%d packages, %v", n, err)
+		}
+	}
+}
+
 func TestReadErrors(t *testing.T) {
 	primary, _ := shortDocuments()
 	for _, test := range []struct{ old, new, want string }{
@@ -327,6 +350,13 @@ func FuzzReadPrimary(f *testing.F) {
 		})
 		if err != nil {
 			return
+		}
+		brief := 0
+		err = Primary.Cut(bytes.NewReader(text), 1, func(pieces []Piece) error {
+			return pieces[0].Locations(func(*rpm.Package, Location) error { brief++; return nil })
+		})
+		if err != nil || brief != len(all) {
+			t.Errorf("%d locations of %d packages, %v", brief, len(all), err)
 		}
 		n := 0
 		err = readPrimary(bytes.NewReader(append(again, PrimaryClose()...)), func(p *rpm.Package, _ Location) error {

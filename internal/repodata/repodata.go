@@ -6,7 +6,7 @@
 //
 // A document is its opening (PrimaryOpen), the elements of its packages
 // (AppendPrimary) and its closing (PrimaryClose), one after the other. Since
-// frames of gzip and zstd can be strung together as well (see Compression), so
+// packed frames can be strung together as well (see Compression.AppendFrame), so
 // can packed parts of documents: what did not change is copied.
 //
 // Nothing but their readers specifies these formats. The elements are, once
@@ -95,26 +95,26 @@ func appendChange(b []byte, c *rpm.Change, date int64) []byte {
 	for len(author) > 1 && author[len(author)-1] == ' ' {
 		author = author[:len(author)-1]
 	}
-	b = appendAttr(append(b, `  <changelog author="`...), author)
+	b = AppendAttr(append(b, `  <changelog author="`...), author)
 	b = strconv.AppendInt(append(b, `" date="`...), date, 10)
-	b = appendText(append(b, `">`...), c.Text)
+	b = AppendText(append(b, `">`...), c.Text)
 	return append(b, "</changelog>\n"...)
 }
 
 // appendHead starts the element of a package in filelists and other, which
 // name it alike.
 func appendHead(b []byte, p *rpm.Package, at Location) []byte {
-	b = appendAttr(append(b, `<package pkgid="`...), at.Checksum.Hex)
-	b = appendAttr(append(b, `" name="`...), p.Name)
-	b = appendAttr(append(b, `" arch="`...), arch(p))
+	b = AppendAttr(append(b, `<package pkgid="`...), at.Checksum.Hex)
+	b = AppendAttr(append(b, `" name="`...), p.Name)
+	b = AppendAttr(append(b, `" arch="`...), arch(p))
 	b = append(b, "\">\n"...)
 	return appendVersion(b, p)
 }
 
 func appendVersion(b []byte, p *rpm.Package) []byte {
 	b = strconv.AppendUint(append(b, `  <version epoch="`...), uint64(p.Epoch), 10)
-	b = appendAttr(append(b, `" ver="`...), p.Version)
-	b = appendAttr(append(b, `" rel="`...), p.Release)
+	b = AppendAttr(append(b, `" ver="`...), p.Version)
+	b = AppendAttr(append(b, `" rel="`...), p.Release)
 	return append(b, "\"/>\n"...)
 }
 
@@ -127,7 +127,7 @@ func appendFile(b []byte, f *rpm.File) []byte {
 	default:
 		b = append(b, `  <file>`...)
 	}
-	return append(appendText(b, f.Path), "</file>\n"...)
+	return append(AppendText(b, f.Path), "</file>\n"...)
 }
 
 // arch is the architecture that repodata gives a package: every source

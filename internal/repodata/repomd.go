@@ -27,6 +27,14 @@ type DistroTag struct {
 	Name string
 }
 
+// ParseDistroTag reads a tag in the form of createrepo_c's --distro: "cpeid,name" or "name".
+func ParseDistroTag(text string) DistroTag {
+	if cpe, name, ok := strings.Cut(text, ","); ok {
+		return DistroTag{CPE: cpe, Name: name}
+	}
+	return DistroTag{Name: text}
+}
+
 // Record says where one file of the repository's metadata is, and what.
 type Record struct {
 	Type     string // "primary", "group", "modules" and so on
@@ -54,8 +62,8 @@ func (r *Repomd) Record(kind string) (Record, bool) {
 }
 
 // GroupType is the type of the record of a comps file: "group" where the file
-// is plain, "group_gz" or "group_zst" where it is packed. createrepo_c writes
-// both.
+// is plain, "group_gz", "group_xz" or "group_zst" where it is packed. createrepo_c
+// writes both.
 func GroupType(c Compression) string {
 	return "group" + strings.ReplaceAll(string(c), ".", "_")
 }
@@ -97,7 +105,7 @@ func (t *Tags) append(b []byte) []byte {
 	for _, tag := range t.Distro {
 		b = append(b, "    <distro"...)
 		if tag.CPE != "" {
-			b = append(appendAttr(append(b, ` cpeid="`...), tag.CPE), '"')
+			b = append(AppendAttr(append(b, ` cpeid="`...), tag.CPE), '"')
 		}
 		b = appendElement(b, ">", tag.Name, "</distro>\n")
 	}
@@ -105,13 +113,13 @@ func (t *Tags) append(b []byte) []byte {
 }
 
 func (r *Record) append(b []byte) []byte {
-	b = appendAttr(append(b, `  <data type="`...), r.Type)
+	b = AppendAttr(append(b, `  <data type="`...), r.Type)
 	b = append(b, "\">\n"...)
 	b = r.Checksum.append(b, "checksum")
 	if r.OpenChecksum != (Checksum{}) {
 		b = r.OpenChecksum.append(b, "open-checksum")
 	}
-	b = appendAttr(append(b, `    <location href="`...), r.Location)
+	b = AppendAttr(append(b, `    <location href="`...), r.Location)
 	b = appendNumber(b, "\"/>\n    <timestamp>", r.Timestamp)
 	b = appendNumber(b, "</timestamp>\n    <size>", r.Size)
 	b = append(b, "</size>\n"...)
@@ -128,8 +136,8 @@ func (r *Record) append(b []byte) []byte {
 
 func (c Checksum) append(b []byte, element string) []byte {
 	b = append(append(b, "    <"...), element...)
-	b = appendAttr(append(b, ` type="`...), string(c.Type))
-	b = appendText(append(b, `">`...), c.Hex)
+	b = AppendAttr(append(b, ` type="`...), string(c.Type))
+	b = AppendText(append(b, `">`...), c.Hex)
 	b = append(append(b, "</"...), element...)
 	return append(b, ">\n"...)
 }

@@ -2,6 +2,7 @@ package repodata
 
 import (
 	"bytes"
+	"io"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -80,7 +81,8 @@ func TestFileWriter(t *testing.T) {
 				t.Fatal(err)
 			}
 			var file bytes.Buffer
-			w, open := NewFileWriter(&file, c, SHA256), NewSum(SHA256)
+			is := File{Type: GroupType(c), Name: "comps.xml", Compression: c, Checksum: SHA256, Unique: true, Timestamp: want.Timestamp}
+			w, open := NewFileWriter(&file, &is), NewSum(SHA256)
 			open.Add([]byte(comps))
 			if err := w.Append(packed[:9]); err != nil {
 				t.Fatal(err)
@@ -88,7 +90,7 @@ func TestFileWriter(t *testing.T) {
 			if err := w.Append(packed[9:]); err != nil {
 				t.Fatal(err)
 			}
-			if got := w.Record(GroupType(c), "comps.xml", true, want.Timestamp, open); got != want {
+			if got := w.Record(open); got != want {
 				t.Errorf("%+v\nwant\n%+v", got, want)
 			}
 			if !bytes.Equal(file.Bytes(), packed) {
@@ -109,12 +111,13 @@ func TestRecordLocation(t *testing.T) {
 		{"plain", Plain, false, "repodata/modules.yaml"},
 		{"gzip", Gzip, false, "repodata/modules.yaml.gz"},
 		{"zstd", Zstd, false, "repodata/modules.yaml.zst"},
+		{"xz", XZ, false, "repodata/modules.yaml.xz"},
 		{"unique", Gzip, true, "repodata/" + sum + "-modules.yaml.gz"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			w := NewFileWriter(&bytes.Buffer{}, test.c, SHA256)
-			if got := w.Record("modules", "modules.yaml", test.unique, 0, NewSum(SHA256)).Location; got != test.want {
+			file := File{Type: "modules", Name: "modules.yaml", Compression: test.c, Checksum: SHA256, Unique: test.unique}
+			if got := NewFileWriter(io.Discard, &file).Record(NewSum(SHA256)).Location; got != test.want {
 				t.Errorf("location %q, want %q", got, test.want)
 			}
 		})

@@ -9,15 +9,15 @@ import (
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
+	"github.com/ulikunitz/xz"
 )
 
 // maxUnpacked bounds what one frame may unpack to: 1 GiB, several times the
 // filelists of the largest distribution.
 const maxUnpacked = 1 << 30
 
-// AppendUnpacked appends what AppendFrame packed. Concatenated frames are one
-// document. What is cut off, not of this compression, or larger than 1 GiB is
-// an error.
+// AppendUnpacked appends the text of a file that a FileWriter wrote, of any number of
+// frames. What is cut off, not of this compression, or larger than 1 GiB is an error.
 func (c Compression) AppendUnpacked(dst, packed []byte) ([]byte, error) {
 	switch c {
 	case Plain:
@@ -28,6 +28,12 @@ func (c Compression) AppendUnpacked(dst, packed []byte) ([]byte, error) {
 		d := zstdDecoders.Get().(*zstd.Decoder)
 		defer zstdDecoders.Put(d)
 		return d.DecodeAll(packed, dst)
+	case XZ:
+		r, err := xz.NewReader(bytes.NewReader(packed))
+		if err != nil {
+			return nil, err
+		}
+		return appendAll(dst, r)
 	}
 	return nil, fmt.Errorf("compression %q is not known", string(c))
 }
@@ -49,6 +55,11 @@ func appendUnzipped(dst, packed []byte) ([]byte, error) {
 	if err := r.Reset(bytes.NewReader(packed)); err != nil {
 		return nil, err
 	}
+	return appendAll(dst, r)
+}
+
+// appendAll appends what a reader yields.
+func appendAll(dst []byte, r io.Reader) ([]byte, error) {
 	out := sliceWriter(dst)
 	n, err := io.Copy(&out, io.LimitReader(r, maxUnpacked+1))
 	if err == nil && n > maxUnpacked {

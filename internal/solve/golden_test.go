@@ -24,15 +24,18 @@ var dummyGroups = map[string][]string{
 	"server-internet":   {"dummy-elinks"},
 }
 
-// dummyTrees are the trees of the dummy product as the solver gets them.
-var dummyTrees = []struct {
+// dummyTree is a tree of the dummy product, on one arch or more.
+type dummyTree struct {
 	names           string
 	groups          string
 	add, drop       string
 	full, selfhost  bool
 	except          string
 	multilibMethods bool
-}{
+}
+
+// dummyTrees are the trees of the dummy product as the solver gets them.
+var dummyTrees = []dummyTree{
 	{names: "Bar-Tools.x86_64 Foo-Tools.x86_64", groups: "core"},
 	{names: "Client.i386 Client.x86_64", groups: "core firefox skype standard client-internet", drop: "httpd"},
 	{names: "Client-optional.i386 Client-optional.x86_64", groups: "core firefox skype standard client-internet",
@@ -66,31 +69,7 @@ func TestGoldenDummy(t *testing.T) {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel() // a pool is shared
 				_, arch, _ := strings.Cut(name, ".")
-				r := Request{
-					TreeArch:          arch,
-					Greedy:            GreedyBuild,
-					Fulltree:          tree.full,
-					Selfhosting:       tree.selfhost,
-					FulltreeExcludes:  dummyNames(tree.except),
-					Excludes:          dummyNames("pacemaker " + tree.drop),
-					MultilibWhitelist: []string{"dummy-glibc"},
-					MultilibBlacklist: []string{"kernel-devel", "httpd-devel"},
-				}
-				for group := range strings.FieldsSeq(tree.groups) {
-					for _, p := range dummyGroups[group] {
-						r.Inputs = append(r.Inputs, Input{Pattern: p, Reason: "group " + group})
-					}
-				}
-				for _, p := range dummyNames(tree.add) {
-					r.Inputs = append(r.Inputs, Input{Pattern: p, Reason: "additional_packages"})
-				}
-				if strings.Contains(tree.groups, "basic-desktop") {
-					r.Conditionals = []Conditional{{"dummy-imsettings", "dummy-imsettings-gnome", "group basic-desktop"}}
-				}
-				if tree.multilibMethods {
-					r.Multilib = develOrRuntime
-				}
-				got := pool.Solve(r)
+				got := pool.Solve(tree.request(arch))
 				compareGolden(t, "rpm", flagsByName(packages, got.Binaries), want[name]["rpm"])
 				compareGolden(t, "debuginfo", flagsByName(packages, got.Debug), want[name]["debuginfo"])
 				compareGolden(t, "srpm", flagsByName(packages, got.Sources), want[name]["srpm"])
@@ -102,6 +81,64 @@ func TestGoldenDummy(t *testing.T) {
 	}
 	if solved != len(want) {
 		t.Errorf("%d trees, want %d", solved, len(want))
+	}
+}
+
+func (tree *dummyTree) request(arch string) Request {
+	r := Request{
+		TreeArch:          arch,
+		Inputs:            tree.inputs(),
+		Greedy:            GreedyBuild,
+		Fulltree:          tree.full,
+		Selfhosting:       tree.selfhost,
+		FulltreeExcludes:  dummyNames(tree.except),
+		Excludes:          dummyNames("pacemaker " + tree.drop),
+		MultilibWhitelist: []string{"dummy-glibc"},
+		MultilibBlacklist: []string{"kernel-devel", "httpd-devel"},
+	}
+	if strings.Contains(tree.groups, "basic-desktop") {
+		r.Conditionals = []Conditional{{"dummy-imsettings", "dummy-imsettings-gnome", "group basic-desktop"}}
+	}
+	if tree.multilibMethods {
+		r.Multilib = develOrRuntime
+	}
+	return r
+}
+
+func (tree *dummyTree) inputs() (list []Input) {
+	for group := range strings.FieldsSeq(tree.groups) {
+		for _, p := range dummyGroups[group] {
+			list = append(list, Input{Pattern: p, Reason: "group " + group})
+		}
+	}
+	for _, p := range dummyNames(tree.add) {
+		list = append(list, Input{Pattern: p, Reason: "additional_packages"})
+	}
+	return list
+}
+
+// BenchmarkDummy solves the 14 trees of the dummy product: with the closure alone, and with
+// the rules that it has, which take at most as long again for each package.
+func BenchmarkDummy(b *testing.B) {
+	pool := NewPool(readDummies(b), PoolOptions{})
+	for name, narrow := range map[string]func(Request) Request{
+		"closure": func(r Request) Request { return Request{TreeArch: r.TreeArch, Inputs: r.Inputs} },
+		"rules":   func(r Request) Request { return r },
+	} {
+		b.Run(name, func(b *testing.B) {
+			selected := 0
+			for b.Loop() {
+				selected = 0
+				for _, tree := range dummyTrees {
+					for name := range strings.FieldsSeq(tree.names) {
+						_, arch, _ := strings.Cut(name, ".")
+						got := pool.Solve(narrow(tree.request(arch)))
+						selected += len(got.Binaries) + len(got.Debug) + len(got.Sources)
+					}
+				}
+			}
+			b.ReportMetric(float64(selected), "packages")
+		})
 	}
 }
 

@@ -9,8 +9,8 @@ package solve
 //	modules      every package of a module is an input, which the caller adds
 //	conditional  packages of groups are inputs, which the caller adds
 //	multilib     not for packages of modules
-//	debug        "<name>-debuginfo" and "<source>-debugsource" of the same build and arch, and not
-//	             for packages of modules
+//	debug        "<name>-debuginfo" and "<source>-debugsource" of the same build and arch; of
+//	             packages of modules what the module has
 //	fulltree, selfhosting, greedy   are not asked
 //
 // Packages have no flags, but Lookaside.
@@ -21,6 +21,7 @@ func (p *Pool) Hybrid(r Request, modular map[int]bool) Result {
 	for index := range modular {
 		s.modular[p.ids[index]] = true
 	}
+	s.takeWanted()
 	s.takeInputs()
 	s.takePrepopulated()
 	s.repeat(s.hybridSteps())

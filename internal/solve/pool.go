@@ -95,6 +95,8 @@ type Pool struct {
 
 	requirements []requirement
 	requires     spans[int32] // by id: indexes into requirements
+
+	names func() *nameIndex // made when a glob first asks
 }
 
 // provide is one line of a package's provides.
@@ -132,6 +134,7 @@ func NewPool(packages []Package, o PoolOptions) *Pool {
 	p.indexProvides()
 	other.Wait()
 	p.indexFiles(o.FileProvides)
+	p.names = sync.OnceValue(func() *nameIndex { return newNameIndex(p.packages) })
 	return p
 }
 

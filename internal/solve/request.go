@@ -16,6 +16,8 @@ type Request struct {
 
 	// Inputs are wanted for themselves.
 	Inputs []Input
+	// Packages are wanted for themselves, too: exactly these, if they are of the tree.
+	Packages []Wanted
 	// Conditionals are wanted once their trigger is selected.
 	Conditionals []Conditional
 	// Prepopulate lists packages as exact name.arch, without globs.
@@ -54,6 +56,12 @@ type Input struct {
 	// Native means only packages of the tree's own arches. To Solve it says nothing:
 	// it prefers these.
 	Native bool `json:",omitempty"`
+}
+
+// Wanted is a package, by its index, and who wants it.
+type Wanted struct {
+	Index  int
+	Reason string // for people, such as "module nodejs:18"
 }
 
 // Conditional wants Install if Trigger, a package name, is selected.

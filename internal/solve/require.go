@@ -60,7 +60,7 @@ func (s *solver) requires(d demand) {
 //
 //	A and B          both
 //	A or B           nothing if one is selected, else the best, else the first possible
-//	A if B [else C]  A if B is selected, else C
+//	A if B [else C]  A if B is selected, else C; both A and B if there is no C
 //	A unless B       A: whoever installs it may leave out B
 //	A unless B else C  C if B is selected, else A
 //	A with B         a package that provides both
@@ -85,11 +85,24 @@ func (s *solver) satisfy(e *expr, d demand, settled bool) (waits bool) {
 			return s.satisfy(met, d, settled) || condition.wavers()
 		}
 		if settled && unmet != nil {
-			s.satisfy(unmet, d, settled)
+			s.satisfyUnmet(e, d)
 		}
 		return true
 	}
 	return waits
+}
+
+// satisfyUnmet selects what an expression needs whose condition is not met. Where
+// nothing can satisfy the "else", there is one way left: to meet the condition.
+func (s *solver) satisfyUnmet(e *expr, d demand) {
+	met, unmet := e.branches()
+	condition := e.operands[1]
+	if !s.possible(unmet, d.among) && s.possible(condition, d.among) && s.possible(met, d.among) {
+		s.satisfy(condition, d, true)
+		s.satisfy(met, d, true)
+		return
+	}
+	s.satisfy(unmet, d, true)
 }
 
 // branches are what an "if" or "unless" wants when its condition is met, and
@@ -177,11 +190,12 @@ func (s *solver) judge(e *expr, among Kind, holds func(*expr, Kind) bool) bool {
 	case opOr:
 		return slices.ContainsFunc(e.operands, func(o *expr) bool { return holds(o, among) })
 	}
-	branch, unmet := e.branches()
-	if !s.satisfied(e.operands[1], among) {
-		branch = unmet
+	met, unmet := e.branches()
+	condition := e.operands[1]
+	if s.satisfied(condition, among) {
+		return holds(met, among)
 	}
-	return branch == nil || holds(branch, among)
+	return unmet == nil || holds(unmet, among) || holds(condition, among) && holds(met, among)
 }
 
 // candidatesFor lists what may be chosen to satisfy a set, in order.

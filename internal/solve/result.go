@@ -171,13 +171,27 @@ func (p *Pool) Join(a, b Result) Result {
 		Unresolved: a.Unresolved,
 		Unmatched:  slices.Concat(a.Unmatched, b.Unmatched),
 	}
+	type demanded struct {
+		requirer    int
+		requirement string
+	}
+	known := map[demanded]bool{}
+	for _, u := range a.Unresolved {
+		known[demanded{u.Requirer, u.Requirement}] = true
+	}
 	for _, u := range b.Unresolved {
-		if !slices.ContainsFunc(a.Unresolved, func(o Unresolved) bool { return o.Requirer == u.Requirer && o.Requirement == u.Requirement }) {
+		if !known[demanded{u.Requirer, u.Requirement}] {
 			r.Unresolved = append(r.Unresolved, u)
 		}
 	}
+	selected := make([]bool, len(p.ids)) // by b; Find would look through all for each
+	for _, list := range [...][]Selected{b.Binaries, b.Debug, b.Sources} {
+		for _, s := range list {
+			selected[s.Index] = true
+		}
+	}
 	for _, d := range a.Dropped {
-		if _, ok := b.Find(d.Index); !ok {
+		if !selected[d.Index] {
 			r.Dropped = append(r.Dropped, d)
 		}
 	}

@@ -2,8 +2,8 @@ package solve
 
 import "strings"
 
-// Select is what the method nodeps makes of a request: what Inputs name, its source and
-// debug packages, and nothing that any of these requires. Of the rest of the request
+// Select is what the method nodeps makes of a request: Packages and what Inputs name, its
+// source and debug packages, and nothing that any of these requires. Of the rest of the request
 // only TreeArch, ExcludeSource and ExcludeDebug count: nothing is filtered, and every version
 // of a package is taken. The behaviour is that of Pungi's method of this name:
 //
@@ -12,7 +12,8 @@ import "strings"
 //	source   what a taken binary names as its source
 //	debug    of the source of a taken binary, where that is no noarch package, in its class of arches
 func (p *Pool) Select(r Request) Result {
-	s := newSolver(p, Request{TreeArch: r.TreeArch})
+	s := newSolver(p, Request{TreeArch: r.TreeArch, Packages: r.Packages})
+	s.takeWanted()
 	for _, in := range r.Inputs {
 		s.selectInput(in)
 	}

@@ -5,6 +5,7 @@ import "slices"
 // Solve computes what the request selects from the pool.
 func (p *Pool) Solve(r Request) Result {
 	s := newSolver(p, r)
+	s.takeWanted()
 	s.takeInputs()
 	s.takePrepopulated()
 	s.repeat(s.steps())
@@ -36,14 +37,15 @@ type solver struct {
 	failures []failure
 	unmet    map[[2]int32]bool // requirer and requirement of each failure
 	missed   []Unmatched
-	spared   map[int32]Dropped // what a step would take, but for a setting
+	missing  map[Unmatched]bool // those in missed
+	spared   map[int32]Dropped  // what a step would take, but for a setting
 
 	triggers  map[string][]Conditional
 	langpacks map[string][]Langpack
 	exempt    map[string]bool // names of sources in FulltreeExcludes
-	whitelist []pattern
-	families  []family // by build, for the full tree
-	modular   []bool   // by id: packages of modules, of Hybrid; else nil
+	whitelist map[int32]bool  // packages of which MultilibWhitelist has the name
+	families  []family        // by build, for the full tree
+	modular   []bool          // by id: packages of modules, of Hybrid; else nil
 }
 
 // pick is one selected package.
@@ -72,10 +74,12 @@ func newSolver(p *Pool, r Request) *solver {
 		request:   &r,
 		order:     make([]int32, len(p.packages)),
 		unmet:     map[[2]int32]bool{},
+		missing:   map[Unmatched]bool{},
 		spared:    map[int32]Dropped{},
 		triggers:  map[string][]Conditional{},
 		langpacks: map[string][]Langpack{},
 		exempt:    map[string]bool{},
+		whitelist: map[int32]bool{},
 	}
 	for i := range s.choices {
 		s.choices[i] = make([]*choice, len(p.requirements))
@@ -90,7 +94,7 @@ func newSolver(p *Pool, r Request) *solver {
 		s.exempt[name] = true
 	}
 	for _, glob := range r.MultilibWhitelist {
-		s.whitelist = append(s.whitelist, parsePattern(glob))
+		s.eachNamed(parsePattern(glob), func(id int32) { s.whitelist[id] = true })
 	}
 	if r.Fulltree {
 		s.families = s.newFamilies()
@@ -153,6 +157,16 @@ func (s *solver) isExempt(id int32) bool {
 	return b != noBuild && s.exempt[s.pool.builds[b].source]
 }
 
+// takeWanted selects packages that were asked for as such.
+func (s *solver) takeWanted() {
+	for _, w := range s.request.Packages {
+		if id := s.pool.ids[w.Index]; s.traits[id]&present != 0 {
+			wanted := s.pool.packages[id].NEVRA.String()
+			s.add(id, FlagInput, reason{step: StepInput, by: nobody, wanted: wanted, whose: w.Reason, rule: RuleOnly})
+		}
+	}
+}
+
 // takeInputs selects what was asked for by name. Patterns that name an arch come
 // last: "bash.i686" must not make "bash" look satisfied.
 func (s *solver) takeInputs() {
@@ -190,7 +204,8 @@ func (s *solver) takeInput(in Input) {
 
 // miss notes, once, that an input selects nothing.
 func (s *solver) miss(in Input, why string) {
-	if u := (Unmatched{in, why}); !slices.Contains(s.missed, u) {
+	if u := (Unmatched{in, why}); !s.missing[u] {
+		s.missing[u] = true
 		s.missed = append(s.missed, u)
 	}
 }

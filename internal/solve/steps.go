@@ -225,7 +225,7 @@ func (s *solver) multilib(id int32) {
 		return
 	}
 	var candidates []int32
-	s.eachNamed(pattern{glob: s.name(id), literal: true}, func(other int32) {
+	s.eachNamesake(id, func(other int32) {
 		if s.traits[other]&both == foreign && s.candidate(other, Binary) &&
 			s.pool.packages[other].EVR == s.pool.packages[id].EVR {
 			candidates = append(candidates, other)
@@ -245,10 +245,8 @@ func (s *solver) multilib(id int32) {
 
 // multilibMethod is what speaks for a package of a foreign arch, or "".
 func (s *solver) multilibMethod(id int32) string {
-	for i := range s.whitelist {
-		if s.whitelist[i].matchName(s.name(id)) {
-			return "multilib_whitelist"
-		}
+	if s.whitelist[id] {
+		return "multilib_whitelist"
 	}
 	if s.request.Multilib == nil {
 		return ""

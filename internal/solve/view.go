@@ -142,7 +142,7 @@ func (v *view) supersededIn(later []int32, id int32) bool {
 // newer is the newest present package of the name and arch of one that is not.
 func (v *view) newer(id int32) int32 {
 	pkg, best := v.pool.packages[id].Package, id
-	v.eachNamed(pattern{glob: pkg.Name, literal: true}, func(other int32) {
+	v.eachNamesake(id, func(other int32) {
 		if v.traits[other]&newest != 0 && v.pool.packages[other].Arch == pkg.Arch {
 			best = other
 		}
@@ -196,7 +196,7 @@ func parsePattern(s string) pattern {
 	case isDebugName(p.glob):
 		p.kind = Debug
 	}
-	p.literal = !strings.ContainsAny(p.glob, `*?[\`)
+	p.literal = !strings.ContainsAny(p.glob, wildcards)
 	p.glob = strings.ReplaceAll(p.glob, "[!", "[^") // the shell's spelling
 	return p
 }
@@ -226,19 +226,49 @@ func (p *pattern) matches(v *view, id int32) bool {
 // eachNamed visits the packages whose name matches, whatever else they are.
 func (v *view) eachNamed(p pattern, visit func(id int32)) {
 	packages := v.pool.packages
-	if p.literal {
-		for id := v.pool.firstNamed(p.glob); id < len(packages) && packages[id].Name == p.glob; id++ {
+	visitAll := func(first int32) {
+		for id := int(first); id < len(packages) && packages[id].Name == packages[first].Name; id++ {
 			visit(int32(id))
 		}
-		return
 	}
-	last, matched := "", false
-	for id := range packages {
-		if name := packages[id].Name; id == 0 || name != last {
-			last, matched = name, p.matchName(name)
+	for first := range v.pool.maybeNamed(p) {
+		if p.matchName(packages[first].Name) {
+			visitAll(first)
 		}
-		if matched {
-			visit(int32(id))
+	}
+}
+
+// eachNamesake visits the packages that have the name of one, itself among them.
+func (v *view) eachNamesake(id int32, visit func(id int32)) {
+	packages := v.pool.packages
+	name := packages[id].Name
+	for id > 0 && packages[id-1].Name == name {
+		id--
+	}
+	for ; int(id) < len(packages) && packages[id].Name == name; id++ {
+		visit(id)
+	}
+}
+
+// maybeNamed yields the first id of each name that may match, in order.
+func (p *Pool) maybeNamed(pat pattern) func(yield func(id int32) bool) {
+	prefix := pat.glob
+	if !pat.literal {
+		if prefix = pat.prefix(); prefix == "" {
+			if part := pat.part(); part != "" {
+				return p.names().with(part)
+			}
+		}
+	}
+	return func(yield func(id int32) bool) {
+		for id := p.firstNamed(prefix); id < len(p.packages) && strings.HasPrefix(p.packages[id].Name, prefix); {
+			name := p.packages[id].Name
+			if !yield(int32(id)) || pat.literal {
+				return
+			}
+			for id++; id < len(p.packages) && p.packages[id].Name == name; {
+				id++
+			}
 		}
 	}
 }

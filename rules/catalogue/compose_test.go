@@ -245,7 +245,7 @@ func (tree finished) read(t *testing.T, pattern string) string {
 		return ""
 	}
 	data := tree[name]
-	for _, c := range []repodata.Compression{repodata.Gzip, repodata.Zstd} {
+	for _, c := range []repodata.Compression{repodata.Gzip, repodata.Zstd, repodata.XZ} {
 		if strings.HasSuffix(name, string(c)) {
 			plain, err := c.AppendUnpacked(nil, data)
 			if err != nil {

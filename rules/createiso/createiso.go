@@ -74,18 +74,11 @@ type params struct {
 	Unified            bool     `arg:"unified"`
 	AdditionalVariants []string `arg:"additional-variant"`
 
-	// What the repository at the top was made of, as the tool createrepo takes it: a disc
-	// of several has one of its own packages.
-	Packages       []string `arg:"packages"`
-	Comps          string   `arg:"comps"`
-	CompsName      string   `arg:"comps-name"`
-	Modules        string   `arg:"modules"`
-	PackagesDir    string   `arg:"packages-dir"`
-	Hashed         bool     `arg:"hashed-directories"`
-	Checksum       string   `arg:"checksum"`
-	Compression    string   `arg:"compression"`
-	ChangelogLimit int      `arg:"changelog-limit"`
-	Unique         bool     `arg:"unique-md-filenames"`
+	// PackagesDir is where the repository at the top has its packages, and Recipe what it
+	// was made of, as the tool createrepo takes it: a disc of several has one of its own
+	// packages.
+	PackagesDir string   `arg:"packages-dir"`
+	Recipe      []string `arg:"--"`
 
 	// Output is a folder of disc<n>.iso, each with its manifest; Images describes them.
 	Output string `arg:"output,required"`

@@ -13,7 +13,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unicode/utf16"
 
 	"github.com/pungo-build/pungo/cache"
 	"github.com/pungo-build/pungo/internal/productmd"
@@ -130,8 +129,7 @@ func parseDiscInfo(b []byte) (*productmd.DiscInfo, error) {
 	return &productmd.DiscInfo{Timestamp: at, Description: lines[1], Arch: lines[2]}, nil
 }
 
-// jolietLimit is how many UTF-16 units a name has in Joliet, as long as they may be,
-// and jolietForbidden are the characters that it has none for.
+// jolietLimit is how many characters a name has in Joliet, as long as they may be, and jolietForbidden are the characters that it has none for.
 const (
 	jolietLimit     = 103
 	jolietForbidden = "*:;?\\"
@@ -153,7 +151,7 @@ func (m *maker) checkName(at string) error {
 	const hint = "\n  hint: joliet = False makes images without Joliet, which only Windows reads"
 	// Who reads repodata reads Rock Ridge. With a checksum in front its names may be too
 	// long; xorriso shortens them.
-	if n := len(utf16.Encode([]rune(name))); n > jolietLimit && path.Base(path.Dir(at)) != "repodata" {
+	if n := len([]rune(name)); n > jolietLimit && path.Base(path.Dir(at)) != "repodata" {
 		return fmt.Errorf("%s: its name has %d characters, and Joliet holds %d%s", at, n, jolietLimit, hint)
 	}
 	for _, r := range name {
@@ -380,7 +378,7 @@ func (m *maker) addRepository(ctx context.Context, entries []entry, own map[stri
 	if len(files) == 0 {
 		return nil
 	}
-	if len(m.Packages) == 0 {
+	if len(m.Recipe) == 0 {
 		return errors.New("the tree has to be split, and nobody says what its repository is made of")
 	}
 	r, err := m.callCreaterepo(ctx, files)
@@ -401,37 +399,16 @@ func (m *maker) addRepository(ctx context.Context, entries []entry, own map[stri
 
 // callCreaterepo makes the repository of some files of the tree's.
 func (m *maker) callCreaterepo(ctx context.Context, files []string) (cache.Result, error) {
-	call := rules.Call{Tool: "createrepo", Args: []string{
-		"--packages-dir", m.PackagesDir, "--hashed-directories", strconv.FormatBool(m.Hashed), "--checksum", m.Checksum,
-		"--compression", m.Compression, "--changelog-limit", strconv.Itoa(m.ChangelogLimit),
-		"--unique-md-filenames", strconv.FormatBool(m.Unique), "--output", "repo",
-	}}
-	add := func(argument, input, name string) error {
-		n, err := m.Input(ctx, input)
-		n.Name = name
-		call.Args = append(call.Args, argument, name)
-		call.Inputs = append(call.Inputs, n)
-		return err
-	}
-	for i, input := range m.Packages {
-		if err := add("--packages", input, fmt.Sprintf("packages%d", i)); err != nil {
-			return cache.Result{}, err
-		}
-	}
-	if m.Comps != "" {
-		call.Args = append(call.Args, "--comps-name", m.CompsName)
-		if err := add("--comps", m.Comps, "comps"); err != nil {
-			return cache.Result{}, err
-		}
-	}
-	if m.Modules != "" {
-		if err := add("--modules", m.Modules, "modules"); err != nil {
-			return cache.Result{}, err
+	call := rules.Call{Tool: "createrepo", Args: slices.Clone(m.Recipe)}
+	for _, n := range m.Inputs {
+		if slices.Contains(m.Recipe, n.Name) {
+			call.Inputs = append(call.Inputs, n)
 		}
 	}
 	for _, f := range files {
 		call.Args = append(call.Args, "--file", f)
 	}
+	call.Args = append(call.Args, "--output", "repo")
 	return m.Call(ctx, call)
 }
 

@@ -11,7 +11,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"hash/fnv"
-	"slices"
 	"strconv"
 
 	"github.com/pungo-build/pungo/cache"
@@ -28,8 +27,8 @@ var Star []byte
 // Tools returns the tools of this phase.
 func Tools() []*rules.Tool {
 	return []*rules.Tool{
-		{Name: "createrepo", Version: 1, Params: params{}, Run: run},
-		{Name: "repodata_frame", Version: 2, Params: frameParams{}, Run: frame},
+		{Name: "createrepo", Version: 2, Params: params{}, Run: run},
+		{Name: "repodata_frame", Version: 3, Params: frameParams{}, Run: frame},
 		{Name: "repodata_fragment", Version: 1, Params: fragmentParams{}, Run: fragment},
 		{Name: "repodata_sum", Version: 1, Params: sumParams{}, Run: sum},
 		{Name: "rpm_checksum", Version: 1, Params: checksumParams{}, Run: checksum},
@@ -37,29 +36,39 @@ func Tools() []*rules.Tool {
 }
 
 type params struct {
-	Packages       []string `arg:"packages"`
-	Files          []string `arg:"file"` // the only packages to be taken, by file name; none for all
-	Comps          string   `arg:"comps"`
-	CompsName      string   `arg:"comps-name"`
-	Modules        string   `arg:"modules"`
-	PackagesDir    string   `arg:"packages-dir"`
-	Hashed         bool     `arg:"hashed-directories"`
-	Checksum       string   `arg:"checksum,required"`
-	Compression    string   `arg:"compression,required"`
-	ChangelogLimit int      `arg:"changelog-limit"`
-	Unique         bool     `arg:"unique-md-filenames"`
-	Output         string   `arg:"output,required"`
+	Packages         []string    `arg:"packages"`
+	Files            []string    `arg:"file"` // the only packages to be taken, by file name; none for all
+	PackagesDir      string      `arg:"packages-dir"`
+	Hashed           bool        `arg:"hashed-directories"`
+	Checksum         string      `arg:"checksum,required"`
+	Compression      string      `arg:"compression,required"`
+	Compressions     [][2]string `arg:"compression-of"` // type of record, compression
+	ChangelogLimit   int         `arg:"changelog-limit"`
+	Unique           bool        `arg:"unique-md-filenames"`
+	ContentTags      []string    `arg:"content-tag"`
+	RepoTags         []string    `arg:"repo-tag"`
+	DistroTags       []string    `arg:"distro-tag"` // "name" or "cpeid,name"
+	Comps            string      `arg:"comps"`
+	CompsName        string      `arg:"comps-name"`
+	Modules          string      `arg:"modules"` // modulemd YAML; if it is empty there is no record
+	ProductIDs       string      `arg:"product-ids"`
+	ProductIDName    string      `arg:"product-id-name"` // of the certificate, up to the last dash
+	ProductIDPrefix  bool        `arg:"product-id-allow-name-prefix"`
+	ProductIDMissing bool        `arg:"product-id-allow-missing"`
+	UpdateInfo       []string    `arg:"updateinfo"`
+	Output           string      `arg:"output,required"`
 }
 
 // repo is a repository in the making.
 type repo struct {
 	*rules.Job
 	params
-	kind        repodata.ChecksumType
-	compression repodata.Compression
-	entries     []*packages.Head // sorted by file name
-	newest      int64            // time of the newest package, and of all repodata
-	tree        *cache.Builder
+	kind         repodata.ChecksumType
+	compressions map[string]repodata.Compression // by type of record
+	entries      []*packages.Head                // sorted by file name
+	newest       int64                           // time of the newest package, and of all repodata
+	tree         *cache.Builder
+	records      []repodata.Record
 }
 
 func run(ctx context.Context, j *rules.Job) error {
@@ -85,7 +94,7 @@ func (r *repo) load(ctx context.Context) (err error) {
 	if r.kind, err = repodata.ParseChecksumType(r.Checksum); err != nil {
 		return err
 	}
-	if r.compression, err = parseCompression(r.Compression); err != nil {
+	if err := r.chooseCompressions(); err != nil {
 		return err
 	}
 	if r.entries, err = packages.LoadAllHeads(ctx, r.Job, r.Packages); err != nil {
@@ -113,17 +122,6 @@ func (r *repo) take(files []string) {
 		}
 	}
 	r.entries = kept
-}
-
-// parseCompression reads the values of attribute compression.
-func parseCompression(name string) (repodata.Compression, error) {
-	switch name {
-	case "gz":
-		return repodata.Gzip, nil
-	case "zstd":
-		return repodata.Zstd, nil
-	}
-	return "", fmt.Errorf("compression %q is not known, want \"gz\" or \"zstd\"", name)
 }
 
 // href is where the package is in the repository.
@@ -176,14 +174,14 @@ func (r *repo) fill(ctx context.Context) error {
 		return err
 	}
 	spans := spansOf(groups, frames)
-	records := make([]repodata.Record, len(documents))
+	r.records = make([]repodata.Record, len(documents))
 	nodes := make([]cache.Node, len(documents)+1)
 	err = r.Each(ctx, len(nodes), func(ctx context.Context, i int) (err error) {
 		if i == len(documents) {
 			nodes[i], err = r.packages(ctx)
 			return err
 		}
-		records[i], nodes[i], err = r.join(ctx, i, spans)
+		r.records[i], nodes[i], err = r.join(ctx, i, spans)
 		return err
 	})
 	if err != nil {
@@ -194,29 +192,41 @@ func (r *repo) fill(ctx context.Context) error {
 			return err
 		}
 	}
-	for i, rec := range records {
+	for i, rec := range r.records {
 		if err := r.tree.Add(rec.Location, nodes[i]); err != nil {
 			return err
 		}
 	}
-	compsRecords, err := r.addGroups(ctx)
-	if err != nil {
+	if err := r.addFiles(ctx); err != nil {
 		return err
 	}
-	modulesRecords, err := r.addModules(ctx)
-	if err != nil {
-		return err
+	return r.addIndex(ctx)
+}
+
+// addIndex adds repomd.xml.
+func (r *repo) addIndex(ctx context.Context) error {
+	index := repodata.Repomd{
+		Revision: strconv.FormatInt(r.newest, 10),
+		Tags:     repodata.Tags{Content: r.ContentTags, Repo: r.RepoTags},
+		Records:  r.records,
+	}
+	for _, text := range r.DistroTags {
+		index.Tags.Distro = append(index.Tags.Distro, repodata.ParseDistroTag(text))
 	}
 	var b bytes.Buffer
-	index := repodata.Repomd{Revision: strconv.FormatInt(r.newest, 10), Records: slices.Concat(records, compsRecords, modulesRecords)}
 	if _, err := index.WriteTo(&b); err != nil {
 		return err
 	}
-	d, err := r.Trees.Store().Put(ctx, b.Bytes())
+	return r.addFile(ctx, "repodata/repomd.xml", b.Bytes())
+}
+
+// addFile adds a file of data to the tree.
+func (r *repo) addFile(ctx context.Context, path string, data []byte) error {
+	d, err := r.Trees.Store().Put(ctx, data)
 	if err != nil {
 		return err
 	}
-	return r.tree.Add("repodata/repomd.xml", r.file(d))
+	return r.tree.Add(path, r.file(d))
 }
 
 func (r *repo) file(d cache.Digest) cache.Node {
@@ -259,11 +269,13 @@ func cutsAfter(e *packages.Head, mean uint32) bool {
 func (r *repo) frame(ctx context.Context, group []*packages.Head) (cache.Result, error) {
 	call := rules.Call{
 		Tool:   "repodata_frame",
-		Args:   make([]string, 0, 6+5*len(group)),
+		Args:   make([]string, 0, 4+2*len(documents)+5*len(group)),
 		Inputs: make([]cache.Node, 0, len(group)),
 	}
-	call.Args = append(call.Args,
-		"--compression", r.Compression, "--checksum", r.Checksum, "--changelog-limit", strconv.Itoa(r.ChangelogLimit))
+	call.Args = append(call.Args, "--checksum", r.Checksum, "--changelog-limit", strconv.Itoa(r.ChangelogLimit))
+	for _, doc := range documents {
+		call.Args = append(call.Args, "--compression", r.compressionName(doc.kind))
+	}
 	for _, e := range group {
 		sum, err := r.checksum(ctx, e)
 		if err != nil {
@@ -291,60 +303,4 @@ func (r *repo) checksum(ctx context.Context, e *packages.Head) (string, error) {
 	}
 	sum, err := r.Trees.Store().Get(ctx, result.Outputs[0].Digest)
 	return string(sum), err
-}
-
-// addGroups adds the comps file twice, plain and compressed: dnf wants either.
-func (r *repo) addGroups(ctx context.Context) ([]repodata.Record, error) {
-	if r.Comps == "" {
-		return nil, nil
-	}
-	plain, err := r.Read(ctx, r.Comps)
-	if err != nil {
-		return nil, err
-	}
-	open := repodata.NewSum(r.kind)
-	open.Add(plain)
-	var records []repodata.Record
-	for _, c := range []repodata.Compression{repodata.Plain, r.compression} {
-		var b bytes.Buffer
-		w := repodata.NewFileWriter(&b, c, r.kind)
-		if err := w.Append(c.AppendFrame(nil, plain)); err != nil {
-			return nil, err
-		}
-		d, err := r.Trees.Store().Put(ctx, b.Bytes())
-		if err != nil {
-			return nil, err
-		}
-		rec := w.Record(repodata.GroupType(c), r.CompsName, r.Unique, r.newest, open)
-		if err := r.tree.Add(rec.Location, r.file(d)); err != nil {
-			return nil, err
-		}
-		records = append(records, rec)
-	}
-	return records, nil
-}
-
-// addModules adds modulemd, unless it is empty; packed by gzip, which every reader of it
-// knows.
-func (r *repo) addModules(ctx context.Context) ([]repodata.Record, error) {
-	if r.Modules == "" {
-		return nil, nil
-	}
-	plain, err := r.Read(ctx, r.Modules)
-	if err != nil || len(plain) == 0 {
-		return nil, err
-	}
-	open := repodata.NewSum(r.kind)
-	open.Add(plain)
-	var b bytes.Buffer
-	w := repodata.NewFileWriter(&b, repodata.Gzip, r.kind)
-	if err := w.Append(repodata.Gzip.AppendFrame(nil, plain)); err != nil {
-		return nil, err
-	}
-	d, err := r.Trees.Store().Put(ctx, b.Bytes())
-	if err != nil {
-		return nil, err
-	}
-	rec := w.Record("modules", "modules.yaml", r.Unique, r.newest, open)
-	return []repodata.Record{rec}, r.tree.Add(rec.Location, r.file(d))
 }

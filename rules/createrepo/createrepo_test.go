@@ -3,10 +3,13 @@ package createrepo
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"slices"
 	"testing"
 
+	"github.com/pungo-build/pungo/internal/repodata"
 	"github.com/pungo-build/pungo/internal/rpm"
+	"github.com/pungo-build/pungo/internal/updateinfo"
 	"github.com/pungo-build/pungo/rules/packages"
 )
 
@@ -74,6 +77,88 @@ func TestSplitLimit(t *testing.T) {
 	for _, g := range split(entries) {
 		if len(g) > 512 {
 			t.Errorf("a group of %d, want at most 512", len(g))
+		}
+	}
+}
+
+func TestCompressions(t *testing.T) {
+	r := &repo{params: params{Compression: "xz", Compressions: [][2]string{{"group", "none"}, {"modules", "zstd"}}}}
+	if err := r.chooseCompressions(); err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]repodata.Compression{
+		"primary": repodata.XZ, "filelists": repodata.XZ, "other": repodata.XZ, "group": repodata.Plain,
+		"modules": repodata.Zstd, "productid": repodata.Gzip, "updateinfo": repodata.XZ,
+	}
+	if !maps.Equal(r.compressions, want) {
+		t.Errorf("got %v, want %v", r.compressions, want)
+	}
+	tests := []struct {
+		name string
+		p    params
+		want string
+	}{
+		{"compression", params{Compression: "lzma"}, `primary: compression "lzma" is not known, want gz, xz, zstd or none`},
+		{"of a record", params{Compression: "gz", Compressions: [][2]string{{"other", ""}}},
+			`other: compression "" is not known, want gz, xz, zstd or none`},
+		{"record", params{Compression: "gz", Compressions: [][2]string{{"prestodelta", "gz"}}},
+			`compression of "prestodelta": no record has this type, want one of primary, filelists, other, group, modules, productid, updateinfo`},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			if err := (&repo{params: test.p}).chooseCompressions(); err == nil || err.Error() != test.want {
+				t.Errorf("error %v, want %s", err, test.want)
+			}
+		})
+	}
+}
+
+func TestIsProductID(t *testing.T) {
+	tests := []struct {
+		file            string
+		plain, prefixed bool
+	}{
+		{"Server-x86_64-69.pem", true, true},
+		{"Server-x86_64-.pem", true, true},
+		{"rhel-9-Server-x86_64-69.pem", false, true},
+		{"Server-x86_64.pem", false, false},
+		{"Server-x86_64-69.crt", false, false},
+		{"Server-optional-x86_64-69.pem", false, false},
+		{"old/Server-x86_64-69.pem", false, false},
+	}
+	for _, test := range tests {
+		t.Run(test.file, func(t *testing.T) {
+			for _, prefix := range []bool{false, true} {
+				r := &repo{params: params{ProductIDName: "Server-x86_64", ProductIDPrefix: prefix}}
+				want := test.plain && !prefix || test.prefixed && prefix
+				if got := r.isProductID(test.file); got != want {
+					t.Errorf("prefixes allowed: %t: got %t, want %t", prefix, got, want)
+				}
+			}
+		})
+	}
+}
+
+func TestCovers(t *testing.T) {
+	r := &repo{entries: []*packages.Head{
+		{Ident: packages.Ident{File: "bash-9-1.x86_64.rpm"}, Epoch: 0},
+		{Ident: packages.Ident{File: "bash-5-1.x86_64.rpm"}, Epoch: 1},
+		{Ident: packages.Ident{File: "bash-4-1.x86_64.rpm"}, Epoch: 1},
+	}}
+	covers, err := r.covers()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for nevra, want := range map[string]bool{
+		"bash-1:5-1.x86_64": true, "bash-1:4.5-1.x86_64": true, "bash-10-1.x86_64": true,
+		"bash-1:5-2.x86_64": false, "bash-1:5-1.i686": false, "zsh-0-1.x86_64": false,
+	} {
+		n, err := rpm.ParseNEVRA(nevra)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := covers(&updateinfo.Package{NEVRA: n}); got != want {
+			t.Errorf("%s: got %t, want %t", nevra, got, want)
 		}
 	}
 }

@@ -86,7 +86,7 @@ func splitFragment(b []byte) (elements [len(documents)][]byte, err error) {
 
 // frameParams describe a group of packages of a repository.
 type frameParams struct {
-	Compression    string      `arg:"compression,required"`
+	Compressions   []string    `arg:"compression,required"` // of each document, in their order
 	Checksum       string      `arg:"checksum,required"`
 	ChangelogLimit int         `arg:"changelog-limit"`
 	Packages       [][4]string `arg:"package"` // href, size, checksum, path of the header record
@@ -99,9 +99,8 @@ func frame(ctx context.Context, j *rules.Job) error {
 	if err := rules.Parse(j.Args, &p); err != nil {
 		return err
 	}
-	c, err := parseCompression(p.Compression)
-	if err != nil {
-		return err
+	if len(p.Compressions) != len(documents) {
+		return fmt.Errorf("%d compressions, want one for each of %d documents", len(p.Compressions), len(documents))
 	}
 	var elements [len(documents)][][]byte
 	for _, pkg := range p.Packages {
@@ -114,6 +113,10 @@ func frame(ctx context.Context, j *rules.Job) error {
 		}
 	}
 	for i, doc := range documents {
+		c, err := repodata.ParseCompression(p.Compressions[i])
+		if err != nil {
+			return err
+		}
 		plain := slices.Concat(elements[i]...)
 		if err := j.Write(ctx, doc.kind, c.AppendFrame(nil, plain)); err != nil {
 			return err

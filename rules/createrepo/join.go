@@ -44,20 +44,24 @@ func (r *repo) join(ctx context.Context, i int, spans [][]cache.Result) (repodat
 		return repodata.Record{}, cache.Node{}, err
 	}
 	defer out.Abort()
-	w := repodata.NewFileWriter(out, r.compression, r.kind)
-	err = w.Append(r.compression.AppendFrame(nil, head))
+	c := r.compressions[doc.kind]
+	w := repodata.NewFileWriter(out, r.fileOf(doc.kind, doc.kind+".xml", c))
+	err = w.Append(c.AppendFrame(nil, head))
 	for n := 0; n < len(spans) && err == nil; n++ {
 		open, err = r.joinSpan(ctx, doc.kind, spans[n], w, open)
 	}
 	if err == nil {
-		err = w.Append(r.compression.AppendFrame(nil, end))
+		err = w.Append(c.AppendFrame(nil, end))
+	}
+	if err == nil {
+		err = w.Close()
 	}
 	if err != nil {
 		return repodata.Record{}, cache.Node{}, fmt.Errorf("%s: %w", doc.kind, err)
 	}
 	open.Add(end)
 	d, err := out.Commit()
-	return w.Record(doc.kind, doc.kind+".xml", r.Unique, r.newest, open), r.file(d), err
+	return w.Record(open), r.file(d), err
 }
 
 // joinSpan writes the frames of a span, and returns the sum of the plain text up to

@@ -60,6 +60,8 @@ func selected(s *solve.Selected, name func(index int) string) packages.Decision 
 // dropped is the decision against a package.
 func (p *solveParams) dropped(m *solve.Dropped, short func(index int) string, release *systemRelease) packages.Decision {
 	switch m.Because {
+	case solve.Absent:
+		return packages.Decision{Step: "module", Dropped: m.Pattern}
 	case solve.Older:
 		return packages.Decision{Step: "older", Dropped: "older than " + short(m.Other)}
 	case solve.Blacklisted:

@@ -27,7 +27,7 @@ var Star []byte
 // Tools returns the tools of this phase.
 func Tools() []*rules.Tool {
 	return []*rules.Tool{
-		{Name: "solve", Version: 5, Params: solveParams{}, Run: runSolve},
+		{Name: "solve", Version: 6, Params: solveParams{}, Run: runSolve},
 		{Name: "trim", Version: 3, Params: trimParams{}, Run: runTrim},
 		{Name: "multilib_files", Version: 1, Params: multilibParams{}, Run: runMultilibFiles},
 	}

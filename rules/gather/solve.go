@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -22,6 +23,12 @@ type solveParams struct {
 	Packages            string      `arg:"packages,required"`
 	Lookasides          []string    `arg:"lookaside"`
 	Comps               string      `arg:"comps"`
+	Modules             string      `arg:"modules"`          // list of the variant's streams
+	Modulemd            string      `arg:"modulemd"`         // of the same; this and the next three go with hybrid
+	PackageModules      string      `arg:"package-modules"`  // modulemd of the package set
+	LookasideModules    []string    `arg:"lookaside-module"` // modulemd of lookasides
+	KeptModulemd        string      `arg:"kept-modulemd"`
+	KeptModules         string      `arg:"kept-modules"`
 	SourceMapping       string      `arg:"source-mapping"`
 	Prepopulate         string      `arg:"prepopulate"`
 	Additional          []string    `arg:"additional-package"`
@@ -30,7 +37,7 @@ type solveParams struct {
 	Inherit             []string    `arg:"inherit"`
 	Parent              string      `arg:"parent"`
 	Method              string      `arg:"method,required"`
-	Methods             [][2]string `arg:"source-method"` // of a source of packages: comps or json
+	Methods             [][2]string `arg:"source-method"` // of a source of packages: module, comps or json
 	Greedy              string      `arg:"greedy,required"`
 	Fulltree            bool        `arg:"fulltree"`
 	FulltreeExcludes    []string    `arg:"fulltree-exclude"`
@@ -65,11 +72,21 @@ func runSolve(ctx context.Context, j *rules.Job) error {
 		return err
 	}
 	p.chooseSystemRelease(&in, u.Entries)
-	result, err := p.solve(ctx, j, u.Pool, in)
+	modules, err := p.readModules(ctx, j, u.Entries)
+	if err != nil {
+		return err
+	}
+	result, err := p.solve(ctx, j, u.Pool, in, modules)
 	if err != nil {
 		return err
 	}
 	if err := p.judge(j, u.Entries, &result); err != nil {
+		return err
+	}
+	for _, nsvc := range slices.Sorted(maps.Keys(modules.dropped)) {
+		j.Warnf("module %s is left out: it requires %s, and nothing here is that", nsvc, modules.dropped[nsvc])
+	}
+	if err := p.writeModules(ctx, j, modules); err != nil {
 		return err
 	}
 	return p.write(ctx, j, u.Entries, in, &result)
@@ -90,7 +107,7 @@ func (p *solveParams) judge(j *rules.Job, entries []*packages.Entry, r *solve.Re
 		}
 	}
 	if p.RequireAllComps && len(missing) > 0 {
-		return someLines(missing)
+		return someLines(len(missing), func(i int) string { return missing[i] })
 	}
 	if p.CheckDeps && len(r.Unresolved) > 0 {
 		return unresolved(entries, r)
@@ -100,28 +117,51 @@ func (p *solveParams) judge(j *rules.Job, entries []*packages.Entry, r *solve.Re
 
 // The sources of what is asked for. Each is solved apart, and may have its own method.
 const (
-	sourceComps = "comps" // groups, additional_packages, prepopulate
-	sourceJSON  = "json"  // source_mapping
+	sourceModule = "module" // packages of the variant's modules
+	sourceComps  = "comps"  // groups, additional_packages, prepopulate
+	sourceJSON   = "json"   // source_mapping
 )
 
+// hybrid is the method that solves all sources together, and modules with them.
+const hybrid = "hybrid"
+
 // solve answers what each source asks for, and puts the answers together.
-func (p *solveParams) solve(ctx context.Context, j *rules.Job, pool *solve.Pool, in inputs) (solve.Result, error) {
+func (p *solveParams) solve(ctx context.Context, j *rules.Job, pool *solve.Pool, in inputs, modules *moduleSet) (solve.Result, error) {
 	request, err := p.request(ctx, j, in)
 	if err != nil {
 		return solve.Result{}, err
+	}
+	mapped, err := p.mapped(ctx, j)
+	if err != nil {
+		return solve.Result{}, err
+	}
+	if p.Method == hybrid {
+		request.Packages, request.Absent = modules.wanted, modules.absent
+		request.Inputs = append(selection(request).Inputs, mapped...)
+		return pool.Hybrid(request, modules.modular), nil
 	}
 	result, err := p.by(sourceComps, pool, request)
 	if err != nil {
 		return result, err
 	}
-	mapped, err := p.mapped(ctx, j)
-	if err != nil || len(mapped) == 0 {
-		return result, err
-	}
 	// As in Pungi, filters are about comps: who maps names to arches means these.
-	request.Inputs, request.Conditionals, request.Prepopulate, request.Excludes = mapped, nil, nil, nil
-	more, err := p.by(sourceJSON, pool, request)
-	return pool.Join(result, more), err
+	request.Inputs, request.Conditionals, request.Prepopulate, request.Excludes = nil, nil, nil, nil
+	for _, source := range []struct {
+		name   string
+		wanted []solve.Wanted
+		inputs []solve.Input
+	}{{sourceModule, modules.wanted, nil}, {sourceJSON, nil, mapped}} {
+		if len(source.wanted)+len(source.inputs) == 0 {
+			continue
+		}
+		request.Packages, request.Inputs = source.wanted, source.inputs
+		more, err := p.by(source.name, pool, request)
+		if err != nil {
+			return result, err
+		}
+		result = pool.Join(result, more)
+	}
+	return result, nil
 }
 
 // by solves a request with the method of a source.
@@ -141,8 +181,8 @@ func (p *solveParams) by(source string, pool *solve.Pool, r solve.Request) (solv
 	return solve.Result{}, fmt.Errorf("method %q of %s is not known, want deps or nodeps", method, source)
 }
 
-// selection is a request for the method nodeps, which knows no conditions: what a group has
-// under one it has.
+// selection is a request for the methods that know no conditions: what a group has under
+// one it has.
 func selection(r solve.Request) solve.Request {
 	r.Inputs = slices.Clone(r.Inputs)
 	for _, c := range r.Conditionals {
@@ -276,25 +316,28 @@ func listOf(entries []*packages.Entry, r *solve.Result) []byte {
 //
 //	nothing provides libfoo.so.2()(64bit), needed by bar-1.4-3.x86_64, wanted by group "core" (mandatory)
 func unresolved(entries []*packages.Entry, r *solve.Result) error {
-	var lines []string
-	for _, m := range r.Unresolved {
+	return someLines(len(r.Unresolved), func(i int) string {
+		m := &r.Unresolved[i]
 		line := fmt.Sprintf("nothing provides %s, needed by %s", m.Requirement, shortName(entries[m.Requirer]))
-		for _, i := range m.Chain[1:] {
-			line += ", needed by " + shortName(entries[i])
+		for _, by := range m.Chain[1:] {
+			line += ", needed by " + shortName(entries[by])
 		}
 		if s, ok := r.Find(m.Chain[len(m.Chain)-1]); ok && s.Reason.For != "" {
 			line += ", wanted by " + s.Reason.For
 		}
-		lines = append(lines, line)
-	}
-	return someLines(lines)
+		return line
+	})
 }
 
-// someLines is an error of several lines, as many as people read.
-func someLines(lines []string) error {
+// someLines is an error of n lines, or of as many as people read.
+func someLines(n int, line func(i int) string) error {
 	const most = 20
-	if len(lines) > most {
-		lines = append(lines[:most:most], fmt.Sprintf("and %d more", len(lines)-most))
+	var lines []string
+	for i := range min(n, most) {
+		lines = append(lines, line(i))
+	}
+	if n > most {
+		lines = append(lines, fmt.Sprintf("and %d more", n-most))
 	}
 	return errors.New(strings.Join(lines, "\n"))
 }

@@ -41,7 +41,8 @@ type Entry struct {
 type Head struct {
 	Ident
 	Name      string
-	BuildTime int64 // seconds since 1970
+	Epoch     uint32 // which the file's name does not tell
+	BuildTime int64  // seconds since 1970
 }
 
 // Ident says which package it is.
@@ -210,7 +211,7 @@ func decodeHeads(b []byte) ([]*Head, error) {
 	return decodeMeta(b, func(id Ident, _, meta []byte) (*Head, error) {
 		var p rpm.Package
 		err := rpm.DecodeIdentity(meta, &p)
-		return &Head{Ident: id, Name: strings.Clone(p.Name), BuildTime: p.BuildTime}, id.checkFile(p.NEVRA, err)
+		return &Head{Ident: id, Name: strings.Clone(p.Name), Epoch: p.Epoch, BuildTime: p.BuildTime}, id.checkFile(p.NEVRA, err)
 	})
 }
 

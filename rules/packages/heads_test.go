@@ -30,7 +30,7 @@ func TestLoadHeads(t *testing.T) {
 		t.Fatalf("%d heads, %v, want %d", len(heads), err, len(all))
 	}
 	for i, e := range entries {
-		want := packages.Head{Ident: e.Ident, Name: e.Name, BuildTime: e.BuildTime}
+		want := packages.Head{Ident: e.Ident, Name: e.Name, Epoch: e.Epoch, BuildTime: e.BuildTime}
 		if *heads[i] != want {
 			t.Errorf("head %+v, want %+v", *heads[i], want)
 		}
