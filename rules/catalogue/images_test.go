@@ -258,6 +258,20 @@ func TestMedia(t *testing.T) {
 	})
 	t.Run("content", func(t *testing.T) { sameContent(t, image, filepath.Join(at, "compose/Server/x86_64/os")) })
 	t.Run("dnf installs", func(t *testing.T) { installsFrom(t, image) })
+	t.Run("image_test", func(t *testing.T) {
+		if got := string(readFile(t, filepath.Join(at, "logs/global/image_test.log"))); !strings.HasSuffix(got, "trees: 0 errors, 0 warnings\n") {
+			t.Errorf("got %s", got)
+		}
+	})
+	t.Run("checksums", func(t *testing.T) {
+		for _, kind := range []string{"md5", "sha1", "sha256", "sha512"} {
+			cmd := exec.Command(kind+"sum", "--strict", "--check", strings.ToUpper(kind)+"SUM")
+			cmd.Dir = filepath.Dir(image)
+			if out, err := cmd.CombinedOutput(); err != nil {
+				t.Errorf("%s: %v\n%s", kind, err, out)
+			}
+		}
+	})
 }
 
 // bootsFrom looks at the boot record and the partitions of an image as xorriso finds them.
