@@ -125,7 +125,7 @@ var hermetic = strings.Fields(`
 var formats = strings.Fields(`
 	github.com/ProtonMail/go-crypto/openpgp/armor github.com/ProtonMail/go-crypto/openpgp/packet
 	github.com/ProtonMail/go-crypto/openpgp/v2
-	compress/bzip2 github.com/klauspost/compress/gzip github.com/klauspost/compress/s2
+	compress/bzip2 github.com/cavaliergopher/cpio github.com/klauspost/compress/gzip github.com/klauspost/compress/s2
 	github.com/klauspost/compress/zstd github.com/ulikunitz/xz github.com/ulikunitz/xz/lzma
 	google.golang.org/protobuf/encoding/protowire go.yaml.in/yaml/v3 lukechampine.com/blake3 lukechampine.com/blake3/guts`)
 

@@ -202,9 +202,8 @@ func (j *Job) Result() cache.Result { return j.result }
 //	[]string            one value each time it is given
 //	[][N]string         N values each time it is given
 //
-// and `arg:"--"`, a []string, all that follows "--": arguments of another tool.
-// Further,
-// and `arg:"name,required"` must be given. An unknown name is an error.
+// and `arg:"name,required"` must be given. A []string `arg:"--"` takes all that
+// follows "--": arguments of another tool. An unknown name is an error.
 func Parse(args []string, params any) error {
 	v := reflect.ValueOf(params).Elem()
 	takes := parametersOf(v.Type())

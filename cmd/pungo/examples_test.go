@@ -25,8 +25,11 @@ func TestExamples(t *testing.T) {
 		t.Run(filepath.Base(dir), func(t *testing.T) {
 			cache := t.TempDir()
 			var flags []string
-			if filepath.Base(dir) == "mirror" {
+			switch filepath.Base(dir) {
+			case "mirror":
 				flags = realMirrorFlags(realMirror(t))
+			case "bootable":
+				dir = bootableExample(t)
 			}
 			first := buildExample(t, dir, cache, append(flags, "--jobs=1")...)
 			second := buildExample(t, dir, cache, append(flags, "--jobs=8")...)

@@ -43,7 +43,9 @@ func (b *boot) grubConfig() []byte {
 func grubQuote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
 
 // grubEscape protects what would mean something to GRUB in arguments: what is behind a
-// backslash is taken as it is.
+// backslash is taken as it is. Backslashes stay, as lorax and Pungi leave them: Fedora's
+// GRUB hands \x20 on to the kernel. Upstream's drops the backslash, and doubles each of
+// two, so that there is no way to write a space.
 func grubEscape(s string) string {
-	return strings.NewReplacer(`\`, `\\`, `;`, `\;`, `&`, `\&`, `|`, `\|`, `<`, `\<`, `>`, `\>`, `{`, `\{`, `}`, `\}`).Replace(s)
+	return strings.NewReplacer(`;`, `\;`, `&`, `\&`, `|`, `\|`, `<`, `\<`, `>`, `\>`, `{`, `\{`, `}`, `\}`).Replace(s)
 }

@@ -7,7 +7,9 @@ import (
 
 // boot is how an image boots.
 type boot struct {
-	args []string // of xorriso -as mkisofs
+	// args are those of xorriso -as mkisofs. What is appended as a partition is named by
+	// its path in the tree.
+	args []string
 	// catalog is the path of the boot catalog that xorriso adds, "" if it adds none.
 	catalog string
 }
@@ -81,12 +83,14 @@ func bootX86(arch string, has func(string) bool, mbr string) (*boot, error) {
 		b.catalog = "boot.cat"
 		b.args = append(b.args, "-c", b.catalog)
 	}
-	b.args = append(b.args, "-eltorito-alt-boot", "-e", efiImage, "-no-emul-boot")
-	// On a USB stick, UEFI looks for a partition.
+	// On a USB stick, UEFI looks for a partition. Beside the boot code of isolinux that is
+	// a copy behind the image: partitions of -isohybrid-gpt-basdat overlap, and who reads
+	// them strictly, as sgdisk does, finds none.
 	if mbrOption == "-isohybrid-mbr" && mbr != "" {
-		b.args = append(b.args, "-isohybrid-gpt-basdat")
+		b.args = append(b.args, "-append_partition", "2", "0xef", efiImage, "-appended_part_as_gpt",
+			"-eltorito-alt-boot", "-e", "--interval:appended_partition_2:all::", "-no-emul-boot")
 	} else {
-		b.args = append(b.args, "-efi-boot-part", "--efi-boot-image")
+		b.args = append(b.args, "-eltorito-alt-boot", "-e", efiImage, "-no-emul-boot", "-efi-boot-part", "--efi-boot-image")
 	}
 	return b, nil
 }

@@ -20,7 +20,7 @@ func TestBootOf(t *testing.T) {
 		want       string // arguments or error
 		catalog    string
 	}{
-		{"x86_64", "x86_64", []string{isolinux, efiImage}, "mbr", bios + " -isohybrid-mbr mbr " + uefi + " -isohybrid-gpt-basdat", "isolinux/boot.cat"},
+		{"x86_64", "x86_64", []string{isolinux, efiImage}, "mbr", bios + " -isohybrid-mbr mbr -append_partition 2 0xef images/efiboot.img -appended_part_as_gpt -eltorito-alt-boot -e --interval:appended_partition_2:all:: -no-emul-boot", "isolinux/boot.cat"},
 		{"x86_64, no boot code", "x86_64", []string{isolinux, efiImage}, "", bios + " " + uefi + " -efi-boot-part --efi-boot-image", "isolinux/boot.cat"},
 		{"x86_64, BIOS only", "x86_64", []string{isolinux}, "mbr", bios + " -isohybrid-mbr mbr", "isolinux/boot.cat"},
 		{"x86_64, UEFI only", "x86_64", []string{efiImage}, "mbr", "-c boot.cat " + uefi + " -efi-boot-part --efi-boot-image", "boot.cat"},

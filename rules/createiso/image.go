@@ -43,8 +43,12 @@ func (m *maker) write(ctx context.Context, d *disc) (*image, error) {
 		return nil, err
 	}
 	defer draft.Abort()
-	sum, err := m.stream(ctx, p, draft)
+	var size counter
+	sum, err := m.stream(ctx, p, draft, &size)
 	if err != nil {
+		return nil, err
+	}
+	if err := m.checkSize(int64(size)); err != nil {
 		return nil, err
 	}
 	implanted, err := sum.Finish()
@@ -63,9 +67,6 @@ func (m *maker) write(ctx context.Context, d *disc) (*image, error) {
 		return nil, err
 	}
 	i.node.Kind, i.node.ModTime = cache.FileKind, d.newest
-	if err := m.checkSize(i.node.Digest.Size()); err != nil {
-		return nil, err
-	}
 	catalog := ""
 	if m.boot != nil {
 		catalog = m.boot.catalog
@@ -74,14 +75,22 @@ func (m *maker) write(ctx context.Context, d *disc) (*image, error) {
 	return i, err
 }
 
-// stream has the image printed, and writes it while it is summed up, each in a
-// goroutine of its own.
-func (m *maker) stream(ctx context.Context, p rules.Program, draft io.Writer) (*isomd5.Sum, error) {
+// counter counts bytes.
+type counter int64
+
+func (c *counter) Write(p []byte) (int, error) {
+	*c += counter(len(p))
+	return len(p), nil
+}
+
+// stream has the image printed, and writes it while it is summed up and counted, each
+// in a goroutine of its own.
+func (m *maker) stream(ctx context.Context, p rules.Program, draft io.Writer, size *counter) (*isomd5.Sum, error) {
 	sum := isomd5.New()
 	r, w := io.Pipe()
 	taken := make(chan error, 1)
 	go func() {
-		err := cache.ReadOnce(ctx, r, draft, sum)
+		err := cache.ReadOnce(ctx, r, draft, sum, size)
 		r.CloseWithError(err)
 		taken <- err
 	}()
@@ -209,7 +218,7 @@ func (m *maker) args(d *disc, links []string) []string {
 		args = append(args, "-J", "-joliet-long")
 	}
 	if m.boot != nil {
-		args = append(args, m.boot.args...)
+		args = append(args, m.bootArgs(d)...)
 	}
 	args = append(args, "-o", "-", "-graft-points", "-path-list", graftPath, "--sort-weight-list", weightPath, "--")
 	args = append(args, links...)
@@ -217,6 +226,21 @@ func (m *maker) args(d *disc, links []string) []string {
 	return append(args,
 		"-find", "/", "-type", "d", "-exec", "alter_date", "m", at, "--",
 		"-find", "/", "-type", "l", "-exec", "alter_date", "m", at, "--")
+}
+
+// bootArgs are the arguments that make a disc bootable.
+func (m *maker) bootArgs(d *disc) []string {
+	args := slices.Clone(m.boot.args)
+	at := slices.Index(args, "-append_partition")
+	if at < 0 {
+		return args
+	}
+	for i := range d.entries {
+		if e := &d.entries[i]; e.path == args[at+3] {
+			args[at+3] = contentDir + "/" + e.key()
+		}
+	}
+	return args
 }
 
 // escape writes a path as graft lists have it.

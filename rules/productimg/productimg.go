@@ -4,19 +4,14 @@ package productimg
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	_ "embed"
 	"fmt"
-	"io"
-	"path"
 	"slices"
-	"strings"
-	"time"
-
-	"github.com/cavaliergopher/cpio"
-	"github.com/klauspost/compress/gzip"
 
 	"github.com/pungo-build/pungo/cache"
+	"github.com/pungo-build/pungo/internal/initrd"
 	"github.com/pungo-build/pungo/rules"
 )
 
@@ -67,9 +62,8 @@ func run(ctx context.Context, j *rules.Job) error {
 type archive struct {
 	*rules.Job
 	packed bytes.Buffer
-	cpio   *cpio.Writer
+	writer *initrd.Writer
 	newest int64
-	inode  int64
 }
 
 func (a *archive) write(ctx context.Context, root cache.Digest) error {
@@ -80,49 +74,31 @@ func (a *archive) write(ctx context.Context, root cache.Digest) error {
 	if err != nil {
 		return err
 	}
-	z, err := gzip.NewWriterLevel(&a.packed, gzip.BestCompression)
+	if a.writer, err = initrd.New(&a.packed); err != nil {
+		return err
+	}
+	err = a.Trees.Walk(ctx, root, func(at string, n cache.Node) error {
+		if err := a.add(ctx, at, n); err != nil {
+			return fmt.Errorf("%s: %w", at, err)
+		}
+		return nil
+	})
 	if err != nil {
 		return err
 	}
-	a.cpio = cpio.NewWriter(z)
-	err = a.Trees.Walk(ctx, root, func(at string, n cache.Node) error { return a.add(ctx, at, n) })
-	if err != nil {
-		return err
-	}
-	if err := a.cpio.Close(); err != nil {
-		return err
-	}
-	return z.Close()
+	return a.writer.Close()
 }
 
-// add adds a file, a folder or a link. Folders come before what is in them.
 func (a *archive) add(ctx context.Context, at string, n cache.Node) error {
-	a.inode++
-	h := &cpio.Header{Name: at, Inode: a.inode, Links: 1, ModTime: time.Unix(a.newest, 0)}
-	var content io.Reader = strings.NewReader("")
-	switch n.Kind {
-	case cache.DirKind:
-		h.Mode, h.Links = cpio.TypeDir|0o755, 2
-	case cache.SymlinkKind:
-		h.Mode, h.Linkname, h.Size = cpio.TypeSymlink|0o777, n.Target, int64(len(n.Target))
-	default:
-		h.Mode, h.Size = cpio.TypeReg|0o644, n.Digest.Size()
-		if n.Executable {
-			h.Mode |= 0o111
-		}
-		if n.ModTime != 0 {
-			h.ModTime = time.Unix(n.ModTime, 0)
-		}
-		f, err := a.Trees.Store().Open(ctx, n.Digest)
-		if err != nil {
-			return err
-		}
-		defer f.Close()
-		content = f
+	e := initrd.Entry{Path: at, ModTime: cmp.Or(n.ModTime, a.newest), Executable: n.Executable, Link: n.Target}
+	if e.Folder = n.Kind == cache.DirKind; e.Folder || e.Link != "" {
+		return a.writer.Add(e, nil)
 	}
-	if err := a.cpio.WriteHeader(h); err != nil {
-		return fmt.Errorf("%s: %w", path.Base(at), err)
+	f, err := a.Trees.Store().Open(ctx, n.Digest)
+	if err != nil {
+		return err
 	}
-	_, err := io.Copy(a.cpio, content)
-	return err
+	defer f.Close()
+	e.Size = n.Digest.Size()
+	return a.writer.Add(e, f)
 }
