@@ -145,7 +145,7 @@ func (v *verifier) digest(e entry, kind string) string {
 // record checks a record, and returns what kind it is and what is wrong.
 func (v *verifier) record(p *surveyedPack, e entry) (kind, reason string) {
 	payload, err := p.read(e)
-	check := func() bool { return true }
+	var check func() bool
 	switch e.key.kind {
 	case blobRecord:
 		kind = "blob"

@@ -1,11 +1,14 @@
 package main
 
 import (
+	"bytes"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/bazelbuild/buildtools/warn"
+
+	"github.com/pungo-build/pungo/rules/catalogue"
 )
 
 func TestLintSource(t *testing.T) {
@@ -97,4 +100,25 @@ func FuzzLint(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestRules: the rules that ship with pungo are as fmt and lint want those of users.
+func TestRules(t *testing.T) {
+	for _, phase := range catalogue.Phases() {
+		file := phase.Name + ".star"
+		formatted, err := format(file, phase.Star)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(formatted, phase.Star) {
+			t.Errorf("%s: pungo fmt would change it", file)
+		}
+		findings, err := lintSource(file, phase.Star)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range findings {
+			t.Error(f)
+		}
+	}
 }

@@ -1,9 +1,13 @@
 package main
 
 import (
+	"slices"
 	"time"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/pungo-build/pungo/internal/spell"
+	"github.com/pungo-build/pungo/rules"
 )
 
 const description = `pungo makes composes of Linux distributions from a definition in Starlark.
@@ -66,6 +70,37 @@ type matrixFlags struct {
 	Define  map[string]string `group:"matrix" mapsep:"none" help:"Value of define(\"NAME\") in the definition, for each NAME." placeholder:"NAME=VALUE"`
 	Variant []string          `group:"matrix" help:"Only these variants, by their uids." placeholder:"UID"`
 	Arch    []string          `group:"matrix" help:"Only these arches." placeholder:"ARCH"`
+}
+
+// cellFlags say which cells are told about, of all that there are.
+type cellFlags struct {
+	Variant []string `help:"Only these variants, by their uids." placeholder:"UID"`
+	Arch    []string `help:"Only these arches." placeholder:"ARCH"`
+}
+
+// has reports whether a variant on an arch is asked for.
+func (c *cellFlags) has(variant, arch string) bool {
+	return (len(c.Variant) == 0 || slices.Contains(c.Variant, variant)) &&
+		(len(c.Arch) == 0 || slices.Contains(c.Arch, arch))
+}
+
+// check refuses variants and arches that the compose does not have.
+func (c *cellFlags) check(compose *rules.Compose) error {
+	var uids []string
+	for _, v := range compose.Variants {
+		uids = append(uids, v.UID)
+	}
+	for _, uid := range c.Variant {
+		if !slices.Contains(uids, uid) {
+			return usagef("--variant %s: no such variant%s", uid, spell.DidYouMean(uid, uids))
+		}
+	}
+	for _, arch := range c.Arch {
+		if !slices.Contains(compose.Arches, arch) {
+			return usagef("--arch %s: no such arch%s", arch, spell.DidYouMean(arch, compose.Arches))
+		}
+	}
+	return nil
 }
 
 // cacheFlags say where to build, and how.

@@ -23,11 +23,10 @@ type diffCmd struct {
 	Before string `arg:"" help:"What was: a compose (its folder, the folder compose in it, or its name in the output folder), a folder with repodata or packages, or a compose.lock."`
 	After  string `arg:"" help:"What is: the same again."`
 
-	Format    string            `help:"Format: text, markdown or json; by default ${default}." enum:"text,markdown,json" default:"text" placeholder:"FORMAT"`
-	Changelog int               `help:"How many entries of the changelog of a package that went up to show: 0 is none, -1 all that are new; by default ${default}." default:"5" placeholder:"N"`
-	Variant   []string          `help:"Only these variants, by their uids." placeholder:"UID"`
-	Arch      []string          `help:"Only these arches." placeholder:"ARCH"`
-	Define    map[string]string `mapsep:"none" help:"Value of define(\"NAME\") in the definition, for each NAME; of locks." placeholder:"NAME=VALUE"`
+	Format    string `help:"Format: text, markdown or json; by default ${default}." enum:"text,markdown,json" default:"text" placeholder:"FORMAT"`
+	Changelog int    `help:"How many entries of the changelog of a package that went up to show: 0 is none, -1 all that are new; by default ${default}." default:"5" placeholder:"N"`
+	cellFlags
+	Define map[string]string `mapsep:"none" help:"Value of define(\"NAME\") in the definition, for each NAME; of locks." placeholder:"NAME=VALUE"`
 	outputFlag
 	folderFlags
 }
@@ -166,7 +165,7 @@ func (c *diffCmd) made(ctx context.Context, p process, g *Globals, before, after
 	if err != nil {
 		return made, "", err
 	}
-	if err := (&whyArgs{Variant: c.Variant, Arch: c.Arch}).check(graph.Compose); err != nil {
+	if err := c.check(graph.Compose); err != nil {
 		return made, "", err
 	}
 	for i, lock := range []*remote.Lock{old, new} {
@@ -184,7 +183,7 @@ func (c *diffCmd) made(ctx context.Context, p process, g *Globals, before, after
 			return made, side.Path + " makes no compose: " + reason, nil
 		}
 		maps.DeleteFunc(made[i], func(cell difference.Cell, _ []difference.Package) bool {
-			return len(c.Variant) > 0 && !slices.Contains(c.Variant, cell.Variant) || len(c.Arch) > 0 && !slices.Contains(c.Arch, cell.Arch)
+			return !c.has(cell.Variant, cell.Arch)
 		})
 	}
 	return made, "", nil

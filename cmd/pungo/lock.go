@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -177,9 +176,7 @@ type packageChange struct {
 
 func (c *lockChange) print(p process, asJSON bool) error {
 	if asJSON {
-		enc := json.NewEncoder(p.stdout)
-		enc.SetIndent("", "  ")
-		return enc.Encode(c)
+		return printJSON(p.stdout, c)
 	}
 	var b strings.Builder
 	for _, r := range c.Repositories {

@@ -3,12 +3,10 @@ package main
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/pungo-build/pungo/cache"
 	"github.com/pungo-build/pungo/executor"
-	"github.com/pungo-build/pungo/internal/spell"
 	"github.com/pungo-build/pungo/rules"
 	"github.com/pungo-build/pungo/rules/packages"
 )
@@ -42,8 +40,7 @@ func (c *whyArgs) trails(ctx context.Context, p process, s *session) ([]*trail, 
 	for i := range graph.Explanations {
 		x := &graph.Explanations[i]
 		cell := x.Owner.Cell
-		if x.List == nil || len(c.Variant) > 0 && !slices.Contains(c.Variant, cell.Variant) ||
-			len(c.Arch) > 0 && !slices.Contains(c.Arch, cell.Arch) {
+		if x.List == nil || !c.has(cell.Variant, cell.Arch) {
 			continue
 		}
 		t := &trail{session: s, graph: graph, end: x, others: map[string][]*rules.Explanation{}, logs: logs}
@@ -59,25 +56,6 @@ func (c *whyArgs) trails(ctx context.Context, p process, s *session) ([]*trail, 
 		t.build = build
 	}
 	return all, nil
-}
-
-// check refuses variants and arches that the compose does not have.
-func (c *whyArgs) check(compose *rules.Compose) error {
-	var uids []string
-	for _, v := range compose.Variants {
-		uids = append(uids, v.UID)
-	}
-	for _, uid := range c.Variant {
-		if !slices.Contains(uids, uid) {
-			return usagef("--variant %s: no such variant%s", uid, spell.DidYouMean(uid, uids))
-		}
-	}
-	for _, arch := range c.Arch {
-		if !slices.Contains(compose.Arches, arch) {
-			return usagef("--arch %s: no such arch%s", arch, spell.DidYouMean(arch, compose.Arches))
-		}
-	}
-	return nil
 }
 
 // collect finds who explains what led to the end.

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -18,10 +17,9 @@ import (
 
 // whyArgs are what why and whynot are asked.
 type whyArgs struct {
-	Package string            `arg:"" help:"The package: name, name.arch, name-version-release or name-version-release.arch; * ? and [ ] stand for what they do in file names."`
-	Variant []string          `help:"Only in these variants, by their uids." placeholder:"UID"`
-	Arch    []string          `help:"Only on these arches." placeholder:"ARCH"`
-	Define  map[string]string `mapsep:"none" help:"Value of define(\"NAME\") in the definition, for each NAME." placeholder:"NAME=VALUE"`
+	Package string `arg:"" help:"The package: name, name.arch, name-version-release or name-version-release.arch; * ? and [ ] stand for what they do in file names."`
+	cellFlags
+	Define map[string]string `mapsep:"none" help:"Value of define(\"NAME\") in the definition, for each NAME." placeholder:"NAME=VALUE"`
 	cacheFlags
 }
 
@@ -114,9 +112,6 @@ func (t *trail) why(ctx context.Context, wanted pattern) ([]answer, error) {
 	return answers, nil
 }
 
-// fromChild begins what a decision says of a package that a child left, see trim.
-const fromChild = "left by "
-
 // chain returns the decisions that led to a package: from a wish on to the package
 // itself.
 func (t *trail) chain(ctx context.Context, from []*rules.Explanation, nevra string) ([]packages.Decision, error) {
@@ -127,7 +122,7 @@ func (t *trail) chain(ctx context.Context, from []*rules.Explanation, nevra stri
 			return chain, err
 		}
 		chain = append([]packages.Decision{*d}, chain...)
-		if child, ok := strings.CutPrefix(d.For, fromChild); ok && d.By == "" {
+		if child, ok := strings.CutPrefix(d.For, packages.LeftBy); ok && d.By == "" {
 			earlier, err := t.chain(ctx, t.others[child], nevra)
 			return append(earlier, chain...), err
 		}
@@ -192,7 +187,7 @@ func (w pattern) matches(nevra string) bool {
 	// Or as other programs print it: with the epoch, or without the arch.
 	full, arch := n.String(), "."+n.Arch
 	for _, name := range []string{full, strings.TrimSuffix(full, arch), strings.TrimSuffix(n.FileName(), arch+".rpm")} {
-		if ok, _ := path.Match(w.glob, name); ok {
+		if packages.MatchGlob(w.glob, name) {
 			return true
 		}
 	}
@@ -298,7 +293,7 @@ func decisionText(d *packages.Decision) string {
 func decisionCause(d *packages.Decision) string {
 	by := packages.ShortName(d.By)
 	switch d.Step {
-	case "input", "prepopulate", "no match":
+	case "input", "prepopulate", packages.StepNoMatch:
 		return fmt.Sprintf("%s wants %q", d.For, d.Wanted)
 	case "conditional":
 		return fmt.Sprintf("%s wants %q, as there is %s", d.For, d.Wanted, by)
@@ -316,7 +311,7 @@ func decisionCause(d *packages.Decision) string {
 		return "language pack of " + by
 	case "multilib":
 		return fmt.Sprintf("multilib (%s) of %s", d.For, by)
-	case "from child":
+	case packages.StepFromChild:
 		return d.For
 	}
 	return cmp.Or(d.Rule, d.Step)

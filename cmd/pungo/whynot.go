@@ -262,7 +262,7 @@ func (t *trail) unmatched(ctx context.Context, wanted pattern) ([]answer, error)
 			return nil, err
 		}
 		for _, d := range all {
-			if d.Step == "no match" && d.Wanted == wanted.glob {
+			if d.Step == packages.StepNoMatch && d.Wanted == wanted.glob {
 				found = append(found, d)
 			}
 		}

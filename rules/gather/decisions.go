@@ -26,7 +26,7 @@ func (p *solveParams) decisionsOf(entries []*packages.Entry, r *solve.Result, re
 		}
 	}
 	for _, m := range r.Unmatched {
-		log.AddDecision(&packages.Decision{Step: "no match", Wanted: m.Pattern, For: m.Reason, Rule: m.Why})
+		log.AddDecision(&packages.Decision{Step: packages.StepNoMatch, Wanted: m.Pattern, For: m.Reason, Rule: m.Why})
 	}
 	for _, m := range r.Unresolved {
 		log.AddDecision(&packages.Decision{Step: "unresolved", By: name(m.Requirer), Wanted: m.Requirement, Rule: m.Why})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -16,8 +17,7 @@ import (
 
 // multilibMethod returns what decides whether a package of a foreign arch accompanies the
 // native one; nil if no method is set. Some methods go by files, and package sets have
-// only those that primary metadata lists. The others are read here, by a nested action for
-// each shard of a set, so that after a change the lists of one shard are read.
+// only those that primary metadata lists; the others are asked for here.
 func (p *solveParams) multilibMethod(ctx context.Context, j *rules.Job) (func(*format.Package) string, error) {
 	methods, err := multilib.Parse(p.Multilib)
 	if err != nil {
@@ -47,46 +47,15 @@ func addRuntimeFiles(ctx context.Context, j *rules.Job, files map[string]string,
 	if err != nil {
 		return err
 	}
-	shards, err := j.Trees.Read(ctx, root.Digest)
-	if err != nil {
-		return err
+	args := []string{"--output", "files.json"}
+	for _, arch := range arches {
+		args = append(args, "--arch", arch)
 	}
-	found := make([]map[string]string, len(shards))
-	err = j.Each(ctx, len(shards), func(ctx context.Context, i int) (err error) {
-		found[i], err = shardRuntimeFiles(ctx, j, shards[i].Digest, arches)
-		return err
-	})
-	for _, shard := range found {
-		for file, path := range shard {
-			files[file] = path
-		}
+	answers, err := packages.AskHeaders[map[string]string](ctx, j, root.Digest, "multilib_files", args...)
+	for _, a := range answers {
+		maps.Copy(files, a.Value)
 	}
 	return err
-}
-
-func shardRuntimeFiles(ctx context.Context, j *rules.Job, shard cache.Digest, arches []string) (map[string]string, error) {
-	headers, err := j.Trees.Lookup(ctx, shard, packages.HeaderDir)
-	if err != nil {
-		return nil, err
-	}
-	headers.Name = "headers"
-	call := rules.Call{Tool: "multilib_files", Args: []string{"--headers", headers.Name, "--output", "files.json"}, Inputs: []cache.Node{headers}}
-	for _, arch := range arches {
-		call.Args = append(call.Args, "--arch", arch)
-	}
-	r, err := j.Call(ctx, call)
-	if err != nil {
-		return nil, err
-	}
-	data, err := j.Trees.Store().Get(ctx, r.Outputs[0].Digest)
-	if err != nil {
-		return nil, err
-	}
-	var files map[string]string
-	if err := json.Unmarshal(data, &files); err != nil {
-		return nil, fmt.Errorf("files for multilib: %w", err)
-	}
-	return files, nil
 }
 
 type multilibParams struct {

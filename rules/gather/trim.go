@@ -150,7 +150,7 @@ func (t *trimmer) split() (kept, moved []packages.Listed) {
 	}
 	for _, c := range t.left {
 		for _, l := range c.lines {
-			t.decide(l, "from child", "left by "+c.uid, "")
+			t.decide(l, packages.StepFromChild, packages.LeftBy+c.uid, "")
 			t.place(l, &kept, &moved)
 		}
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/pungo-build/pungo/cache"
 	"github.com/pungo-build/pungo/rules"
+	"github.com/pungo-build/pungo/rules/packages"
 )
 
 // Star is the rule's source.
@@ -46,10 +47,10 @@ func run(ctx context.Context, j *rules.Job) error {
 	names := map[string]cache.Node{}
 	var others []string
 	unused := map[string]bool{}
+	if err := packages.CheckGlobs(p.Paths); err != nil {
+		return fmt.Errorf("paths: %w", err)
+	}
 	for _, glob := range p.Paths {
-		if _, err := path.Match(glob, ""); err != nil {
-			return fmt.Errorf("paths: %q is not a glob", glob)
-		}
 		unused[glob] = true
 	}
 	err = j.Trees.Walk(ctx, root, func(name string, n cache.Node) error {
@@ -107,7 +108,7 @@ func (p *params) folder(ctx context.Context, j *rules.Job) (cache.Digest, error)
 // matches reports whether a glob matches a file, or a folder that it is in.
 func matches(glob, name string) bool {
 	for ; name != "."; name = path.Dir(name) {
-		if ok, _ := path.Match(glob, name); ok {
+		if packages.MatchGlob(glob, name) {
 			return true
 		}
 	}

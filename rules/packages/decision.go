@@ -25,6 +25,13 @@ type Decision struct {
 	Dropped string `json:"dropped,omitempty"`
 }
 
+// What readers of logs look for in them.
+const (
+	StepNoMatch   = "no match"   // what was wanted by a name that no package has
+	StepFromChild = "from child" // a child left the package: For is LeftBy and its uid
+	LeftBy        = "left by "
+)
+
 // EncodeDecisions writes one JSON object a line.
 func EncodeDecisions(decisions []Decision) []byte {
 	var lines Lines

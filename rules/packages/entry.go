@@ -10,8 +10,16 @@
 //	e0/remote                          there are packages here without their files
 //
 // where 4b is the start of the package file's digest. Sets share shards: what a
-// phase keeps whole it names by the same digest. A list (see Listed) is the
-// same choice as text, small enough for a diff.
+// phase keeps whole it names by the same digest. A list is the same choice as
+// text, small enough for a diff.
+//
+// A package of a set is read as what its reader needs, Ident being in all three:
+//
+//	Entry    what a solver reads           LoadEntries
+//	Head     name, epoch and build time    LoadHeads
+//	Listing  encoded, to be passed on      LoadListings, ListFile …; Write takes these
+//
+// Listed is something else: a line of a list.
 package packages
 
 import (

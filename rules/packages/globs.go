@@ -30,10 +30,17 @@ func (g Globs) Find(n rpm.NEVRA) (glob string, ok bool) {
 	names := []string{n.Name, n.Name + "." + n.Arch, strings.TrimSuffix(n.FileName(), ".rpm")}
 	for _, glob := range g {
 		for _, name := range names {
-			if ok, _ := path.Match(glob, name); ok {
+			if MatchGlob(glob, name) {
 				return glob, true
 			}
 		}
 	}
 	return "", false
+}
+
+// MatchGlob reports whether a glob matches a name. A class that is all but its characters
+// is [!a], as in the shell, or [^a].
+func MatchGlob(glob, name string) bool {
+	ok, _ := path.Match(strings.ReplaceAll(glob, "[!", "[^"), name)
+	return ok
 }

@@ -26,6 +26,9 @@ func TestGlobs(t *testing.T) {
 		{"bash-5.*", true},
 		{"bash-5.2-1", false},
 		{"bash-1:5.2-1.x86_64", false},
+		{"[!a]*", true},
+		{"[!b]*", false},
+		{"[^b]*", false},
 		{"zsh bash", true},
 		{"zsh Bash", false},
 	} {

@@ -21,7 +21,7 @@ func TestLoadHeads(t *testing.T) {
 		t.Fatal(err)
 	}
 	j := newJob(t, trees, map[string]cache.Digest{"set": set.Digest, "again": set.Digest})
-	entries, err := packages.LoadTree(t.Context(), j, set.Digest)
+	entries, err := packages.LoadEntries(t.Context(), j, set.Digest)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -84,7 +84,7 @@ func ListRPM(ctx context.Context, j *rules.Job, file cache.Digest, verify bool) 
 	return ListFile(record, file, r.Outputs[0].Digest)
 }
 
-// LoadListings returns the packages of the set with a root, in the order of LoadTree. They
+// LoadListings returns the packages of the set with a root, in the order of LoadEntries. They
 // are not kept for the next who asks: to read them takes no longer.
 func LoadListings(ctx context.Context, j *rules.Job, root cache.Digest) ([]*Listing, error) {
 	return loadShards(ctx, j, root, func(ctx context.Context, in cache.Node, meta cache.Digest) ([]*Listing, error) {

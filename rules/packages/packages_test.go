@@ -227,7 +227,7 @@ func idents(all []*packages.Listing) []packages.Ident {
 // asks of bash.
 func checkEntries(t *testing.T, j *rules.Job, set cache.Digest, want []*packages.Listing) {
 	t.Helper()
-	entries, err := packages.LoadTree(t.Context(), j, set)
+	entries, err := packages.LoadEntries(t.Context(), j, set)
 	if err != nil || len(entries) != len(want) {
 		t.Fatalf("%d entries, error %v, want %d", len(entries), err, len(want))
 	}
@@ -275,7 +275,7 @@ func TestMemory(t *testing.T) {
 	}
 	var charged int64
 	j := &rules.Job{Host: charging{host{trees.Store()}, &charged}, Trees: trees}
-	if _, err := packages.LoadTree(t.Context(), j, set.Digest); err != nil {
+	if _, err := packages.LoadEntries(t.Context(), j, set.Digest); err != nil {
 		t.Fatal(err)
 	}
 	got, err := packages.Memory(t.Context(), trees, set.Digest)
@@ -290,7 +290,7 @@ func TestEmptySet(t *testing.T) {
 	if err != nil || set.Digest != trees.Empty() {
 		t.Errorf("got %v and error %v, want the empty tree", set, err)
 	}
-	got, err := packages.LoadTree(t.Context(), newJob(t, trees, nil), set.Digest)
+	got, err := packages.LoadEntries(t.Context(), newJob(t, trees, nil), set.Digest)
 	if err != nil || len(got) != 0 {
 		t.Errorf("got %v and error %v, want no packages", got, err)
 	}
@@ -401,7 +401,7 @@ func TestDamagedSet(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = packages.LoadTree(t.Context(), newJob(t, trees, nil), root)
+		_, err = packages.LoadEntries(t.Context(), newJob(t, trees, nil), root)
 		if err == nil || !strings.HasPrefix(err.Error(), "package set 4b: ") {
 			t.Errorf("damage %d: got %v, want an error about 4b", i, err)
 		}

@@ -14,20 +14,18 @@ import (
 	"github.com/pungo-build/pungo/rules"
 )
 
-// HeaderDir is the folder of a shard that has the header records.
-const HeaderDir = "header"
-
 // The names inside a shard.
 const (
-	metaName = "meta"
-	rpmName  = "rpm"
+	headerDir = "header" // has the header records
+	metaName  = "meta"
+	rpmName   = "rpm"
 	// remoteName is an empty file, where files of packages are in a repository still.
 	remoteName = "remote"
 )
 
-// LoadTree returns the packages of the set with a root, sorted by file name, then by
+// LoadEntries returns the packages of the set with a root, sorted by file name, then by
 // checksum. Shards that were loaded before, by this job or another, are not decoded again.
-func LoadTree(ctx context.Context, j *rules.Job, root cache.Digest) ([]*Entry, error) {
+func LoadEntries(ctx context.Context, j *rules.Job, root cache.Digest) ([]*Entry, error) {
 	return loadTree(ctx, j, root, func(b []byte) ([]*Entry, int64, error) {
 		shard, err := decodeShard(b)
 		return shard, memoryFactor * int64(len(b)), err
@@ -229,7 +227,7 @@ func writeShard(ctx context.Context, trees *cache.Trees, all []*Listing) (cache.
 		return cache.Node{}, err
 	}
 	shard := cache.Directory{
-		{Name: HeaderDir, Kind: cache.DirKind, Digest: headerDigest},
+		{Name: headerDir, Kind: cache.DirKind, Digest: headerDigest},
 		{Name: metaName, Kind: cache.FileKind, Digest: metaDigest},
 	}
 	if remote {
@@ -266,7 +264,7 @@ func Files(ctx context.Context, trees *cache.Trees, root cache.Digest) ([]cache.
 	}
 	var files []cache.Node
 	for _, shard := range shards {
-		headers, err := trees.Lookup(ctx, shard.Digest, HeaderDir)
+		headers, err := trees.Lookup(ctx, shard.Digest, headerDir)
 		if err != nil {
 			return nil, fmt.Errorf("package set %s: %w", shard.Name, err)
 		}

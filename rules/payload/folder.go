@@ -225,7 +225,7 @@ func (u *unpacker) below(name string) (string, bool) {
 	if len(elements) < depth {
 		return "", false
 	}
-	if ok, _ := path.Match(u.glob, strings.Join(elements[:depth], "/")); !ok {
+	if !packages.MatchGlob(u.glob, strings.Join(elements[:depth], "/")) {
 		return "", false
 	}
 	if len(elements) == depth {

@@ -198,7 +198,7 @@ func find(f cache.File, glob string) (rpm.Member, error) {
 	var content rpm.Member // of a file with several names, the one that has the content
 	var others []string
 	err := rpm.EachMember(f, f.Size(), func(m rpm.Member, _ io.Reader) error {
-		if ok, _ := path.Match(glob, m.Path); ok {
+		if packages.MatchGlob(glob, m.Path) {
 			found = append(found, m)
 		} else if m.Mode&0o170000 != 0o040000 {
 			others = append(others, m.Path)

@@ -32,7 +32,7 @@ var Star []byte
 func Tools() []*rules.Tool {
 	return []*rules.Tool{
 		{Name: "pkgset", Version: 3, Params: params{}, Run: run},
-		{Name: "package_signatures", Version: 1, Params: signaturesParams{}, Run: signatures},
+		{Name: "package_signatures", Version: 2, Params: signaturesParams{}, Run: signatures},
 		{Name: "rpm_signature", Version: 1, Params: signatureParams{}, Run: signature},
 	}
 }

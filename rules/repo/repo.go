@@ -31,7 +31,7 @@ var Star []byte
 // Tools returns the tools of this phase.
 func Tools() []*rules.Tool {
 	return []*rules.Tool{
-		{Name: "repo_index", Version: 2, Params: indexParams{}, Run: index},
+		{Name: "repo_index", Version: 3, Params: indexParams{}, Run: index},
 		{Name: "repo_modules", Version: 1, Params: modulesParams{}, Run: modules},
 		{Name: "package_download", Version: 1, Params: downloadParams{}, Run: download},
 	}

@@ -14,22 +14,17 @@ import (
 
 // fileOwners finds which entries of a package set own paths. Entries know the
 // paths that primary metadata lists; only if others are wanted are whole file
-// lists read. That is a nested action for each shard, so that after a change the
-// lists of one shard are read, and not those of a distribution.
+// lists read.
 func fileOwners(ctx context.Context, j *rules.Job, set cache.Digest, entries []*packages.Entry, paths []string) (map[string][]int, error) {
 	paths = slices.DeleteFunc(slices.Clone(paths), repodata.PrimaryPath)
 	if len(paths) == 0 {
 		return nil, nil
 	}
-	shards, err := j.Trees.Read(ctx, set)
-	if err != nil {
-		return nil, err
+	args := []string{"--output", "owners.json"}
+	for _, path := range paths {
+		args = append(args, "--path", path)
 	}
-	found := make([][]owned, len(shards))
-	err = j.Each(ctx, len(shards), func(ctx context.Context, i int) (err error) {
-		found[i], err = shardOwners(ctx, j, shards[i].Digest, paths)
-		return err
-	})
+	answers, err := packages.AskHeaders[[][2]int](ctx, j, set, "file_owners", args...)
 	if err != nil {
 		return nil, err
 	}
@@ -38,12 +33,18 @@ func fileOwners(ctx context.Context, j *rules.Job, set cache.Digest, entries []*
 		index[e.File] = i
 	}
 	owners := map[string][]int{}
-	for _, o := range slices.Concat(found...) {
-		i, ok := index[o.file]
-		if !ok {
-			return nil, fmt.Errorf("package set: it has a header of %s, and no entry", o.file)
+	for _, a := range answers {
+		found, err := ownedFiles(ctx, j, a, paths)
+		if err != nil {
+			return nil, err
 		}
-		owners[o.path] = append(owners[o.path], i)
+		for _, o := range found {
+			i, ok := index[o.file]
+			if !ok {
+				return nil, fmt.Errorf("package set: it has a header of %s, and no entry", o.file)
+			}
+			owners[o.path] = append(owners[o.path], i)
+		}
 	}
 	return owners, nil
 }
@@ -51,38 +52,17 @@ func fileOwners(ctx context.Context, j *rules.Job, set cache.Digest, entries []*
 // owned is a path, and the file name of a package that owns it.
 type owned struct{ file, path string }
 
-// shardOwners finds owners of paths in one shard.
-func shardOwners(ctx context.Context, j *rules.Job, shard cache.Digest, paths []string) ([]owned, error) {
-	headers, err := j.Trees.Lookup(ctx, shard, packages.HeaderDir)
-	if err != nil {
-		return nil, err
-	}
-	headers.Name = "headers"
-	call := rules.Call{Tool: "file_owners", Args: []string{"--headers", headers.Name, "--output", "owners.json"}, Inputs: []cache.Node{headers}}
-	for _, path := range paths {
-		call.Args = append(call.Args, "--path", path)
-	}
-	r, err := j.Call(ctx, call)
-	if err != nil {
-		return nil, err
-	}
-	data, err := j.Trees.Store().Get(ctx, r.Outputs[0].Digest)
-	if err != nil {
-		return nil, err
-	}
-	var pairs [][2]int
-	if err := json.Unmarshal(data, &pairs); err != nil {
-		return nil, fmt.Errorf("owners of files: %w", err)
-	}
-	if len(pairs) == 0 {
+// ownedFiles says what the places in an answer of file_owners are places of.
+func ownedFiles(ctx context.Context, j *rules.Job, a packages.Answer[[][2]int], paths []string) ([]owned, error) {
+	if len(a.Value) == 0 {
 		return nil, nil // as of most shards: their folder need not be read
 	}
-	files, err := j.Trees.Read(ctx, headers.Digest)
+	files, err := j.Trees.Read(ctx, a.Headers)
 	if err != nil {
 		return nil, err
 	}
-	list := make([]owned, len(pairs))
-	for i, pair := range pairs {
+	list := make([]owned, len(a.Value))
+	for i, pair := range a.Value {
 		if uint(pair[0]) >= uint(len(files)) || uint(pair[1]) >= uint(len(paths)) {
 			return nil, fmt.Errorf("owners of files: %v of %d headers and %d paths", pair, len(files), len(paths))
 		}

@@ -76,7 +76,7 @@ func newSet(t *testing.T, trees *cache.Trees, files map[string][]string) (cache.
 	if err != nil {
 		t.Fatal(err)
 	}
-	entries, err := packages.LoadTree(t.Context(), j, set.Digest)
+	entries, err := packages.LoadEntries(t.Context(), j, set.Digest)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -110,7 +110,7 @@ func join(ctx context.Context, j *rules.Job, parts []*part, o solve.PoolOptions)
 	var requiring []*format.Package // what others only require is of no interest
 	for i, part := range parts {
 		var err error
-		if part.entries, err = packages.LoadTree(ctx, j, part.set); err != nil {
+		if part.entries, err = packages.LoadEntries(ctx, j, part.set); err != nil {
 			return nil, err
 		}
 		part.first = len(all)
