@@ -180,7 +180,7 @@ var functionDocs = []RuleDoc{
 	{
 		Name: "ctx.actions.checkout", Kind: "function",
 		Doc: "Returns the files of a commit of a git repository, as a folder. Which commit it is, is pinned in compose.lock under the name of the instance. " +
-			"Submodules are not followed. An instance has one repository at most.",
+			"Submodules are left out, and so are links that lead out of the repository. An instance has one repository at most.",
 		Attrs: []AttrDoc{
 			{Name: "url", Type: "string", Mandatory: true, Doc: "The repository: a URL of scheme http, https or file, or a folder, absolute or below the root."},
 			{Name: "ref", Type: "string", Mandatory: true, Doc: "A branch, a tag, or the 40 digits of a commit. Another ref than the one that was pinned is pinned anew."},

@@ -128,6 +128,19 @@ func some(names []string) string {
 	return strings.Join(names, ", ")
 }
 
+// has reports whether there is a file, or a folder with files.
+func has(files map[string]cache.Node, name string) bool {
+	if _, ok := files[name]; ok || name == "." {
+		return true
+	}
+	for other := range files {
+		if strings.HasPrefix(other, name+"/") {
+			return true
+		}
+	}
+	return false
+}
+
 // write makes the folder. A link may lead only to what is in it.
 func (p *params) write(ctx context.Context, j *rules.Job, files map[string]cache.Node) error {
 	b := j.Trees.Builder()
@@ -136,6 +149,9 @@ func (p *params) write(ctx context.Context, j *rules.Job, files map[string]cache
 			to := path.Join(path.Dir(name), n.Target)
 			if path.IsAbs(n.Target) || to == ".." || strings.HasPrefix(to, "../") {
 				return fmt.Errorf("%s is a symbolic link to %q, which is outside of what is taken", name, n.Target)
+			}
+			if !has(files, to) {
+				return fmt.Errorf("%s is a symbolic link to %q, which is not taken, too", name, n.Target)
 			}
 		}
 		if err := b.Add(name, n); err != nil {
