@@ -72,6 +72,9 @@ func (d *declared) composed(options Options) (*rules.Compose, error) {
 	if err := checkArches(p, c.Arches); err != nil {
 		return nil, err
 	}
+	if len(c.Checksums) == 0 {
+		return nil, p.site.mistake("compose", "checksums", wrong("", "no checksums, and what metadata lists wants one"))
+	}
 	for _, v := range d.variants {
 		variant, err := newVariant(v, c)
 		if err != nil {
@@ -80,8 +83,10 @@ func (d *declared) composed(options Options) (*rules.Compose, error) {
 		c.Variants = append(c.Variants, variant)
 	}
 	for i, v := range d.variants {
-		if err := checkFamily(v, c.Variants[i], c); err != nil {
-			return nil, err
+		for _, check := range []func(*declaration, *rules.Variant, *rules.Compose) error{checkFamily, checkStranger} {
+			if err := check(v, c.Variants[i], c); err != nil {
+				return nil, err
+			}
 		}
 	}
 	return c, nil
@@ -151,7 +156,10 @@ func newVariant(d *declaration, c *rules.Compose) (*rules.Variant, error) {
 	if len(v.Arches) == 0 {
 		return nil, d.mistake(v, "arches", wrong("", "no arches"))
 	}
-	if isLayered := v.Type == "layered-product"; isLayered != (v.Release != nil) {
+	switch isLayered := v.Type == "layered-product"; {
+	case isLayered && v.Release == nil:
+		return nil, d.mistake(v, "type", wrong("", "type \"layered-product\" wants attribute \"release\", the product in it"))
+	case !isLayered && v.Release != nil:
 		return nil, d.mistake(v, "release", wrong("", "type %q, and attribute \"release\" is for type \"layered-product\"", v.Type))
 	}
 	return v, nil
@@ -173,7 +181,8 @@ func checkFamily(d *declaration, v *rules.Variant, c *rules.Compose) error {
 	parent := c.Variant(v.Parent)
 	switch {
 	case parent == nil:
-		return d.mistake(v, "parent", wrong("", "parent %q is not known%s", v.Parent, spell.DidYouMean(v.Parent, uids(c))))
+		others := slices.DeleteFunc(uids(c), func(uid string) bool { return uid == v.UID })
+		return d.mistake(v, "parent", wrong("", "parent %q is not known%s", v.Parent, spell.DidYouMean(v.Parent, others)))
 	case parent.Type != "variant":
 		return d.mistake(v, "parent", wrong("", "parent %q is of type %q, want \"variant\"", v.Parent, parent.Type))
 	case v.Type == "variant":
@@ -188,6 +197,28 @@ func checkFamily(d *declaration, v *rules.Variant, c *rules.Compose) error {
 	for _, a := range v.Arches {
 		if !slices.Contains(parent.Arches, a) {
 			return d.mistake(v, "arches", wrong(a, "arch %q is not one of its parent's, %s", a, quoted(parent.Arches)))
+		}
+	}
+	return nil
+}
+
+// checkStranger checks that who reads composeinfo.json can tell a variant without parent
+// from the others: ids have no dashes there, and a uid that begins with another and a dash
+// is taken for that of a child.
+func checkStranger(d *declaration, v *rules.Variant, c *rules.Compose) error {
+	if v.Parent != "" {
+		return nil
+	}
+	earlier := true
+	for _, other := range c.Variants {
+		switch {
+		case other == v:
+			earlier = false
+		case other.Parent != "":
+		case strings.HasPrefix(v.UID, other.UID+"-"):
+			return d.mistake(v, "name", wrong("", "the name is read as that of a child of %q; want a parent, or another name", other.UID))
+		case earlier && strings.ReplaceAll(v.UID, "-", "") == strings.ReplaceAll(other.UID, "-", ""):
+			return d.mistake(v, "name", wrong("", "the name differs from %q in dashes only, which ids in composeinfo.json lack", other.UID))
 		}
 	}
 	return nil

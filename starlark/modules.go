@@ -232,8 +232,11 @@ func fileProblem(err error) string {
 	if errors.As(err, &pathError) {
 		err = pathError.Err
 	}
-	if errors.Is(err, fs.ErrNotExist) {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		return "no such file"
+	case err.Error() == "path escapes from parent": // os.Root has no value for it
+		return "a symbolic link leads out of the workspace"
 	}
 	return err.Error()
 }

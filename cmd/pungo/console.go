@@ -447,12 +447,16 @@ func anatomy(err error) (cause, hint string) {
 // programs choose what they are called and what they say.
 func harmless(text string) string {
 	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) && r != '\n' && r != '\t' {
+		if steers(r) && r != '\n' && r != '\t' {
 			return -1
 		}
 		return r
 	}, text)
 }
+
+// steers reports whether a terminal obeys a character, or shows the text around it in
+// another order.
+func steers(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) }
 
 // tail returns the last n lines of a text.
 func tail(text string, n int) []string {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -361,5 +362,24 @@ func TestJSONLinesStop(t *testing.T) {
 	s.Event(nested)
 	if got := strings.Count(out.String(), "\n"); got != 1 {
 		t.Errorf("got %d lines, want none after an error", got)
+	}
+}
+
+// TestHarmless: what others wrote steers no terminal, and in JSON nothing of it is lost.
+func TestHarmless(t *testing.T) {
+	const foreign = "a\x1b[31mb\u009b0mc\u202ed\u2066e\n\tü‐\u200d"
+	if got, want := harmless(foreign), "a[31mb0mcde\n\tü‐\u200d"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	var b bytes.Buffer
+	if err := printJSON(&b, foreign); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := b.String(), `"a\u001b[31mb\u009b0mc\u202ed\u2066e\n\tü‐`+"\u200d\"\n"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	var back string
+	if err := json.Unmarshal(b.Bytes(), &back); err != nil || back != foreign {
+		t.Errorf("got back %q, %v", back, err)
 	}
 }

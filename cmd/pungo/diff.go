@@ -20,7 +20,7 @@ import (
 
 // diffCmd tells what changed between two composes, repositories, folders or locks.
 type diffCmd struct {
-	Before string `arg:"" help:"What was: a compose (its folder, the folder compose in it, or its name in the output folder), a folder with repodata or packages, or a compose.lock."`
+	Before string `arg:"" help:"What was: a compose (its folder, the folder compose or metadata in it, or its name in the output folder), a folder with repodata or packages, or a compose.lock."`
 	After  string `arg:"" help:"What is: the same again."`
 
 	Format    string `help:"Format: text, markdown or json; by default ${default}." enum:"text,markdown,json" default:"text" placeholder:"FORMAT"`

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -326,8 +327,32 @@ func printDot(w io.Writer, names []string, edges []edge) error {
 
 // printJSON writes a value with an indent, for people and for jq.
 func printJSON(w io.Writer, v any) error {
-	encoder := json.NewEncoder(w)
+	var b bytes.Buffer
+	encoder := json.NewEncoder(&b)
 	encoder.SetIndent("", "  ")
 	encoder.SetEscapeHTML(false)
-	return encoder.Encode(v)
+	if err := encoder.Encode(v); err != nil {
+		return err
+	}
+	_, err := w.Write(escaped(b.Bytes()))
+	return err
 }
+
+// escaped is JSON in which no string has a character that steers a terminal: encoding/json
+// escapes those of ASCII only.
+func escaped(document []byte) []byte {
+	if bytes.IndexFunc(document, foreignSteering) < 0 {
+		return document
+	}
+	var b bytes.Buffer
+	for _, r := range string(document) {
+		if foreignSteering(r) {
+			fmt.Fprintf(&b, `\u%04x`, r)
+			continue
+		}
+		b.WriteRune(r)
+	}
+	return b.Bytes()
+}
+
+func foreignSteering(r rune) bool { return r >= 0x7f && steers(r) }

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/pungo-build/pungo/internal/glob"
 	"github.com/pungo-build/pungo/internal/rpm"
 	"github.com/pungo-build/pungo/internal/spell"
 	"github.com/pungo-build/pungo/rules"
@@ -187,7 +188,7 @@ func (w pattern) matches(nevra string) bool {
 	// Or as other programs print it: with the epoch, or without the arch.
 	full, arch := n.String(), "."+n.Arch
 	for _, name := range []string{full, strings.TrimSuffix(full, arch), strings.TrimSuffix(n.FileName(), arch+".rpm")} {
-		if packages.MatchGlob(w.glob, name) {
+		if glob.Match(w.glob, name) {
 			return true
 		}
 	}

@@ -29,6 +29,7 @@ const (
 func Parse(r io.Reader) (*Comps, error) {
 	limited := &io.LimitedReader{R: r, N: maxSize + 1}
 	p := &parser{dec: xml.NewDecoder(limited)}
+	p.dec.CharsetReader = charset
 	c := new(Comps)
 	err := p.document(c)
 	if limited.N <= 0 {
@@ -42,6 +43,20 @@ func Parse(r io.Reader) (*Comps, error) {
 	}
 	return c, nil
 }
+
+// charset accepts other names of UTF-8 and its subset, which the decoder does not know.
+func charset(name string, r io.Reader) (io.Reader, error) {
+	switch strings.ToLower(name) {
+	case "utf8", "us-ascii", "ascii":
+		return r, nil
+	}
+	return nil, encodingError(name)
+}
+
+// encodingError is the name of an encoding that we do not read.
+type encodingError string
+
+func (e encodingError) Error() string { return fmt.Sprintf("encoding %q, wanted UTF-8", string(e)) }
 
 // parser descends through the elements of a document. Each method for an element
 // is called after its start tag and consumes everything up to and including its
@@ -76,6 +91,9 @@ func (p *parser) next() (xml.Token, error) {
 	tok, err := p.dec.Token()
 	if bad, ok := errors.AsType[*xml.SyntaxError](err); ok {
 		return nil, fmt.Errorf("line %d: %s", bad.Line, bad.Msg)
+	}
+	if foreign, ok := errors.AsType[encodingError](err); ok {
+		return nil, p.at("%v", foreign)
 	}
 	if err != nil {
 		return nil, err

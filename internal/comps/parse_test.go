@@ -107,6 +107,15 @@ func TestParseDefaults(t *testing.T) {
 	}
 }
 
+// TestParseEncoding: what is UTF-8 by another name is read.
+func TestParseEncoding(t *testing.T) {
+	for _, name := range []string{"utf-8", "UTF8", "US-ASCII"} {
+		if _, err := Parse(strings.NewReader(`<?xml version="1.0" encoding="` + name + `"?><comps/>`)); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 func TestParseErrors(t *testing.T) {
 	tests := []struct{ name, input, want string }{
 		{"empty", "", "line 1: no element, wanted <comps>"},
@@ -117,7 +126,7 @@ func TestParseErrors(t *testing.T) {
 		{"end without start", "</comps>", "line 1: unexpected end element </comps>"},
 		{"no entities", "<!DOCTYPE comps [<!ENTITY a \"aaaa\">]>\n<comps><group><id>&a;</id></group></comps>", "line 2: invalid character entity &a;"},
 		{"not UTF-8", "<comps>\n\xff</comps>", "line 2: invalid UTF-8"},
-		{"another encoding", `<?xml version="1.0" encoding="latin1"?><comps/>`, `xml: encoding "latin1" declared but Decoder.CharsetReader is nil`},
+		{"another encoding", `<?xml version="1.0" encoding="latin1"?><comps/>`, `line 1: encoding "latin1", wanted UTF-8`},
 		{"too deep", strings.Repeat("<comps>", 40), "line 1: elements are nested deeper than 32"},
 		{"element in text", "<comps><group>\n<id><b>x</b></id></group></comps>", "line 2: <b> within <id>, wanted text"},
 		{"no id", "<comps>\n<group>\n</group></comps>", "line 3: <group> of line 2 has no id"},

@@ -7,8 +7,8 @@ import (
 )
 
 // Match reports whether name matches a shell pattern in the manner of fnmatch:
-// "*" any text, "?" one character, "[abc]", "[a-z]" and "[!a-z]" one of a set; a
-// "[" that nothing closes stands for itself. Unlike in path.Match no character
+// "*" any text, "?" one character, "[abc]", "[a-z]" and "[!a-z]" or "[^a-z]" one of a
+// set; a "[" that nothing closes stands for itself. Unlike in path.Match no character
 // is special in name, and no pattern is an error.
 func Match(pattern, name string) bool {
 	// On a mismatch only the last star can help, by taking one character more.
@@ -35,6 +35,25 @@ func Match(pattern, name string) bool {
 	return strings.Trim(pattern[p:], "*") == ""
 }
 
+// Wildcards are the characters that need not stand for themselves in a pattern.
+const Wildcards = "*?["
+
+// Closed reports whether every "[" of a pattern begins a set, as who wrote it will have
+// meant.
+func Closed(pattern string) bool {
+	for {
+		i := strings.IndexByte(pattern, '[')
+		if i < 0 {
+			return true
+		}
+		_, width, closed := cutSet(pattern[i:])
+		if !closed {
+			return false
+		}
+		pattern = pattern[i+width:]
+	}
+}
+
 // matchOne matches the first element of pattern with the first character of
 // name, and returns the length of both in bytes.
 func matchOne(pattern, name string) (width, size int, ok bool) {
@@ -58,7 +77,7 @@ func matchOne(pattern, name string) (width, size int, ok bool) {
 // of the whole. A "]" that comes first belongs to the set.
 func cutSet(pattern string) (set string, width int, closed bool) {
 	first := 1
-	if strings.HasPrefix(pattern[first:], "!") {
+	if negates(pattern[first:]) {
 		first++
 	}
 	if strings.HasPrefix(pattern[first:], "]") {
@@ -71,9 +90,15 @@ func cutSet(pattern string) (set string, width int, closed bool) {
 	return pattern[1 : first+end], first + end + 1, true
 }
 
+// negates reports whether a set has all characters but those that follow.
+func negates(set string) bool { return set != "" && (set[0] == '!' || set[0] == '^') }
+
 // inSet reports whether r is one of a set such as "a-z_" or "!0-9".
 func inSet(set string, r rune) bool {
-	set, negated := strings.CutPrefix(set, "!")
+	negated := negates(set)
+	if negated {
+		set = set[1:]
+	}
 	runes := []rune(set)
 	for i := 0; i < len(runes); i++ {
 		low, high := runes[i], runes[i]

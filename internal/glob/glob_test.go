@@ -18,6 +18,7 @@ func TestMatch(t *testing.T) {
 		{"[abc]x", []string{"ax", "cx"}, []string{"dx", "x", "[abc]x"}},
 		{"[a-c0]", []string{"b", "0"}, []string{"d", "-"}},
 		{"[!a-c]", []string{"d", "!"}, []string{"a", ""}},
+		{"[^a-c]", []string{"d", "^"}, []string{"a", ""}},
 		{"[]a]", []string{"]", "a"}, []string{"b"}},
 		{"[!]a]", []string{"b"}, []string{"]", "a"}},
 		{"[a-]", []string{"a", "-"}, []string{"b"}},
@@ -38,6 +39,14 @@ func TestMatch(t *testing.T) {
 			if Match(tt.pattern, name) {
 				t.Errorf("Match(%q, %q) = true, want false", tt.pattern, name)
 			}
+		}
+	}
+}
+
+func TestClosed(t *testing.T) {
+	for pattern, want := range map[string]bool{"": true, "a*": true, "[a]": true, "[!]a]x[b]": true, "[": false, "[]": false, "[a]b[c": false} {
+		if got := Closed(pattern); got != want {
+			t.Errorf("Closed(%q) = %t, want %t", pattern, got, want)
 		}
 	}
 }

@@ -175,7 +175,7 @@ func ParseTreeFiles(r io.Reader) ([]TreeFile, error) {
 		Data []treeFileJSON `json:"data"`
 	}
 	if err := json.NewDecoder(io.LimitReader(r, maxDocument)).Decode(&document); err != nil {
-		return nil, err
+		return nil, inWords(err)
 	}
 	if err := validateOneOf("header version", document.Header.Version, []string{treeFilesVersion}); err != nil {
 		return nil, err

@@ -2,12 +2,14 @@ package productmd
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"iter"
 	"maps"
+	"reflect"
 	"slices"
 	"strconv"
 	"unicode/utf8"
@@ -58,7 +60,7 @@ func readDocument(r io.Reader, kind string, payload any) error {
 		return fmt.Errorf("document exceeds %d bytes", maxDocument)
 	}
 	if err != nil {
-		return err
+		return inWords(err)
 	}
 	h := document.Header
 	if err := validateOneOf("header version", h.Version, []string{"1.0", "1.1", formatVersion}); err != nil {
@@ -70,7 +72,24 @@ func readDocument(r io.Reader, kind string, payload any) error {
 	if len(document.Payload) == 0 {
 		return errors.New("no payload")
 	}
-	return json.Unmarshal(document.Payload, payload)
+	return inWords(json.Unmarshal(document.Payload, payload))
+}
+
+// inWords says of a value of the wrong kind what it is and what it should be, not how we
+// call the type.
+func inWords(err error) error {
+	bad, ok := errors.AsType[*json.UnmarshalTypeError](err)
+	if !ok {
+		return err
+	}
+	wanted := map[reflect.Kind]string{
+		reflect.Struct: "an object", reflect.Map: "an object", reflect.Slice: "a list",
+		reflect.String: "a string", reflect.Bool: "true or false",
+	}[bad.Type.Kind()]
+	if wanted == "" {
+		wanted = "a whole number"
+	}
+	return fmt.Errorf("%s: got JSON of type %s, wanted %s", cmp.Or(bad.Field, "document"), bad.Value, wanted)
 }
 
 // encoder writes JSON as Python's json module does with an indent of four and

@@ -4,6 +4,8 @@ import (
 	"index/suffixarray"
 	"slices"
 	"strings"
+
+	"github.com/pungo-build/pungo/internal/glob"
 )
 
 // nameIndex finds packages by a part of their name. A definition may have thousands of globs,
@@ -54,25 +56,21 @@ func (n *nameIndex) with(part string) func(yield func(id int32) bool) {
 
 // prefix is what every name that a glob matches begins with.
 func (p *pattern) prefix() string {
-	if i := strings.IndexAny(p.glob, wildcards); i >= 0 {
+	if i := strings.IndexAny(p.glob, glob.Wildcards); i >= 0 {
 		return p.glob[:i]
 	}
 	return p.glob
 }
 
-// wildcards are the characters of a glob that do not stand for themselves.
-const wildcards = `*?[\`
-
 // part is the longest text that is in every name that a glob matches, "" if there is none.
-// What follows a class or an escaped character is not looked at; what ends the glob is
-// followed by a line end.
+// What follows a set is not looked at; what ends the glob is followed by a line end.
 func (p *pattern) part() string {
-	glob := p.glob + "\n"
-	if i := strings.IndexAny(glob, `[\`); i >= 0 {
-		glob = glob[:i]
+	text := p.glob + "\n"
+	if i := strings.IndexByte(text, '['); i >= 0 {
+		text = text[:i]
 	}
 	longest := ""
-	for part := range strings.FieldsFuncSeq(glob, func(r rune) bool { return r == '*' || r == '?' }) {
+	for part := range strings.FieldsFuncSeq(text, func(r rune) bool { return r == '*' || r == '?' }) {
 		if len(part) > len(longest) {
 			longest = part
 		}

@@ -1,10 +1,10 @@
 package solve
 
 import (
-	"path"
 	"slices"
 	"strings"
 
+	"github.com/pungo-build/pungo/internal/glob"
 	"github.com/pungo-build/pungo/internal/rpm"
 )
 
@@ -196,20 +196,15 @@ func parsePattern(s string) pattern {
 	case isDebugName(p.glob):
 		p.kind = Debug
 	}
-	p.literal = !strings.ContainsAny(p.glob, wildcards)
-	p.glob = strings.ReplaceAll(p.glob, "[!", "[^") // the shell's spelling
+	p.literal = !strings.ContainsAny(p.glob, glob.Wildcards)
 	return p
 }
 
 func (p *pattern) matchName(name string) bool {
-	switch {
-	case p.literal:
+	if p.literal {
 		return p.glob == name
-	case p.glob == "*": // as who wants everything says
-		return true
 	}
-	ok, err := path.Match(p.glob, name)
-	return ok && err == nil // a broken pattern matches nothing, as in the shell
+	return glob.Match(p.glob, name)
 }
 
 // matches tells whether a package, whose name matches, is of the right arch and kind.

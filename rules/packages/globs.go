@@ -2,9 +2,9 @@ package packages
 
 import (
 	"fmt"
-	"path"
 	"strings"
 
+	"github.com/pungo-build/pungo/internal/glob"
 	"github.com/pungo-build/pungo/internal/rpm"
 )
 
@@ -14,33 +14,26 @@ type Globs []string
 
 // CheckGlobs reports what is not a glob.
 func CheckGlobs(globs Globs) error {
-	for _, glob := range globs {
-		if _, err := path.Match(glob, ""); err != nil {
-			return fmt.Errorf("%q is not a glob", glob)
+	for _, g := range globs {
+		if !glob.Closed(g) {
+			return fmt.Errorf("%q is not a glob: nothing closes its \"[\"", g)
 		}
 	}
 	return nil
 }
 
 // Find returns the first of the globs that matches a package.
-func (g Globs) Find(n rpm.NEVRA) (glob string, ok bool) {
+func (g Globs) Find(n rpm.NEVRA) (found string, ok bool) {
 	if len(g) == 0 {
 		return "", false
 	}
 	names := []string{n.Name, n.Name + "." + n.Arch, strings.TrimSuffix(n.FileName(), ".rpm")}
-	for _, glob := range g {
+	for _, pattern := range g {
 		for _, name := range names {
-			if MatchGlob(glob, name) {
-				return glob, true
+			if glob.Match(pattern, name) {
+				return pattern, true
 			}
 		}
 	}
 	return "", false
-}
-
-// MatchGlob reports whether a glob matches a name. A class that is all but its characters
-// is [!a], as in the shell, or [^a].
-func MatchGlob(glob, name string) bool {
-	ok, _ := path.Match(strings.ReplaceAll(glob, "[!", "[^"), name)
-	return ok
 }

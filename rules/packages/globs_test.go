@@ -36,7 +36,7 @@ func TestGlobs(t *testing.T) {
 			t.Errorf("%q: got %t", test.globs, got)
 		}
 	}
-	if err := packages.CheckGlobs(packages.Globs{"ok", "[a"}); fmt.Sprint(err) != `"[a" is not a glob` {
+	if err := packages.CheckGlobs(packages.Globs{"ok", "[a"}); fmt.Sprint(err) != `"[a" is not a glob: nothing closes its "["` {
 		t.Errorf("got %v", err)
 	}
 }

@@ -358,31 +358,52 @@ func growthOf(before, after map[string]int64) []Growth {
 	return list[:min(growths, len(list))]
 }
 
-// groups compares the comps of each cell.
+// groups compares the comps of each cell. Where a compose lacks a repository that it
+// names, as who has just its metadata does, nothing is known: not that groups came or went.
 func (c *comparison) groups(cells []*CellChange) error {
 	old, new := c.before.repositoriesOf("repository"), c.after.repositoriesOf("repository")
+	lacking := map[*Side]int{}
 	for _, cell := range cells {
-		before, err := repositoryIn(c.before, old[cell.Cell])
+		before, err := c.before.repositoryIn(old[cell.Cell], lacking)
 		if err != nil {
 			return err
 		}
-		after, err := repositoryIn(c.after, new[cell.Cell])
+		after, err := c.after.repositoryIn(new[cell.Cell], lacking)
 		if err != nil {
 			return err
+		}
+		if before == nil && old[cell.Cell] != "" || after == nil && new[cell.Cell] != "" {
+			continue
 		}
 		if cell.Groups, err = compareGroupsOf(before, after); err != nil {
 			return err
 		}
 	}
+	c.noteLacking(lacking, "%s lacks %d of its repositories: groups are not compared there")
 	c.report.MovedGroups = movedGroups(cells)
 	return nil
 }
 
-func repositoryIn(s *Side, dir string) (*repository, error) {
+// repositoryIn opens a repository, if the compose names one. Those that it names and that
+// are not there it counts.
+func (s *Side) repositoryIn(dir string, lacking map[*Side]int) (*repository, error) {
 	if dir == "" {
 		return nil, nil
 	}
-	return openRepository(s.in, dir)
+	repo, err := openRepository(s.in, dir)
+	if repo == nil && err == nil {
+		lacking[s]++
+	}
+	return repo, err
+}
+
+// noteLacking notes how much a side lacks.
+func (c *comparison) noteLacking(lacking map[*Side]int, format string) {
+	for _, s := range []*Side{c.before, c.after} {
+		if n := lacking[s]; n > 0 {
+			c.note(format, s.Path, n)
+		}
+	}
 }
 
 // compareGroupsOf compares the comps of two repositories; nil is none. Those of one
@@ -408,19 +429,26 @@ func compareGroupsOf(before, after *repository) (GroupChanges, error) {
 	return compareComps(docs[0], docs[1]), nil
 }
 
-// trees compares the .treeinfo of every tree that has one.
+// trees compares the .treeinfo of every tree that has one. Of a tree that a compose names
+// and lacks nothing is known.
 func (c *comparison) trees() error {
-	dirs := map[string]bool{}
-	for _, s := range []*Side{c.before, c.after} {
-		for _, field := range []string{"os_tree", "source_tree"} {
-			for _, dir := range s.repositoriesOf(field) {
-				dirs[dir] = true
-			}
-		}
+	named := map[string]bool{}
+	sides := []*Side{c.before, c.after}
+	var by [2]map[string]bool
+	for i, s := range sides {
+		by[i] = s.treeDirs()
+		maps.Copy(named, by[i])
 	}
-	for _, dir := range slices.Sorted(maps.Keys(dirs)) {
+	lacking := map[*Side]int{}
+	for _, dir := range slices.Sorted(maps.Keys(named)) {
 		var fields [2]map[string]string
-		for i, s := range []*Side{c.before, c.after} {
+		known := true
+		for i, s := range sides {
+			if by[i][dir] && !s.in.has(dir) {
+				lacking[s]++
+				known = false
+				continue
+			}
 			t, err := parsed(s.in, path.Join(dir, ".treeinfo"), productmd.ParseTreeInfo)
 			if err != nil {
 				return err
@@ -429,11 +457,32 @@ func (c *comparison) trees() error {
 				fields[i] = treeFields(*t)
 			}
 		}
-		if changed := differing(fields[0], fields[1]); len(changed) > 0 {
+		if changed := differingTrees(fields[0], fields[1]); known && len(changed) > 0 {
 			c.report.Trees = append(c.report.Trees, TreeChange{dir, changed})
 		}
 	}
+	c.noteLacking(lacking, "%s lacks %d of its trees: .treeinfo is not compared there")
 	return nil
+}
+
+// treeDirs are the folders of the trees that have a .treeinfo.
+func (s *Side) treeDirs() map[string]bool {
+	dirs := map[string]bool{}
+	for _, field := range []string{"os_tree", "source_tree"} {
+		for _, dir := range s.repositoriesOf(field) {
+			dirs[dir] = true
+		}
+	}
+	return dirs
+}
+
+// differingTrees are the fields that differ; of a .treeinfo that came or went just that.
+func differingTrees(before, after map[string]string) []Field {
+	fields := differing(before, after)
+	if before != nil && after != nil {
+		return fields
+	}
+	return slices.DeleteFunc(fields, func(f Field) bool { return f.Name != ".treeinfo" })
 }
 
 // keep takes those cells into the report in which something changed.

@@ -39,6 +39,7 @@ type Side struct {
 
 // composeSide is what only a compose has.
 type composeSide struct {
+	dir     string                  // of the metadata: "metadata/", or "" if there is nothing else
 	status  string                  // "" if not known
 	info    *productmd.ComposeInfo  // nil without
 	modules []productmd.Module      // sorted
@@ -123,7 +124,7 @@ func (s *Side) recognize() (err error) {
 	}
 	switch {
 	case isCompose("compose/"):
-		s.Type, s.compose = Compose, &composeSide{status: s.in.word("STATUS")}
+		s.Type, s.compose = Compose, &composeSide{dir: "metadata/", status: s.in.word("STATUS")}
 		s.ID = s.in.word("COMPOSE_ID")
 		whole := s.in.root
 		defer whole.Close()
@@ -133,6 +134,8 @@ func (s *Side) recognize() (err error) {
 		}
 		s.in = confined{below}
 	case isCompose(""):
+		s.Type, s.compose = Compose, &composeSide{dir: "metadata/"}
+	case s.in.has("rpms.json") || s.in.has("composeinfo.json"):
 		s.Type, s.compose = Compose, &composeSide{}
 	case s.in.has(outputState):
 		return inputf("%s: an output folder, want one of the composes in it", s.Path)
@@ -169,28 +172,28 @@ func (s *Side) read(ctx context.Context) error {
 
 func (s *Side) readCompose() (err error) {
 	c := s.compose
-	info, err := parsed(s.in, "metadata/composeinfo.json", productmd.ParseComposeInfo)
+	info, err := parsed(s.in, c.dir+"composeinfo.json", productmd.ParseComposeInfo)
 	if err != nil {
 		return err
 	}
 	if info != nil {
 		c.info, s.ID = *info, (*info).Compose.ID
 	}
-	modules, err := parsed(s.in, "metadata/modules.json", productmd.ParseModules)
+	modules, err := parsed(s.in, c.dir+"modules.json", productmd.ParseModules)
 	if err != nil {
 		return err
 	}
 	if modules != nil {
 		c.modules = (*modules).Modules
 	}
-	images, err := parsed(s.in, "metadata/images.json", productmd.ParseImages)
+	images, err := parsed(s.in, c.dir+"images.json", productmd.ParseImages)
 	if err != nil {
 		return err
 	}
 	if images != nil {
 		c.images = (*images).Images
 	}
-	rpms, err := parsed(s.in, "metadata/rpms.json", productmd.ParseRPMs)
+	rpms, err := parsed(s.in, c.dir+"rpms.json", productmd.ParseRPMs)
 	if rpms == nil || err != nil {
 		return err
 	}
@@ -214,11 +217,11 @@ func (s *Side) addRPMs(list []productmd.RPM) error {
 		r := &list[i]
 		nevra, err := rpm.ParseNEVRA(r.NEVRA)
 		if err != nil {
-			return s.in.errorf("metadata/rpms.json", err)
+			return s.in.errorf(s.compose.dir+"rpms.json", err)
 		}
 		source, err := rpm.ParseNEVRA(r.Source)
 		if err != nil {
-			return s.in.errorf("metadata/rpms.json", err)
+			return s.in.errorf(s.compose.dir+"rpms.json", err)
 		}
 		cell := Cell{r.Variant, r.Arch}
 		s.cells[cell] = append(s.cells[cell], Package{

@@ -250,3 +250,52 @@ func TestForeignText(t *testing.T) {
 		}
 	}
 }
+
+// TestMetadataOnly: who has just the metadata of a compose, as from a mirror, is told what
+// is in it, and not that all groups and trees went.
+func TestMetadataOnly(t *testing.T) {
+	before, after := nights(t)
+	a, b := before.write(t), after.write(t)
+	trees, err := filepath.Glob(filepath.Join(a, "compose", "Server*"))
+	for _, tree := range trees {
+		err = errors.Join(err, os.RemoveAll(tree))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, dir := range map[string]string{"in a compose": a, "alone": filepath.Join(a, "compose", "metadata")} {
+		r, err := compared(t, dir, b, Options{})
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		got := asText(r)
+		for _, want := range []string{
+			"  up       kernel 5-1 -> 7-1 (kernel)\n",
+			"note: before lacks 2 of its repositories: groups are not compared there\n",
+			"note: before lacks 2 of its trees: .treeinfo is not compared there\n",
+		} {
+			if !strings.Contains(got, want) {
+				t.Errorf("%s: got\n%s\nwant %s", name, got, want)
+			}
+		}
+		if strings.Contains(got, "group added") || strings.Contains(got, ".treeinfo of") {
+			t.Errorf("%s: got\n%s", name, got)
+		}
+	}
+}
+
+// TestNoTreeInfo: of a .treeinfo that came its existence is told, not all that is in it.
+func TestNoTreeInfo(t *testing.T) {
+	before, _ := nights(t)
+	a, b := before.write(t), before.write(t)
+	if err := os.Remove(filepath.Join(a, "compose", "Server", "x86_64", "os", ".treeinfo")); err != nil {
+		t.Fatal(err)
+	}
+	r, err := compared(t, a, b, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := asText(r), "Acme-42-20260101.n.0 -> Acme-42-20260101.n.0\n.treeinfo of Server/x86_64/os:\n  .treeinfo: none -> \"there\"\n"; got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
