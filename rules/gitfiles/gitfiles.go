@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/pungo-build/pungo/cache"
+	"github.com/pungo-build/pungo/internal/glob"
 	"github.com/pungo-build/pungo/rules"
 	"github.com/pungo-build/pungo/rules/packages"
 )
@@ -105,10 +106,10 @@ func (p *params) folder(ctx context.Context, j *rules.Job) (cache.Digest, error)
 	return cache.Digest{}, fmt.Errorf("dir: there is no folder %q; at the top are %s", p.Dir, some(names))
 }
 
-// matches reports whether a glob matches a file, or a folder that it is in.
-func matches(glob, name string) bool {
+// matches reports whether a pattern matches a file, or a folder that it is in.
+func matches(pattern, name string) bool {
 	for ; name != "."; name = path.Dir(name) {
-		if packages.MatchGlob(glob, name) {
+		if glob.MatchPath(pattern, name) {
 			return true
 		}
 	}

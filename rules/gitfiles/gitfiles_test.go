@@ -59,7 +59,7 @@ func TestRun(t *testing.T) {
 		{"a star is no slash", []string{"--path", "*/README"}, "docs/README"},
 		{"a link that leads out", []string{"--dir", "docs"}, `out is a symbolic link to "../README", which is outside of what is taken`},
 		{"nothing", []string{"--path", "README", "--path", "COPYING"}, `paths: no file matches "COPYING"; there are README, docs/README, docs/de/LIESMICH, docs/link, docs/out and 1 more`},
-		{"no glob", []string{"--path", "[a"}, `paths: "[a" is not a glob`},
+		{"no glob", []string{"--path", "[a"}, `paths: "[a" is not a glob: nothing closes its "["`},
 		{"no folder", []string{"--dir", "doc"}, `dir: there is no folder "doc"; at the top are README, docs, etc`},
 		{"a file as a folder", []string{"--dir", "README"}, `dir: there is no folder "README"; at the top are README, docs, etc`},
 		{"outside", []string{"--dir", "../x"}, `dir "../x", want a clean relative path`},

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/pungo-build/pungo/cache"
+	"github.com/pungo-build/pungo/internal/glob"
 	"github.com/pungo-build/pungo/internal/rpm"
 	"github.com/pungo-build/pungo/internal/spell"
 	"github.com/pungo-build/pungo/rules"
@@ -225,7 +226,7 @@ func (u *unpacker) below(name string) (string, bool) {
 	if len(elements) < depth {
 		return "", false
 	}
-	if !packages.MatchGlob(u.glob, strings.Join(elements[:depth], "/")) {
+	if !glob.MatchPath(u.glob, strings.Join(elements[:depth], "/")) {
 		return "", false
 	}
 	if len(elements) == depth {

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/pungo-build/pungo/cache"
+	"github.com/pungo-build/pungo/internal/glob"
 	"github.com/pungo-build/pungo/internal/rpm"
 	"github.com/pungo-build/pungo/rules"
 	"github.com/pungo-build/pungo/rules/packages"
@@ -193,12 +194,12 @@ func runFile(ctx context.Context, j *rules.Job) error {
 }
 
 // find returns the member with the content of the one file that a glob matches.
-func find(f cache.File, glob string) (rpm.Member, error) {
+func find(f cache.File, pattern string) (rpm.Member, error) {
 	var found []rpm.Member
 	var content rpm.Member // of a file with several names, the one that has the content
 	var others []string
 	err := rpm.EachMember(f, f.Size(), func(m rpm.Member, _ io.Reader) error {
-		if packages.MatchGlob(glob, m.Path) {
+		if glob.MatchPath(pattern, m.Path) {
 			found = append(found, m)
 		} else if m.Mode&0o170000 != 0o040000 {
 			others = append(others, m.Path)
@@ -213,9 +214,9 @@ func find(f cache.File, glob string) (rpm.Member, error) {
 		return rpm.Member{}, err
 	case len(found) == 0:
 		slices.Sort(others)
-		return rpm.Member{}, fmt.Errorf("no file matches %q; it has %s", glob, some(others))
+		return rpm.Member{}, fmt.Errorf("no file matches %q; it has %s", pattern, some(others))
 	case len(found) > 1:
-		return rpm.Member{}, fmt.Errorf("%q matches %s and %s, want one file", glob, found[0].Path, found[1].Path)
+		return rpm.Member{}, fmt.Errorf("%q matches %s and %s, want one file", pattern, found[0].Path, found[1].Path)
 	case !found[0].IsRegular():
 		return rpm.Member{}, fmt.Errorf("%s is no regular file", found[0].Path)
 	case found[0].Size == 0 && found[0].Links > 1:
