@@ -40,7 +40,7 @@ type Graph struct {
 	Repositories []*Repository
 }
 
-// Repository is an RPM repository somewhere else. Which of its states counts is pinned
+// Repository is a repository somewhere else: of packages, or of git. Which of its states counts is pinned
 // in the lock (see executor/remote), so where it is enters no key.
 type Repository struct {
 	Name string // the instance that declares it: "//:base@x86_64"
@@ -55,6 +55,9 @@ type Repository struct {
 	// Signed: the source has the signature of repomd.xml, too, repomd.xml.asc. Who
 	// signed is for the tool to judge that reads it.
 	Signed bool `json:",omitempty"`
+	// Git is the URL or folder of a git repository, and Ref a branch, tag or commit of it.
+	// The source has the files of one commit then, and all of the above is empty.
+	Git, Ref string `json:",omitempty"`
 }
 
 // Compose is the identity of what is composed, from compose().
@@ -159,7 +162,8 @@ type Source struct {
 	Path string // relative to the root, with slashes
 	// Repository is the name of a Repository of the graph, "" for the workspace. The
 	// source is a folder then: repomd.xml, and the files that it lists by their type,
-	// such as primary.xml.gz, and repomd.xml.asc if the Repository is Signed.
+	// such as primary.xml.gz, and repomd.xml.asc if the Repository is Signed; or the files
+	// of a commit of git.
 	Repository string `json:",omitempty"`
 	// Suffix selects files of a folder: ".rpm"; "" takes all.
 	Suffix string

@@ -176,7 +176,17 @@ var functionDocs = []RuleDoc{
 			{Name: "metalink", Type: "string", Default: `""`, Doc: "URL of a metalink file, which lists more places, and the checksum of repomd.xml by which those that lag behind are known."},
 			{Name: "signed", Type: "bool", Default: "False", Doc: "Whether repomd.xml.asc, the signature of repomd.xml, is to be in the folder, too. Who has signed is not looked at here."},
 		},
-	}, {
+	},
+	{
+		Name: "ctx.actions.checkout", Kind: "function",
+		Doc: "Returns the files of a commit of a git repository, as a folder. Which commit it is, is pinned in compose.lock under the name of the instance. " +
+			"Submodules are left out, and so are links that lead out of the repository. An instance has one repository at most.",
+		Attrs: []AttrDoc{
+			{Name: "url", Type: "string", Mandatory: true, Doc: "The repository: a URL of scheme http, https or file, or a folder, absolute or below the root."},
+			{Name: "ref", Type: "string", Mandatory: true, Doc: "A branch, a tag, or the 40 digits of a commit. Another ref than the one that was pinned is pinned anew."},
+		},
+	},
+	{
 		Name: "ctx.actions.merge", Kind: "function",
 		Doc: "Adds an action that makes one folder of several. Folders of one path merge; files of one path have to be equal.",
 		Attrs: []AttrDoc{

@@ -40,6 +40,9 @@ func (a *analysis) context(i *instance) (starlark.Value, error) {
 		"repository": func(_ *starlark.Thread, b *starlark.Builtin, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
 			return a.repository(i, b, args, kwargs)
 		},
+		"checkout": func(_ *starlark.Thread, b *starlark.Builtin, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
+			return a.checkout(i, b, args, kwargs)
+		},
 	})
 	deliver := starlark.NewBuiltin("ctx.deliver", func(_ *starlark.Thread, b *starlark.Builtin, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
 		return starlark.None, a.deliver(i, b, args, kwargs)

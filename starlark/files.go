@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"net/url"
 	"path"
+	"regexp"
 	"strings"
 
 	"go.starlark.net/starlark"
@@ -89,14 +90,38 @@ func (a *analysis) repository(i *instance, b *starlark.Builtin, args starlark.Tu
 	if err := fillPlaces(r, urls); err != nil {
 		return nil, inCall(b, err)
 	}
+	return a.addRepository(b, r, "repodata")
+}
+
+// addRepository adds what an instance has from elsewhere, and returns it as a folder.
+func (a *analysis) addRepository(b *starlark.Builtin, r *rules.Repository, name string) (starlark.Value, error) {
 	source := rules.Source{Repository: r.Name}
 	if a.files[source] != nil {
-		return nil, fmt.Errorf("%s: %s has a repository already", b.Name(), i.Instance)
+		return nil, fmt.Errorf("%s: %s has a repository already", b.Name(), r.Name)
 	}
 	a.graph.Repositories = append(a.graph.Repositories, r)
-	f := &file{&rules.Artifact{Name: "repodata", Kind: cache.DirKind, Source: &source}}
+	f := &file{&rules.Artifact{Name: name, Kind: cache.DirKind, Source: &source}}
 	a.files[source] = f
 	return f, nil
+}
+
+// refName is what git takes for the name of a branch, a tag or a commit.
+var refName = regexp.MustCompile(`^[0-9A-Za-z_][0-9A-Za-z_./+-]*$`)
+
+// checkout is ctx.actions.checkout(url, ref): the files of a commit of a git repository.
+func (a *analysis) checkout(i *instance, b *starlark.Builtin, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
+	r := &rules.Repository{Name: i.Instance.String(), Arch: i.Cell.Arch}
+	if err := unpack(b, args, kwargs, &r.Git, &r.Ref); err != nil {
+		return nil, err
+	}
+	var err error
+	if r.Git, err = baseURL(r.Git); err != nil {
+		return nil, inCall(b, err)
+	}
+	if !refName.MatchString(r.Ref) || strings.Contains(r.Ref, "..") {
+		return nil, fmt.Errorf("%s: ref %q is not the name of a branch, a tag or a commit", b.Name(), r.Ref)
+	}
+	return a.addRepository(b, r, "files")
 }
 
 // fillPlaces checks where a repository is said to be.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -136,8 +137,12 @@ func repositoryChanges(before, after *remote.Lock) []difference.RepositoryChange
 		if was && is && old == pin {
 			continue
 		}
-		c := difference.RepositoryChange{Repository: name, Change: difference.Changed, Before: old.Revision, After: pin.Revision}
+		c := difference.RepositoryChange{Repository: name, Change: difference.Changed, Before: state(old), After: state(pin)}
 		switch {
+		case was && is && pin.Commit != "":
+			c.Text = fmt.Sprintf("%q at commit %s, was %s", pin.Revision, pin.Commit, state(old))
+		case is && pin.Commit != "":
+			c.Change, c.Text = difference.Added, fmt.Sprintf("%q at commit %s", pin.Revision, pin.Commit)
 		case was && is && old.SHA256 == pin.SHA256:
 			c.Text = "another signature"
 		case was && is:
@@ -151,6 +156,9 @@ func repositoryChanges(before, after *remote.Lock) []difference.RepositoryChange
 	}
 	return changes
 }
+
+// state is what people call the state of a repository: a commit, or a revision.
+func state(p remote.Pin) string { return cmp.Or(p.Commit, p.Revision) }
 
 // cellChange is what changes in a variant and arch.
 type cellChange struct {

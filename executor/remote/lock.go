@@ -27,6 +27,7 @@ import (
 // with a section for each arch, and in it a line for each repository, both sorted. The
 // section of repositories without arch is [noarch]. Of a repository that has to be signed
 // the file with the signature is pinned, too: `repomd sha256:… signature sha256:…/833`.
+// Of a git repository it is a commit: `//:notes commit 4be1…90 ref "main"`.
 type Lock struct {
 	pins map[string]Pin // by name of the repository
 }
@@ -41,6 +42,9 @@ type Pin struct {
 	Revision string
 	// Signature is repomd.xml.asc; zero if nobody asked for it.
 	Signature FilePin
+	// Commit of a git repository, 40 hexadecimal digits; Revision is the ref then, and
+	// the rest is empty.
+	Commit string
 }
 
 // FilePin is a file by its content.
@@ -54,6 +58,9 @@ func (f FilePin) String() string {
 }
 
 func (p Pin) String() string {
+	if p.Commit != "" {
+		return "commit " + p.Commit + " ref " + strconv.Quote(p.Revision)
+	}
 	text := "repomd " + FilePin{p.SHA256, p.Size}.String()
 	if p.Signature != (FilePin{}) {
 		text += " signature " + p.Signature.String()
@@ -131,6 +138,13 @@ func ParseLock(data []byte) (*Lock, error) {
 
 func parsePin(line string) (name string, p Pin, err error) {
 	name, rest, _ := strings.Cut(line, " ")
+	if commit, ok := strings.CutPrefix(rest, "commit "); ok {
+		p, err := parseCommit(commit)
+		if err != nil {
+			err = fmt.Errorf("found %q, want NAME commit HEX ref \"TEXT\"", line)
+		}
+		return name, p, err
+	}
 	files, quoted, ok := strings.Cut(rest, " revision ")
 	repomd, signature, signed := strings.Cut(files, " signature ")
 	repomd, ok2 := strings.CutPrefix(repomd, "repomd ")
@@ -149,6 +163,17 @@ func parsePin(line string) (name string, p Pin, err error) {
 		return "", p, fmt.Errorf("revision %s is not a quoted text", quoted)
 	}
 	return name, p, nil
+}
+
+// parseCommit reads HEX ref "TEXT".
+func parseCommit(text string) (p Pin, err error) {
+	commit, quoted, _ := strings.Cut(text, " ref ")
+	if b, err := hex.DecodeString(commit); err != nil || len(b) != 20 {
+		return p, errors.New("not a commit")
+	}
+	p.Commit = strings.ToLower(commit)
+	p.Revision, err = strconv.Unquote(quoted)
+	return p, err
 }
 
 var errFilePin = errors.New("not a file pin")

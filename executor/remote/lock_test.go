@@ -17,6 +17,7 @@ func TestLock(t *testing.T) {
 	l.Set("//:base@aarch64", Pin{Arch: "aarch64", Size: 1, Revision: "a \"b\"\n"})
 	l.Set("//:signed@x86_64", Pin{Arch: "x86_64", Size: 5, Signature: FilePin{[32]byte{0x4b}, 833}})
 	l.Set("//lib:extra", Pin{SHA256: [32]byte{0x4b}, Size: 7})
+	l.Set("//:notes", Pin{Commit: strings.Repeat("4b", 20), Revision: "main"})
 	want := `# Which states of its repositories this compose is made of; pungo lock writes it.
 pungo-lock 1
 
@@ -24,6 +25,7 @@ pungo-lock 1
 //:base@aarch64 repomd sha256:` + strings.Repeat("00", 32) + `/1 revision "a \"b\"\n"
 
 [noarch]
+//:notes commit ` + strings.Repeat("4b", 20) + ` ref "main"
 //lib:extra repomd sha256:4b` + strings.Repeat("00", 31) + `/7 revision ""
 
 [x86_64]
@@ -67,6 +69,7 @@ func TestParseLockErrors(t *testing.T) {
 			`/5 signature sha256:4b/5 revision \"1\"", want NAME repomd sha256:HEX/SIZE revision "TEXT"`},
 		{lockHead + "[x86_64]\n" + strings.Replace(pin, "/5", "/5 signature sha256:"+hexes+"/x", 1), `3: size "x" is not a number of bytes`},
 		{lockHead + "[x86_64]\n" + strings.Replace(pin, "\"1\"", "1", 1), `3: revision 1 is not a quoted text`},
+		{lockHead + "[noarch]\n//:notes commit 4b ref \"main\"\n", `3: found "//:notes commit 4b ref \"main\"", want NAME commit HEX ref "TEXT"`},
 	} {
 		if _, err := ParseLock([]byte(test.text)); fmt.Sprint(err) != test.want {
 			t.Errorf("%q: got %v, want %s", test.text, err, test.want)
@@ -78,6 +81,7 @@ func TestParseLockErrors(t *testing.T) {
 func FuzzParseLock(f *testing.F) {
 	f.Add([]byte(lockHead + "[x86_64]\n//:a@x86_64 repomd sha256:" + hexes + "/5 revision \"1\"\n"))
 	f.Add([]byte(lockHead + "[x86_64]\n//:a@x86_64 repomd sha256:" + hexes + "/5 signature sha256:" + hexes + "/7 revision \"1\"\n"))
+	f.Add([]byte(lockHead + "[noarch]\n//:notes commit " + hexes[:40] + " ref \"main\"\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		l, err := ParseLock(data)
 		if err != nil {

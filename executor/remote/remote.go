@@ -121,6 +121,9 @@ func (r *Remote) resolve(ctx context.Context, repo *rules.Repository) (cache.Nod
 	if err != nil {
 		return cache.Node{}, err
 	}
+	if repo.Git != "" {
+		return r.checkout(ctx, repo, pin)
+	}
 	index, _, err := r.blob(ctx, repo, indexPath, pin.SHA256, pin.Size)
 	if err != nil {
 		return cache.Node{}, stale(repo, err)
@@ -199,7 +202,7 @@ func (r *Remote) pin(ctx context.Context, repo *rules.Repository) (Pin, error) {
 		return pin, nil
 	}
 	if r.opts.Locked {
-		return Pin{}, &LockedError{repo.Name, ok}
+		return Pin{}, &LockedError{repo.Name, ok && pin.isOf(repo)}
 	}
 	var err error
 	if ok {
@@ -223,6 +226,9 @@ func (r *Remote) pin(ctx context.Context, repo *rules.Repository) (Pin, error) {
 func (r *Remote) Newest(ctx context.Context, repo *rules.Repository) (Pin, error) {
 	if r.opts.Offline {
 		return Pin{}, ErrOffline
+	}
+	if repo.Git != "" {
+		return r.newestCommit(ctx, repo)
 	}
 	p, err := r.places(ctx, repo)
 	if err != nil {

@@ -24,7 +24,15 @@ const maxSignature = 1 << 20
 
 // IsComplete reports whether a pin has all that is needed of a repository.
 func (p Pin) IsComplete(repo *rules.Repository) bool {
-	return !repo.Signed || p.Signature != (FilePin{})
+	return p.isOf(repo) && (!repo.Signed || p.Signature != (FilePin{}))
+}
+
+// isOf reports whether a pin is of a repository of this kind, and of git, of this ref.
+func (p Pin) isOf(repo *rules.Repository) bool {
+	if repo.Git != "" {
+		return p.Commit != "" && p.Revision == repo.Ref
+	}
+	return p.Commit == ""
 }
 
 // Complete adds the signature to the pin of a repository that has to be signed. It is the
@@ -32,6 +40,9 @@ func (p Pin) IsComplete(repo *rules.Repository) bool {
 func (r *Remote) Complete(ctx context.Context, repo *rules.Repository, pin Pin) (Pin, error) {
 	if pin.IsComplete(repo) {
 		return pin, nil
+	}
+	if !pin.isOf(repo) {
+		return r.Newest(ctx, repo)
 	}
 	if r.opts.Offline {
 		return Pin{}, fmt.Errorf("%s: %w", signaturePath, ErrOffline)

@@ -35,6 +35,21 @@ func Match(pattern, name string) bool {
 	return strings.Trim(pattern[p:], "*") == ""
 }
 
+// MatchPath reports whether a path matches a pattern element by element: there no
+// wildcard stands for a slash.
+func MatchPath(pattern, name string) bool {
+	patterns, names := strings.Split(pattern, "/"), strings.Split(name, "/")
+	if len(patterns) != len(names) {
+		return false
+	}
+	for i, p := range patterns {
+		if !Match(p, names[i]) {
+			return false
+		}
+	}
+	return true
+}
+
 // Wildcards are the characters that need not stand for themselves in a pattern.
 const Wildcards = "*?["
 

@@ -50,3 +50,17 @@ func TestClosed(t *testing.T) {
 		}
 	}
 }
+
+func TestMatchPath(t *testing.T) {
+	for _, test := range []struct {
+		pattern, name string
+		want          bool
+	}{
+		{"*/README", "docs/README", true}, {"*", "docs/README", false}, {"docs/*", "docs/de/README", false},
+		{"/usr/*/[!b]in", "/usr/local/sin", true}, {"/usr/?", "/usr/a/", false}, {"", "", true},
+	} {
+		if got := MatchPath(test.pattern, test.name); got != test.want {
+			t.Errorf("%q %q: got %t", test.pattern, test.name, got)
+		}
+	}
+}

@@ -13,7 +13,11 @@ import (
 	"github.com/pungo-build/pungo/rules/extrafiles"
 	"github.com/pungo-build/pungo/rules/extraisos"
 	"github.com/pungo-build/pungo/rules/gather"
+	"github.com/pungo-build/pungo/rules/gitfiles"
+	"github.com/pungo-build/pungo/rules/imagechecksum"
 	"github.com/pungo-build/pungo/rules/imagenames"
+	"github.com/pungo-build/pungo/rules/images"
+	"github.com/pungo-build/pungo/rules/imagetest"
 	"github.com/pungo-build/pungo/rules/layout"
 	"github.com/pungo-build/pungo/rules/metadata"
 	"github.com/pungo-build/pungo/rules/modulemd"
@@ -46,19 +50,22 @@ func Phases() []Phase {
 		{"modules", modules.Star, modules.Tools()},
 		{"gather", gather.Star, gather.Tools()},
 		{"createrepo", createrepo.Star, createrepo.Tools()},
+		{"git_files", gitfiles.Star, gitfiles.Tools()},
+		{"payload", payload.Star, payload.Tools()},
 		{"extra_files", extrafiles.Star, extrafiles.Tools()},
 		{"tree_metadata", treemetadata.Star, treemetadata.Tools()},
 		{"image_names", imagenames.Star, imagenames.Tools()},
 		{"boot", createiso.BootStar, nil},
 		{"createiso", createiso.Star, createiso.Tools()},
 		{"extra_isos", extraisos.Star, extraisos.Tools()},
-		{"payload", payload.Star, payload.Tools()},
 		{"productimg", productimg.Star, productimg.Tools()},
 		{"boot_image", bootimage.Star, bootimage.Tools()},
 		{"buildinstall", buildinstall.Star, buildinstall.Tools()},
 		{"boot_test", boottest.Star, boottest.Tools()},
+		{"image_checksum", imagechecksum.Star, imagechecksum.Tools()},
 		{"metadata", metadata.Star, metadata.Tools()},
 		{"repoclosure", repoclosure.Star, repoclosure.Tools()},
+		{"image_test", imagetest.Star, imagetest.Tools()},
 	}
 }
 
@@ -73,6 +80,7 @@ func Tools() map[string]*rules.Tool {
 	}
 	add(layout.Tools())
 	add(universe.Tools())
+	add(images.Tools())
 	for _, p := range Phases() {
 		add(p.Tools)
 	}

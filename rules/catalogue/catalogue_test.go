@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"maps"
 	"os"
+	"os/exec"
 	"path"
 	"regexp"
 	"slices"
@@ -158,7 +159,22 @@ func samples(t *testing.T) []composed {
 	product := dummyWorkspace(t)
 	made = append(made, compose(t, os.DirFS(product), product, phases()))
 	signed := newSignedWorkspace(t, made[0]).dir
-	return append(made, mirrored(t, "testdata/mirrored.txtar", made[0]), mirrored(t, "testdata/mirrored-modules.txtar", modular), compose(t, os.DirFS(signed), signed, phases()))
+	return append(made, mirrored(t, "testdata/mirrored.txtar", made[0]), mirrored(t, "testdata/mirrored-modules.txtar", modular), compose(t, os.DirFS(signed), signed, phases()), versioned(t, "testdata/git.txtar"))
+}
+
+// versioned composes with files out of a git repository.
+func versioned(t *testing.T, name string) composed {
+	t.Helper()
+	dir := unpack(t, parseArchive(readFile(t, name)))
+	for _, args := range [][]string{{"init", "--quiet", "--initial-branch", "main"}, {"add", "."}, {"commit", "--quiet", "--message", "all"}} {
+		cmd := exec.Command("git", args...)
+		cmd.Dir = dir + "/origin"
+		cmd.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL=/dev/null", "GIT_AUTHOR_NAME=a", "GIT_AUTHOR_EMAIL=a", "GIT_COMMITTER_NAME=a", "GIT_COMMITTER_EMAIL=a")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("git %q: %v\n%s", args, err, out)
+		}
+	}
+	return compose(t, os.DirFS(dir), dir, phases())
 }
 
 // mirrored composes of a repository that another compose has shipped.

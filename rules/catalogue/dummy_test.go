@@ -138,6 +138,7 @@ func TestDummyProduct(t *testing.T) {
 		"comps":       d.compareComps,
 		"images":      d.compareImages,
 		"manifest":    d.compareManifests,
+		"checksums":   d.compareSumFiles,
 	} {
 		t.Run(name, compare)
 	}

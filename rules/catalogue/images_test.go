@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -334,6 +335,20 @@ func TestMedia(t *testing.T) {
 	})
 	t.Run("content", func(t *testing.T) { sameContent(t, image, filepath.Join(at, "compose/Server/x86_64/os")) })
 	t.Run("dnf installs", func(t *testing.T) { installsFrom(t, image) })
+	t.Run("image_test", func(t *testing.T) {
+		if got := string(readFile(t, filepath.Join(at, "logs/global/image_test.log"))); !strings.HasSuffix(got, "trees: 0 errors, 0 warnings\n") {
+			t.Errorf("got %s", got)
+		}
+	})
+	t.Run("checksums", func(t *testing.T) {
+		for _, kind := range []string{"md5", "sha1", "sha256", "sha512"} {
+			cmd := exec.Command(kind+"sum", "--strict", "--check", strings.ToUpper(kind)+"SUM")
+			cmd.Dir = filepath.Dir(image)
+			if out, err := cmd.CombinedOutput(); err != nil {
+				t.Errorf("%s: %v\n%s", kind, err, out)
+			}
+		}
+	})
 }
 
 // bootsFrom looks at the boot record and the partitions of an image as xorriso finds them.
@@ -403,5 +418,42 @@ func installsFrom(t *testing.T, image string) {
 		if _, err := os.Stat(filepath.Join(root, file)); err != nil {
 			t.Errorf("dnf has not installed it: %v", err)
 		}
+	}
+}
+
+// compareSumFiles has sha256sum and its kin check all files with checksums, and holds
+// their form against Pungi's. Which there are is seen among the paths.
+func (d *dummyCompose) compareSumFiles(t *testing.T) {
+	form := regexp.MustCompile(`^(# \S+: [0-9]+ bytes\n[A-Z0-9]+ \(\S+\) = [0-9a-f]+\n)+$`)
+	dir := t.TempDir()
+	for _, name := range d.images() {
+		if err := os.MkdirAll(filepath.Join(dir, path.Dir(name)), 0o777); err != nil {
+			t.Fatal(err)
+		}
+		writeFile(t, filepath.Join(dir, name), d.finished[name])
+	}
+	checked := 0
+	for _, name := range slices.Sorted(maps.Keys(d.finished)) {
+		program, ok := strings.CutSuffix(path.Ext("."+path.Base(name)), "SUM")
+		if !ok {
+			continue
+		}
+		checked++
+		file := filepath.Join(dir, name)
+		writeFile(t, file, d.finished[name])
+		if !form.Match(d.finished[name]) {
+			t.Errorf("%s has another form:\n%s", name, d.finished[name])
+		}
+		cmd := exec.Command(strings.ToLower(strings.TrimPrefix(program, "."))+"sum", "--strict", "--check", file)
+		cmd.Dir = filepath.Dir(file)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("%s: %v\n%s", name, err, out)
+		}
+	}
+	if checked != 99 {
+		t.Errorf("%d files with checksums, want 99", checked)
+	}
+	if got, want := string(d.finished["logs/global/image_test.log"]), "18 images, 34 trees: 0 errors, 0 warnings\n"; got != want {
+		t.Errorf("image_test: got %s, want %s", got, want)
 	}
 }

@@ -27,10 +27,12 @@ func Tools() []*rules.Tool {
 }
 
 type params struct {
-	Files     [][2]string `arg:"file"`     // path in the tree, input
-	Folders   [][2]string `arg:"folder"`   // path in the tree, "" for the top, input
-	Checksums []string    `arg:"checksum"` // types
-	Output    string      `arg:"output,required"`
+	Files   [][2]string `arg:"file"`   // path in the tree, input
+	Folders [][2]string `arg:"folder"` // path in the tree, "" for the top, input
+	// Packaged is a folder of files out of packages, with their paths in the tree.
+	Packaged  string   `arg:"packaged"`
+	Checksums []string `arg:"checksum"` // types
+	Output    string   `arg:"output,required"`
 }
 
 // index lists the files of a tree, in the tree.
@@ -90,7 +92,15 @@ func (p *params) place(ctx context.Context, j *rules.Job) ([]placed, error) {
 		}
 		files = append(files, placed{f[0], f[0], n})
 	}
-	for _, f := range p.Folders {
+	folders := p.Folders
+	if p.Packaged != "" {
+		folders = append(slices.Clone(folders), [2]string{"", p.Packaged})
+	}
+	for _, f := range folders {
+		from := f[0] + "/"
+		if f[1] == p.Packaged {
+			from = "from_packages"
+		}
 		n, err := j.Input(ctx, f[1])
 		if err != nil {
 			return nil, err
@@ -100,7 +110,7 @@ func (p *params) place(ctx context.Context, j *rules.Job) ([]placed, error) {
 		}
 		err = j.Trees.Walk(ctx, n.Digest, func(name string, n cache.Node) error {
 			if n.Kind != cache.DirKind {
-				files = append(files, placed{path.Join(f[0], name), f[0] + "/", n})
+				files = append(files, placed{path.Join(f[0], name), from, n})
 			}
 			return nil
 		})

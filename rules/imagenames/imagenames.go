@@ -8,11 +8,10 @@ package imagenames
 import (
 	"context"
 	_ "embed"
-	"strings"
 
-	"github.com/pungo-build/pungo/internal/productmd"
 	"github.com/pungo-build/pungo/internal/volid"
 	"github.com/pungo-build/pungo/rules"
+	"github.com/pungo-build/pungo/rules/images"
 )
 
 // Star is the source of the helpers of rules that make images.
@@ -45,7 +44,7 @@ func volumeID(ctx context.Context, j *rules.Job) error {
 	if err := rules.Parse(j.Args, &p); err != nil {
 		return err
 	}
-	values := keys(p.Values, p.Type, p.Label)
+	values := images.Keys(p.Values, p.Type, p.Label)
 	o := volid.Options{Formats: p.Formats, Values: values, Substitutions: p.Substitutions, Restricted: p.Restricted}
 	id, err := volid.Choose(o)
 	if err == nil && len(p.OwnFormats) > 0 {
@@ -57,24 +56,4 @@ func volumeID(ctx context.Context, j *rules.Job) error {
 		return err
 	}
 	return j.Write(ctx, p.Output, []byte(id))
-}
-
-// keys returns the values of a template's keys.
-func keys(given [][2]string, kind, label string) map[string]string {
-	values := map[string]string{
-		"type": kind, "type_suffix": productmd.ComposeType(kind).Mark(),
-		"label": label, "label_major_version": majorLabel(label),
-	}
-	for _, v := range given {
-		values[v[0]] = v[1]
-	}
-	return values
-}
-
-// majorLabel is a label up to its last dot: "Beta-1" of "Beta-1.2".
-func majorLabel(label string) string {
-	if i := strings.LastIndexByte(label, '.'); i >= 0 {
-		return label[:i]
-	}
-	return label
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/pungo-build/pungo/internal/productmd"
 	"github.com/pungo-build/pungo/internal/template"
 	"github.com/pungo-build/pungo/rules"
+	"github.com/pungo-build/pungo/rules/images"
 )
 
 type nameParams struct {
@@ -69,7 +70,7 @@ func nameImages(ctx context.Context, j *rules.Job) error {
 
 // name returns the name of an image.
 func (p *nameParams) name(i *productmd.Image) (string, error) {
-	values := keys(p.Values, p.Type, p.Label)
+	values := images.Keys(p.Values, p.Type, p.Label)
 	values["suffix"], values["disc_num"] = "."+i.Format, ""
 	if p.Numbered {
 		values["disc_num"] = strconv.Itoa(i.DiscNumber)

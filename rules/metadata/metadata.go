@@ -16,6 +16,7 @@ import (
 	"github.com/pungo-build/pungo/cache"
 	"github.com/pungo-build/pungo/internal/productmd"
 	"github.com/pungo-build/pungo/rules"
+	"github.com/pungo-build/pungo/rules/images"
 )
 
 // Star is the rule's source.
@@ -27,29 +28,28 @@ var Star []byte
 func Tools() []*rules.Tool {
 	return []*rules.Tool{
 		{Name: "metadata", Version: 3, Params: params{}, Run: run},
-		{Name: "image_sums", Version: 1, Params: sumParams{}, Run: sums},
 	}
 }
 
 type params struct {
-	ComposeID   string        `arg:"compose-id,required"`
-	Date        string        `arg:"date,required"`
-	ComposeType string        `arg:"compose-type,required"`
-	Respin      int           `arg:"respin"`
-	Label       string        `arg:"label"`
-	Final       bool          `arg:"final"`
-	Internal    bool          `arg:"internal"`
-	Release     string        `arg:"release,required"` // JSON, see productmd.Product
-	BaseProduct string        `arg:"base-product"`
-	Variants    []string      `arg:"variant"` // JSON, see variant
-	Repos       []repo        `arg:"repo"`
-	Packages    []shipment    `arg:"packages"`
-	Modules     []moduleList  `arg:"modules"`
-	Paths       []place       `arg:"path"`
-	ExtraFiles  []extras      `arg:"extra-files"`
-	Images      []imageFolder `arg:"images"`
-	Checksums   []string      `arg:"checksum"` // of images that have none yet
-	Output      string        `arg:"output,required"`
+	ComposeID   string          `arg:"compose-id,required"`
+	Date        string          `arg:"date,required"`
+	ComposeType string          `arg:"compose-type,required"`
+	Respin      int             `arg:"respin"`
+	Label       string          `arg:"label"`
+	Final       bool            `arg:"final"`
+	Internal    bool            `arg:"internal"`
+	Release     string          `arg:"release,required"` // JSON, see productmd.Product
+	BaseProduct string          `arg:"base-product"`
+	Variants    []string        `arg:"variant"` // JSON, see variant
+	Repos       []repo          `arg:"repo"`
+	Packages    []shipment      `arg:"packages"`
+	Modules     []moduleList    `arg:"modules"`
+	Paths       []place         `arg:"path"`
+	ExtraFiles  []extras        `arg:"extra-files"`
+	Images      []images.Folder `arg:"images"`
+	Checksums   []string        `arg:"checksum"` // of images that have none yet
+	Output      string          `arg:"output,required"`
 }
 
 // repo is what an argument says of a repository: uid, arch, tree, the folder of

@@ -7,10 +7,13 @@ import (
 	_ "embed"
 	"fmt"
 	"io"
+	"maps"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/pungo-build/pungo/cache"
+	"github.com/pungo-build/pungo/internal/glob"
 	"github.com/pungo-build/pungo/internal/rpm"
 	"github.com/pungo-build/pungo/rules"
 	"github.com/pungo-build/pungo/rules/packages"
@@ -26,13 +29,17 @@ func Tools() []*rules.Tool {
 	return []*rules.Tool{
 		{Name: "packaged_files", Version: 1, Params: params{}, Run: run},
 		{Name: "packaged_file", Version: 1, Params: fileParams{}, Run: runFile},
+		{Name: "packaged_folder", Version: 1, Params: fileParams{}, Run: runFolder},
+		{Name: "select_packages", Version: 1, Params: selectParams{}, Run: selectPackages},
 	}
 }
 
 type params struct {
-	Packages []string    `arg:"packages,required"` // package sets
-	Take     [][2]string `arg:"take,required"`     // path in the output, PACKAGE:PATH
-	Output   string      `arg:"output,required"`
+	Packages []string `arg:"packages,required"` // package sets
+	// Take are paths in the output and PACKAGE:PATH; a path that ends with a slash takes
+	// all that matches, as a folder.
+	Take   [][2]string `arg:"take,required"`
+	Output string      `arg:"output,required"`
 }
 
 // run makes a folder of the files.
@@ -45,9 +52,16 @@ func run(ctx context.Context, j *rules.Job) error {
 	if err != nil {
 		return err
 	}
-	found := make([]cache.Node, len(p.Take))
+	found := make([]map[string]cache.Node, len(p.Take))
 	err = j.Each(ctx, len(p.Take), func(ctx context.Context, i int) (err error) {
-		if found[i], err = take(ctx, j, heads, p.Take[i][1]); err != nil {
+		if strings.HasSuffix(p.Take[i][0], "/") {
+			found[i], err = takeAll(ctx, j, heads, p.Take[i][1])
+		} else {
+			var n cache.Node
+			n, err = take(ctx, j, heads, p.Take[i][1])
+			found[i] = map[string]cache.Node{"": n}
+		}
+		if err != nil {
 			err = fmt.Errorf("%s: %q: %w", p.Take[i][0], p.Take[i][1], err)
 		}
 		return err
@@ -56,9 +70,17 @@ func run(ctx context.Context, j *rules.Job) error {
 		return err
 	}
 	b := j.Trees.Builder()
+	from := map[string]string{} // key of from_packages, by path
 	for i, t := range p.Take {
-		if err := b.Add(t[0], found[i]); err != nil {
-			return err
+		for _, name := range slices.Sorted(maps.Keys(found[i])) {
+			at := path.Join(strings.TrimPrefix(t[0], "/"), name)
+			if other, ok := from[at]; ok {
+				return fmt.Errorf("%s: from %q and from %q, want one file", at, other, t[0])
+			}
+			from[at] = t[0]
+			if err := b.Add(at, found[i][name]); err != nil {
+				return err
+			}
 		}
 	}
 	root, err := b.Build(ctx)
@@ -71,11 +93,8 @@ func run(ctx context.Context, j *rules.Job) error {
 
 // take returns the file that a pattern PACKAGE:PATH means.
 func take(ctx context.Context, j *rules.Job, heads []*packages.Head, pattern string) (cache.Node, error) {
-	glob, file, ok := strings.Cut(pattern, ":")
-	if !ok || !strings.HasPrefix(file, "/") {
-		return cache.Node{}, fmt.Errorf("want PACKAGE:/PATH")
-	}
-	if err := packages.CheckGlobs(packages.Globs{glob, file}); err != nil {
+	glob, file, err := parsePattern(pattern)
+	if err != nil {
 		return cache.Node{}, err
 	}
 	head, err := newest(ctx, j, heads, glob)
@@ -97,16 +116,14 @@ func take(ctx context.Context, j *rules.Job, heads []*packages.Head, pattern str
 // newest returns the newest version of the one package that a glob matches.
 func newest(ctx context.Context, j *rules.Job, heads []*packages.Head, glob string) (*packages.Head, error) {
 	var best *packages.Head
+	var names []string
 	var is rpm.NEVRA
 	for _, h := range heads {
-		record, err := j.Trees.Store().Get(ctx, h.Header)
+		n, err := identity(ctx, j, h)
 		if err != nil {
 			return nil, err
 		}
-		n, err := packages.HeaderNEVRA(record)
-		if err != nil {
-			return nil, err
-		}
+		names = append(names, n.Name)
 		if _, ok := (packages.Globs{glob}).Find(n); !ok {
 			continue
 		}
@@ -118,9 +135,18 @@ func newest(ctx context.Context, j *rules.Job, heads []*packages.Head, glob stri
 		}
 	}
 	if best == nil {
-		return nil, fmt.Errorf("no package matches %q", glob)
+		return nil, noPackage(glob, names)
 	}
 	return best, nil
+}
+
+// identity returns what a package is.
+func identity(ctx context.Context, j *rules.Job, h *packages.Head) (rpm.NEVRA, error) {
+	record, err := j.Trees.Store().Get(ctx, h.Header)
+	if err != nil {
+		return rpm.NEVRA{}, err
+	}
+	return packages.HeaderNEVRA(record)
 }
 
 type fileParams struct {
@@ -168,12 +194,15 @@ func runFile(ctx context.Context, j *rules.Job) error {
 }
 
 // find returns the member with the content of the one file that a glob matches.
-func find(f cache.File, glob string) (rpm.Member, error) {
+func find(f cache.File, pattern string) (rpm.Member, error) {
 	var found []rpm.Member
 	var content rpm.Member // of a file with several names, the one that has the content
+	var others []string
 	err := rpm.EachMember(f, f.Size(), func(m rpm.Member, _ io.Reader) error {
-		if ok, _ := path.Match(glob, m.Path); ok {
+		if glob.MatchPath(pattern, m.Path) {
 			found = append(found, m)
+		} else if m.Mode&0o170000 != 0o040000 {
+			others = append(others, m.Path)
 		}
 		if len(found) == 1 && m.IsRegular() && m.Inode == found[0].Inode && m.Size > 0 {
 			content = m
@@ -184,9 +213,10 @@ func find(f cache.File, glob string) (rpm.Member, error) {
 	case err != nil:
 		return rpm.Member{}, err
 	case len(found) == 0:
-		return rpm.Member{}, fmt.Errorf("no file matches %q", glob)
+		slices.Sort(others)
+		return rpm.Member{}, fmt.Errorf("no file matches %q; it has %s", pattern, some(others))
 	case len(found) > 1:
-		return rpm.Member{}, fmt.Errorf("%q matches %s and %s, want one file", glob, found[0].Path, found[1].Path)
+		return rpm.Member{}, fmt.Errorf("%q matches %s and %s, want one file", pattern, found[0].Path, found[1].Path)
 	case !found[0].IsRegular():
 		return rpm.Member{}, fmt.Errorf("%s is no regular file", found[0].Path)
 	case found[0].Size == 0 && found[0].Links > 1:
