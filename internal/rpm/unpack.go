@@ -51,6 +51,9 @@ func EachMember(r io.ReaderAt, size int64, fn func(m Member, content io.Reader) 
 		if err == io.EOF {
 			return nil
 		}
+		if err == nil && h.Size < 0 { // a number may have a sign there
+			err = cpio.ErrHeader
+		}
 		if err != nil {
 			return fmt.Errorf("payload: %w", err)
 		}

@@ -47,3 +47,28 @@ func TestEachMember(t *testing.T) {
 		})
 	}
 }
+
+// FuzzEachMember: whatever a payload has, paths are clean and absolute.
+func FuzzEachMember(f *testing.F) {
+	for _, compression := range []string{"none", "gzip"} {
+		var file bytes.Buffer
+		err := Write(&file, &Spec{
+			Package:     Package{NEVRA: NEVRA{Name: "p", EVR: EVR{Version: "1", Release: "1"}, Arch: "noarch"}},
+			Contents:    []Content{{Path: "/a", Mode: 0o100644, Data: []byte("a")}},
+			Compression: compression,
+		})
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(file.Bytes())
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		_ = EachMember(bytes.NewReader(b), int64(len(b)), func(m Member, content io.Reader) error {
+			if strings.Contains(m.Path, "/../") || strings.HasSuffix(m.Path, "/..") || !strings.HasPrefix(m.Path, "/") {
+				t.Errorf("path %q", m.Path)
+			}
+			_, err := io.Copy(io.Discard, io.LimitReader(content, 1<<20))
+			return err
+		})
+	})
+}
