@@ -334,9 +334,6 @@ func testEnded(t *testing.T, store cache.Store, _ cache.ActionCache) {
 
 // testDraft: what is written over counts, and everybody who reads sees just that.
 func testDraft(t *testing.T, store cache.Store, _ cache.ActionCache) {
-	if _, ok := store.(cache.Drafter); !ok {
-		t.Skip("the store takes no drafts")
-	}
 	for i, size := range append([]int{0}, sizes...) {
 		want := noise(size, uint64(1000+i))
 		d, err := cache.NewDraft(t.Context(), store, int64(size))
@@ -396,9 +393,6 @@ func (r *brokenReader) Write(p []byte) (int, error) {
 }
 
 func testDraftReader(t *testing.T, store cache.Store, _ cache.ActionCache) {
-	if _, ok := store.(cache.Drafter); !ok {
-		t.Skip("the store takes no drafts")
-	}
 	content := noise(20<<20, 2000)
 	for _, end := range []string{"reader", "abort", "cancel"} {
 		ctx, cancel := context.WithCancel(t.Context())
