@@ -30,14 +30,16 @@ func createiso(ctx context.Context, l *lab) error {
 		return err
 	}
 	cached := l.path("cache")
-	build := []string{l.pungo, "build", "--json", "-C", ws, "--cache", cached, "//:dvd@V.x86_64"}
+	// The whole compose: a target's output folder has copies of what is on the disc, too.
+	composes := l.path("composes")
+	build := []string{l.pungo, "build", "--json", "-C", ws, "--cache", cached, "--output", composes, "--date", "20260101"}
 	ours := contestant{
 		command: build,
 		before: func(run int) error {
 			unix.Sync()
-			return errors.Join(dropImages(cached, 2*size), writeRun(ws, run))
+			return errors.Join(l.fresh(composes)(run), dropImages(cached, 2*size), writeRun(ws, run))
 		},
-		after: func(int, []byte) error { return l.checkImages(ctx, filepath.Join(ws, "pungo-out/targets")) },
+		after: func(int, []byte) error { return l.checkImage(ctx, filepath.Join(composes, "latest-B-1/compose")) },
 	}
 	image := l.path("classic", "image.iso")
 	classic := contestant{
@@ -75,6 +77,7 @@ createiso(
     iso_size = "0",
     trees = ["os"],
 )
+metadata(name = "metadata")
 `
 
 func writeRun(ws string, run int) error {
@@ -116,30 +119,35 @@ func dropImages(cache string, limit int64) error {
 	return err
 }
 
-// checkImages has checkisomd5 look at every image below a folder, compares their sums
-// with their description, and removes the folder.
-func (l *lab) checkImages(ctx context.Context, dir string) error {
-	images, err := filepath.Glob(filepath.Join(dir, "*/*/named/*.iso"))
-	if more, _ := filepath.Glob(filepath.Join(dir, "*/*/*/named/*.iso")); err == nil {
-		images = append(images, more...)
-	}
-	if err != nil || len(images) != 1 {
-		return fmt.Errorf("%d images below %s, want one; %w", len(images), dir, err)
-	}
-	out, err := output(ctx, "", shell(`checkisomd5 "$1" >/dev/null && md5sum <"$1" && sha256sum <"$1"`, images[0])...)
+// checkImage has checkisomd5 look at the image of a compose, and compares its sums with
+// images.json.
+func (l *lab) checkImage(ctx context.Context, compose string) error {
+	data, err := os.ReadFile(filepath.Join(compose, "metadata/images.json"))
 	if err != nil {
 		return err
 	}
-	data, err := os.ReadFile(filepath.Join(filepath.Dir(filepath.Dir(images[0])), "images.json"))
+	var document struct {
+		Payload struct {
+			Images map[string]map[string][]struct {
+				Path      string
+				Checksums map[string]string
+			}
+		}
+	}
+	if err := json.Unmarshal(data, &document); err != nil {
+		return err
+	}
+	images := document.Payload.Images["V"]["x86_64"]
+	if len(images) != 1 {
+		return fmt.Errorf("%d images in %s, want one", len(images), data)
+	}
+	image := filepath.Join(compose, images[0].Path)
+	out, err := output(ctx, "", shell(`checkisomd5 "$1" >/dev/null && md5sum <"$1" && sha256sum <"$1"`, image)...)
 	if err != nil {
 		return err
 	}
-	var list []struct{ Checksums map[string]string }
-	if err := json.Unmarshal(data, &list); err != nil {
-		return err
+	if want := fmt.Sprintf("%s  -\n%s  -\n", images[0].Checksums["md5"], images[0].Checksums["sha256"]); string(out) != want {
+		return fmt.Errorf("the image has the sums %s, and images.json %s", out, want)
 	}
-	if want := fmt.Sprintf("%s  -\n%s  -\n", list[0].Checksums["md5"], list[0].Checksums["sha256"]); string(out) != want {
-		return fmt.Errorf("the image has the sums %s, and its description %s", out, want)
-	}
-	return removeAll(dir)
+	return nil
 }
