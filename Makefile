@@ -35,8 +35,6 @@ DEB_ROOTS = bash coreutils python3-minimal systemd openssl perl libstdc++6 libgo
 DEBS_MAX_MB = 150
 APT_NOTHING = apt-get -qq -o Dir::State::status=/dev/null -o APT::Sandbox::User=root
 
-debs: $(DEBS) $(BOOT_DEBS)
-
 $(DEBS):
 	-$(SUDO) apt-get update -qq
 	rm -rf $@.part && mkdir -p $@.part
@@ -56,6 +54,8 @@ $(BOOT_DEBS):
 	cd $@.part && $(APT_NOTHING) download $(BOOT_ROOTS) $(KERNEL)
 	for root in $(BOOT_ROOTS) 'linux-image-*'; do ls $@.part/$${root}_*.deb || exit 1; done >/dev/null
 	mv $@.part $@
+
+debs: $(DEBS) $(BOOT_DEBS)
 
 test: deps build debs
 	$(GO) vet ./...
