@@ -39,6 +39,12 @@ func bootableExample(t *testing.T) (workspace string) {
 	if err := os.CopyFS(workspace, os.DirFS(filepath.Join("..", "..", "examples", "bootable"))); err != nil {
 		t.Fatal(err)
 	}
+	// What `make bootable` has left.
+	for _, made := range []string{"rpms", "pungo-out", "compose.lock"} {
+		if err := os.RemoveAll(filepath.Join(workspace, made)); err != nil {
+			t.Fatal(err)
+		}
+	}
 	if err := os.CopyFS(filepath.Join(workspace, "rpms"), os.DirFS(rpms)); err != nil {
 		t.Fatal(err)
 	}
