@@ -38,6 +38,7 @@ const (
 // configs are the files that tell boot loaders which volume to look for.
 var configs = []string{
 	"isolinux/isolinux.cfg", "etc/yaboot.conf", "ppc/ppc64/yaboot.conf", "EFI/BOOT/BOOTX64.conf", "EFI/BOOT/grub.cfg",
+	"boot/grub2/grub.cfg", "boot/grub/grub.cfg", // of BIOS and of Open Firmware, since lorax has no isolinux and yaboot
 }
 
 // tweak makes the part of the tree of what lorax has made.
@@ -145,7 +146,7 @@ func (t *tweaker) configure(ctx context.Context) error {
 }
 
 var (
-	labels   = regexp.MustCompile(`(:(?:CD)?LABEL=)[^ \n]*`)
+	labels   = regexp.MustCompile(`(:(?:CD)?LABEL=)[^ \n"]*`)
 	searches = regexp.MustCompile(`(search .* -l) '[^'\n]*'`)
 )
 

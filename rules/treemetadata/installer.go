@@ -38,11 +38,18 @@ func (p *params) addInstaller(ctx context.Context, j *rules.Job, t *productmd.Tr
 	t.Platforms = append(t.Platforms, made.Platforms...)
 	t.Stage2 = made.Stage2
 	t.Images = map[string]map[string]string{}
+	product, err := hasProduct(ctx, j, in)
+	if err != nil {
+		return err
+	}
 	files := []string{made.Stage2.MainImage, made.Stage2.InstImage}
 	for _, platform := range slices.Sorted(maps.Keys(made.Images)) {
 		images := maps.Clone(made.Images[platform])
 		maps.DeleteFunc(images, func(_, file string) bool { return file == "" })
 		if len(images) > 0 {
+			if product {
+				images[path.Base(productImage)] = productImage
+			}
 			t.Images[platform] = images
 		}
 		files = slices.AppendSeq(files, maps.Values(images))
@@ -60,4 +67,16 @@ func (p *params) addInstaller(ctx context.Context, j *rules.Job, t *productmd.Tr
 		}
 	}
 	return nil
+}
+
+// productImage is what changes an installer that has been made; virt-install and others
+// look for it among the images.
+const productImage = "images/product.img"
+
+func hasProduct(ctx context.Context, j *rules.Job, in installer) (bool, error) {
+	_, err := j.Input(ctx, path.Join(in.tree(), productImage))
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil, err
 }

@@ -24,7 +24,7 @@ var Star []byte
 
 // Tools returns the tools of this phase.
 func Tools() []*rules.Tool {
-	return []*rules.Tool{{Name: "tree_metadata", Version: 2, Params: params{}, Run: run}}
+	return []*rules.Tool{{Name: "tree_metadata", Version: 3, Params: params{}, Run: run}}
 }
 
 type params struct {
