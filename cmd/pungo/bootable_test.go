@@ -86,7 +86,7 @@ func TestBootable(t *testing.T) {
 	says(t, []string{"/usr/sbin/fsck.fat", "-n", efi})
 	says(t, []string{"mtype", "-i", efi, "::EFI/debian/grub.cfg"}, "search --no-floppy --set=root -l 'Bootable-12-Server-x86_64'")
 	initrd := filepath.Join(tree, "images", "pxeboot", "initrd.img")
-	says(t, []string{"sh", "-c", "zcat " + initrd + " | cpio -itv"}, "-rwxr-xr-x", " bin/busybox\n", " init\n")
+	says(t, []string{"sh", "-c", "zcat " + initrd + " | cpio -itv"}, "-rwxr-xr-x", " bin/busybox\n", " bin/sh -> busybox\n", " init\n")
 }
 
 // says runs a program, which has to succeed and to say something.
