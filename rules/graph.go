@@ -305,6 +305,7 @@ type Toolchain struct {
 	Name    string   // as rules ask for it
 	Program string   // looked up in PATH's /usr/bin, /usr/sbin …
 	Pkgs    []string // distribution packages whose versions enter the key
+	Files   []string // of the host, below /usr: what an action wants beside the program; their digests enter the key
 	Hint    string   // what to install
 }
 

@@ -156,6 +156,7 @@ var functionDocs = []RuleDoc{
 			{Name: "inputs", Type: "files", Default: "[]", Doc: "A file, list or depset: what the tool reads besides the files among its arguments."},
 			{Name: "outputs", Type: "files", Mandatory: true, Doc: "What it makes, all declared by this instance."},
 			{Name: "program", Type: "toolchain or string", Default: "None", Doc: "One of the rule's toolchains, or the program's name: what the tool runs, in a sandbox, and reads the output of."},
+			{Name: "host_files", Type: "list of strings", Default: "[]", Doc: "Files of the host below /usr that the program reads, such as firmware. A build ends before it starts if one is missing, with the hint of the toolchain."},
 		},
 	},
 	{

@@ -189,20 +189,24 @@ func TestFingerprint(t *testing.T) {
 	tests := []struct {
 		name, program string
 		packages      []string
+		files         []string
 		want          string // a regular expression
 	}{
-		{"program", "sha256sum", nil, `^blake3:[0-9a-f]{64}/\d+ in sandbox 2, umask 0022$`},
-		{"packages", "sha256sum", []string{"no-such-package", "coreutils", "coreutils"}, `^blake3:[0-9a-f]{64}/\d+ coreutils=\S+ no-such-package= in sandbox 2, umask 0022$`},
-		{"absolute", "/usr/bin/env", nil, `^blake3:`},
-		{"absolute, old folder", "/bin/env", nil, `^blake3:`},
-		{"not in the sandbox", "/etc/passwd", nil, `^program "/etc/passwd" is not installed$`},
-		{"no program", "/usr/share", nil, `^program "/usr/share" is not installed$`},
-		{"relative", "../bin/sh", nil, `^program "../bin/sh" is not installed$`},
-		{"none", "", nil, `^program "" is not installed$`},
+		{"program", "sha256sum", nil, nil, `^blake3:[0-9a-f]{64}/\d+ in sandbox 2, umask 0022$`},
+		{"packages", "sha256sum", []string{"no-such-package", "coreutils", "coreutils"}, nil, `^blake3:[0-9a-f]{64}/\d+ coreutils=\S+ no-such-package= in sandbox 2, umask 0022$`},
+		{"absolute", "/usr/bin/env", nil, nil, `^blake3:`},
+		{"absolute, old folder", "/bin/env", nil, nil, `^blake3:`},
+		{"not in the sandbox", "/etc/passwd", nil, nil, `^program "/etc/passwd" is not installed$`},
+		{"no program", "/usr/share", nil, nil, `^program "/usr/share" is not installed$`},
+		{"relative", "../bin/sh", nil, nil, `^program "../bin/sh" is not installed$`},
+		{"none", "", nil, nil, `^program "" is not installed$`},
+		{"file", "sha256sum", []string{"no-such-package"}, []string{"/usr/bin/env"}, `^blake3:[0-9a-f]{64}/\d+ blake3:[0-9a-f]{64}/\d+ no-such-package= in sandbox`},
+		{"file that is not there", "sha256sum", nil, []string{"/usr/bin/env", "/usr/no-such"}, `^file "/usr/no-such", which program "sha256sum" reads, is not installed$`},
+		{"folder", "sha256sum", nil, []string{"/usr/share"}, `^file "/usr/share", which `},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			got, err := l.Fingerprint(t.Context(), &rules.Toolchain{Program: test.program, Pkgs: test.packages}, "")
+			got, err := l.Fingerprint(t.Context(), &rules.Toolchain{Program: test.program, Pkgs: test.packages, Files: test.files}, "")
 			if err != nil {
 				got = err.Error()
 			}
