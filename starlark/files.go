@@ -153,10 +153,16 @@ func fillPlaces(r *rules.Repository, urls *starlark.List) error {
 	return nil
 }
 
+// sshPlace is git@host:path, by which git means ssh.
+var sshPlace = regexp.MustCompile(`^[^/:]+@[^/:]+:`)
+
 // baseURL checks a base URL, and returns it without the slash at its end. What has no
 // scheme is a folder.
 func baseURL(text string) (string, error) {
 	scheme, _, ok := strings.Cut(text, "://")
+	if !ok && sshPlace.MatchString(text) {
+		return "", fmt.Errorf("%q: ssh is not known, want a URL of scheme http, https or file", text)
+	}
 	if !ok {
 		dir := path.Clean(text)
 		if text == "" || strings.ContainsAny(text, "\x00\n") || !path.IsAbs(dir) && !fs.ValidPath(dir) {

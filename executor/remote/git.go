@@ -37,7 +37,7 @@ func (r *Remote) gitPlace(repo *rules.Repository) string {
 // newestCommit pins the commit that the ref is at.
 func (r *Remote) newestCommit(ctx context.Context, repo *rules.Repository) (Pin, error) {
 	at := r.gitPlace(repo)
-	commit, err := gitfetch.Resolve(ctx, at, repo.Ref)
+	commit, err := r.git.Resolve(ctx, at, repo.Ref)
 	if err != nil {
 		return Pin{}, atPlace(at, err)
 	}
@@ -114,7 +114,7 @@ func (r *Remote) memoizedTree(ctx context.Context, memo cache.Digest) (cache.Nod
 func (r *Remote) readCommit(ctx context.Context, at string, pin Pin) (cache.Digest, error) {
 	b := r.trees.Builder()
 	files, size := 0, int64(0)
-	err := gitfetch.Files(ctx, at, pin.Revision, pin.Commit, func(f gitfetch.File, content io.Reader) error {
+	err := r.git.Files(ctx, at, pin.Revision, pin.Commit, func(f gitfetch.File, content io.Reader) error {
 		files, size = files+1, size+f.Size
 		if files > maxCheckoutFiles || size > maxCheckout {
 			return fmt.Errorf("more than %d files or %d bytes", maxCheckoutFiles, maxCheckout)

@@ -23,6 +23,7 @@ import (
 
 	"github.com/pungo-build/pungo/cache"
 	"github.com/pungo-build/pungo/internal/fetch"
+	"github.com/pungo-build/pungo/internal/gitfetch"
 	"github.com/pungo-build/pungo/internal/repodata"
 	"github.com/pungo-build/pungo/rules"
 )
@@ -46,6 +47,7 @@ type Remote struct {
 	opts   Options
 	trees  *cache.Trees
 	byName map[string]*rules.Repository
+	git    gitfetch.Client
 
 	mu     sync.Mutex
 	pinned map[string]Pin             // since Open
@@ -76,6 +78,9 @@ func Open(repositories []*rules.Repository, opts Options) *Remote {
 		opts: opts, trees: cache.NewTrees(opts.Store),
 		byName: map[string]*rules.Repository{}, pinned: map[string]Pin{}, busy: map[[32]byte]chan struct{}{},
 		known: map[string]*places{},
+	}
+	if opts.Client != nil {
+		r.git.Transport = opts.Client.Transport()
 	}
 	for _, repo := range repositories {
 		r.byName[repo.Name] = repo

@@ -21,12 +21,7 @@ func (t *transfer) get(ctx context.Context, u *url.URL) (io.ReadCloser, error) {
 		return nil, errors.New("not a URL")
 	}
 	r.Header.Set("Accept-Encoding", "identity")
-	if t.client.opts.UserAgent != "" {
-		r.Header.Set("User-Agent", t.client.opts.UserAgent)
-	}
-	if login, ok := t.client.netrc.find(u.Hostname()); ok && u.User == nil {
-		r.SetBasicAuth(login.name, login.password)
-	}
+	t.client.identify(r)
 	if t.w != nil && t.n > 0 && t.etag == "" && t.file.SHA256 == ([32]byte{}) {
 		t.w = nil // nothing would tell that the rest is of another file
 	}
@@ -36,7 +31,7 @@ func (t *transfer) get(ctx context.Context, u *url.URL) (io.ReadCloser, error) {
 			r.Header.Set("If-Range", t.etag)
 		}
 	}
-	watched := watch(ctx, cancel, t.client.opts.Stall)
+	watched := watch(ctx, cancel, t.client.opts.Stall, leastSpeed, errStalled)
 	response, err := t.client.http.Do(r)
 	if err != nil {
 		watched.stop()
@@ -132,23 +127,28 @@ type watched struct {
 	cancel context.CancelCauseFunc
 	ctx    context.Context
 	period time.Duration
+	least  int   // bytes a second; 0 for anything
+	tooFew error // what it is cancelled with
 	timer  *time.Timer
 	came   int // since the timer was set
 }
 
-func watch(ctx context.Context, cancel context.CancelCauseFunc, period time.Duration) *watched {
-	return &watched{ctx: ctx, cancel: cancel, period: period, timer: time.AfterFunc(period, func() { cancel(errStalled) })}
+func watch(ctx context.Context, cancel context.CancelCauseFunc, period time.Duration, least int, tooFew error) *watched {
+	return &watched{
+		ctx: ctx, cancel: cancel, period: period, least: least, tooFew: tooFew,
+		timer: time.AfterFunc(period, func() { cancel(tooFew) }),
+	}
 }
 
 // Read implements io.Reader.
 func (w *watched) Read(p []byte) (int, error) {
 	n, err := w.body.Read(p)
-	if w.came += n; float64(w.came) >= leastSpeed*w.period.Seconds() {
+	if w.came += n; w.came > 0 && float64(w.came) >= float64(w.least)*w.period.Seconds() {
 		w.came = 0
 		w.timer.Reset(w.period)
 	}
 	if err != nil && err != io.EOF {
-		if cause := context.Cause(w.ctx); errors.Is(cause, errStalled) {
+		if cause := context.Cause(w.ctx); errors.Is(cause, w.tooFew) {
 			err = cause
 		}
 	}

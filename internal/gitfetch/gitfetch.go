@@ -11,18 +11,23 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"path"
 	"strings"
 
 	"github.com/go-git/go-git/v5"
-	"github.com/go-git/go-git/v5/config"
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/filemode"
 	"github.com/go-git/go-git/v5/plumbing/object"
-	"github.com/go-git/go-git/v5/storage/memory"
 
 	"github.com/pungo-build/pungo/internal/spell"
 )
+
+// Client reaches repositories over HTTP. The zero value works.
+type Client struct {
+	// Transport sends requests; nil for http.DefaultTransport.
+	Transport http.RoundTripper
+}
 
 // ErrNotThere is the error of a commit that a repository does not have, or no more.
 var ErrNotThere = errors.New("the repository has no such commit")
@@ -46,7 +51,7 @@ func local(url string) (string, bool) {
 
 // Resolve returns the commit that a branch, tag or other ref of a repository is at now:
 // 40 hexadecimal digits. The name of a commit stands for itself.
-func Resolve(ctx context.Context, url, ref string) (string, error) {
+func (c *Client) Resolve(ctx context.Context, url, ref string) (string, error) {
 	if isCommit(ref) {
 		return strings.ToLower(ref), nil
 	}
@@ -77,36 +82,7 @@ func Resolve(ctx context.Context, url, ref string) (string, error) {
 		}
 		return h.String(), nil
 	}
-	return resolveRemote(ctx, url, ref)
-}
-
-func resolveRemote(ctx context.Context, url, ref string) (string, error) {
-	listed, err := remote(url).ListContext(ctx, &git.ListOptions{PeelingOption: git.AppendPeeled})
-	if err != nil {
-		return "", &TransportError{err}
-	}
-	known := map[string]string{}
-	symbolic := map[string]string{}
-	for _, f := range listed {
-		if f.Type() == plumbing.SymbolicReference {
-			symbolic[f.Name().String()] = f.Target().String()
-		} else {
-			known[f.Name().String()] = f.Hash().String()
-		}
-	}
-	for name, target := range symbolic {
-		if h, ok := known[target]; ok {
-			known[name] = h
-		}
-	}
-	name, err := choose(ref, known)
-	if err != nil {
-		return "", err
-	}
-	if peeled, ok := known[name+"^{}"]; ok { // a tag that is an object of its own
-		return peeled, nil
-	}
-	return known[name], nil
+	return c.resolveRemote(ctx, url, ref)
 }
 
 // choose returns the whole name of a ref: of a branch, of a tag, or as it is.
@@ -130,13 +106,9 @@ func choose(ref string, known map[string]string) (string, error) {
 func open(dir string) (*git.Repository, error) {
 	r, err := git.PlainOpen(dir)
 	if errors.Is(err, git.ErrRepositoryNotExists) {
-		return nil, &TransportError{fmt.Errorf("%s is no git repository", dir)}
+		return nil, &TransportError{errors.New("no git repository")}
 	}
 	return r, err
-}
-
-func remote(url string) *git.Remote {
-	return git.NewRemote(memory.NewStorage(), &config.RemoteConfig{Name: "origin", URLs: []string{url}})
 }
 
 // File is a file of a commit.
@@ -149,19 +121,19 @@ type File struct {
 
 // Files calls fn for every file of a commit, in the order of their names. The ref helps
 // to find it where a server gives out no commits by their names. Submodules are left out.
-func Files(ctx context.Context, url, ref, commit string, fn func(f File, content io.Reader) error) error {
-	r, err := get(ctx, url, ref, commit)
+func (c *Client) Files(ctx context.Context, url, ref, commit string, fn func(f File, content io.Reader) error) error {
+	r, err := c.get(ctx, url, ref, commit)
 	if err != nil {
 		return err
 	}
-	c, err := r.CommitObject(plumbing.NewHash(commit))
+	found, err := r.CommitObject(plumbing.NewHash(commit))
 	if errors.Is(err, plumbing.ErrObjectNotFound) {
 		return ErrNotThere
 	}
 	if err != nil {
 		return err
 	}
-	tree, err := c.Tree()
+	tree, err := found.Tree()
 	if err != nil {
 		return err
 	}
@@ -181,52 +153,4 @@ func Files(ctx context.Context, url, ref, commit string, fn func(f File, content
 		defer content.Close()
 		return fn(File{f.Name, f.Mode == filemode.Executable, f.Size, f.Mode == filemode.Symlink}, content)
 	})
-}
-
-// get returns a repository that has a commit, if the one at url has it.
-func get(ctx context.Context, url, ref, commit string) (*git.Repository, error) {
-	if dir, ok := local(url); ok {
-		return open(dir)
-	}
-	const into = "refs/heads/pungo"
-	specs := []config.RefSpec{config.RefSpec(commit + ":" + into)}
-	for _, kind := range []string{"refs/heads/", "refs/tags/"} {
-		if !isCommit(ref) && ref != "HEAD" {
-			specs = append(specs, config.RefSpec("+"+kind+ref+":"+into))
-		}
-	}
-	specs = append(specs, "+refs/heads/*:refs/heads/*")
-	var last error
-	for _, spec := range specs {
-		for _, depth := range []int{1, 0} { // the newest state first, then all of them
-			r, err := fetch(ctx, url, spec, depth)
-			if err == nil {
-				if _, err := r.CommitObject(plumbing.NewHash(commit)); err == nil {
-					return r, nil
-				}
-				last = ErrNotThere
-				continue
-			}
-			if ctx.Err() != nil {
-				return nil, ctx.Err()
-			}
-			if last == nil {
-				last = &TransportError{err}
-			}
-			break
-		}
-	}
-	return nil, last
-}
-
-func fetch(ctx context.Context, url string, spec config.RefSpec, depth int) (*git.Repository, error) {
-	store := memory.NewStorage()
-	r, err := git.Init(store, nil)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := r.CreateRemote(&config.RemoteConfig{Name: "origin", URLs: []string{url}}); err != nil {
-		return nil, err
-	}
-	return r, r.FetchContext(ctx, &git.FetchOptions{RefSpecs: []config.RefSpec{spec}, Depth: depth, Tags: git.NoTags})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net/http"
 	"net/http/cgi"
 	"net/http/httptest"
 	"os"
@@ -78,7 +79,7 @@ func safe(t *testing.T) string {
 
 func list(ctx context.Context, url, ref, commit string) ([]string, error) {
 	var files []string
-	err := Files(ctx, url, ref, commit, func(f File, content io.Reader) error {
+	err := new(Client).Files(ctx, url, ref, commit, func(f File, content io.Reader) error {
 		text, err := io.ReadAll(content)
 		kind := ""
 		if f.Executable {
@@ -102,7 +103,7 @@ func TestFiles(t *testing.T) {
 				{"main", second, "second"}, {"HEAD", second, "second"}, {"v1", first, "first"},
 				{"refs/tags/v1", first, "first"}, {first, first, "first"},
 			} {
-				commit, err := Resolve(t.Context(), url, test.ref)
+				commit, err := new(Client).Resolve(t.Context(), url, test.ref)
 				if err != nil || commit != test.commit {
 					t.Errorf("%s: got commit %s and error %v, want %s", test.ref, commit, err, test.commit)
 					continue
@@ -120,7 +121,7 @@ func TestFiles(t *testing.T) {
 			if _, err := list(t.Context(), url, "main", strings.Repeat("12", 20)); !errors.Is(err, ErrNotThere) {
 				t.Errorf("no commit: got error %v", err)
 			}
-			if _, err := Resolve(t.Context(), url, "mian"); err == nil || err.Error() != `the repository has no branch or tag "mian"; did you mean "main"?` {
+			if _, err := new(Client).Resolve(t.Context(), url, "mian"); err == nil || err.Error() != `the repository has no branch or tag "mian"; did you mean "main"?` {
 				t.Errorf("no ref: got error %v", err)
 			}
 		})
@@ -133,11 +134,39 @@ func TestNoRepository(t *testing.T) {
 	server.Close()
 	for _, url := range []string{dir, server.URL} {
 		var transport *TransportError
-		if _, err := Resolve(t.Context(), url, "main"); !errors.As(err, &transport) {
+		if _, err := new(Client).Resolve(t.Context(), url, "main"); !errors.As(err, &transport) {
 			t.Errorf("%s: got error %v", url, err)
 		}
 		if _, err := list(t.Context(), url, "main", strings.Repeat("12", 20)); !errors.As(err, &transport) {
 			t.Errorf("%s: files: got error %v", url, err)
 		}
+	}
+}
+
+// TestServers: what servers say instead of giving a repository is told in few words.
+func TestServers(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		answer http.HandlerFunc
+		want   string
+	}{
+		{"no repository", http.NotFound, "the server has no git repository there"},
+		{"login", func(w http.ResponseWriter, _ *http.Request) {
+			http.Error(w, "<html>", http.StatusUnauthorized)
+		}, "the server wants a name and a password\n  hint: it is told those of the file ~/.netrc, or of the one that NETRC names"},
+		{"forbidden", func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "<html>", http.StatusForbidden) }, "the server does not let us in"},
+		{"broken", func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "<html>", http.StatusTeapot) }, "the server says 418 I'm a teapot"},
+		{"plain files", func(w http.ResponseWriter, _ *http.Request) {
+			io.WriteString(w, strings.Repeat("12", 20)+"\trefs/heads/main\n")
+		}, "the server does not speak git's smart protocol: unexpected EOF"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			server := httptest.NewServer(test.answer)
+			defer server.Close()
+			_, err := new(Client).Resolve(t.Context(), server.URL, "main")
+			if transport := (*TransportError)(nil); !errors.As(err, &transport) || err.Error() != test.want {
+				t.Errorf("got %v, want %s", err, test.want)
+			}
+		})
 	}
 }
