@@ -339,6 +339,9 @@ const (
 	// MergeTool merges artifacts into one tree: --output PATH, and for each
 	// artifact --at DIR PATH, where DIR "" is the root.
 	MergeTool = "merge"
+	// PickTool makes a folder of what globs match in another: --tree PATH, --path GLOB,
+	// --output PATH.
+	PickTool = "pick_files"
 	// LayoutTool lays out the compose: --output PATH --compose-id ID, and for each
 	// delivery --deliver DIR PATH, where DIR is "compose/…" or "logs/…".
 	LayoutTool = "layout"

@@ -364,7 +364,7 @@ var optionDocs = []AttrDoc{
 	{Name: "directory", Type: "bool", Default: "False", Doc: "Whether folders are wanted instead of files."},
 	{Name: "suffix", Type: "string", Default: `""`, Doc: "How the names of files in the folder end that are seen, e.g. \".rpm\". The output of builds never is."},
 	{Name: "sharded", Type: "bool", Default: "False", Doc: "Whether files in the folder are seen below a folder that is called by the first two hex digits of their digest, so that one change touches little of a folder of 60,000."},
-	{Name: "folders", Type: "bool", Default: "False", Doc: "Whether entries whose key ends in / want folders, and only the others files."},
+	{Name: "folders", Type: "bool", Default: "False", Doc: "Whether entries whose key ends in / want folders, and only the others files. In place of such a folder a glob may stand, DIR/GLOB: what it matches below DIR, where * stands for no slash."},
 }
 
 // describeAPI returns what rules are written with: functions, kinds of

@@ -126,7 +126,11 @@ func dependencies(instances []*instance) starlark.Value {
 // fileValue is the one file that a path or label names.
 func (a *analysis) fileValue(i *instance, attr *attribute, text string) (starlark.Value, error) {
 	if !isLabel(text) {
-		return a.workspaceFile(i.Label.Package, text, attr)
+		f, glob, err := a.workspaceFiles(i, text, attr)
+		if err != nil || glob == "" {
+			return f, err
+		}
+		return i.globbed(f, glob)
 	}
 	if len(i.byText[text]) == 0 {
 		return starlark.None, nil

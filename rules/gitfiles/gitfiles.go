@@ -24,7 +24,7 @@ var Star []byte
 
 // Tools returns the tools of this phase.
 func Tools() []*rules.Tool {
-	return []*rules.Tool{{Name: "pick_files", Version: 1, Params: params{}, Run: run}}
+	return []*rules.Tool{{Name: rules.PickTool, Version: 1, Params: params{}, Run: run}}
 }
 
 type params struct {
