@@ -20,9 +20,11 @@ type tweakParams struct {
 	VolID      string `arg:"volid,required"`     // file
 	Kickstart  string `arg:"kickstart"`
 	ProductImg string `arg:"product-img"`
-	Output     string `arg:"output,required"`
-	TreeInfo   string `arg:"treeinfo,required"` // its .treeinfo
-	MBR        string `arg:"mbr"`               // boot code of its boot.iso
+	// NoBootISO leaves out boot.iso, which is made anew.
+	NoBootISO bool   `arg:"without-boot-iso"`
+	Output    string `arg:"output,required"`
+	TreeInfo  string `arg:"treeinfo,required"` // its .treeinfo
+	MBR       string `arg:"mbr"`               // boot code of its boot.iso
 }
 
 // Files of the installer.
@@ -58,6 +60,9 @@ func tweak(ctx context.Context, j *rules.Job) error {
 	}
 	if err := t.bootCode(ctx); err != nil {
 		return err
+	}
+	if t.NoBootISO {
+		delete(t.files, bootISO)
 	}
 	b := t.Trees.Builder()
 	for at, n := range t.files {
