@@ -179,6 +179,16 @@ func (j *Job) Write(ctx context.Context, path string, data []byte) error {
 	return nil
 }
 
+// OutputTree makes the tree that was gathered in b the output at path.
+func (j *Job) OutputTree(ctx context.Context, path string, b *cache.Builder) error {
+	root, err := b.Build(ctx)
+	if err != nil {
+		return err
+	}
+	j.Output(path, cache.Node{Kind: cache.DirKind, Digest: root})
+	return nil
+}
+
 // Output makes n the output at path.
 func (j *Job) Output(path string, n cache.Node) {
 	n.Name = path

@@ -64,12 +64,7 @@ func tweak(ctx context.Context, j *rules.Job) error {
 			return err
 		}
 	}
-	root, err := b.Build(ctx)
-	if err != nil {
-		return err
-	}
-	t.Job.Output(t.tweakParams.Output, cache.Node{Kind: cache.DirKind, Digest: root})
-	return nil
+	return t.OutputTree(ctx, t.tweakParams.Output, b)
 }
 
 type tweaker struct {

@@ -12,7 +12,6 @@ import (
 	"path"
 	"strings"
 
-	"github.com/pungo-build/pungo/cache"
 	"github.com/pungo-build/pungo/internal/productmd"
 	"github.com/pungo-build/pungo/internal/repodata"
 	"github.com/pungo-build/pungo/rules"
@@ -60,27 +59,16 @@ func run(ctx context.Context, j *rules.Job) error {
 	if disc.Description, err = p.description(ctx, j); err != nil {
 		return err
 	}
-	var dir cache.Directory
+	b := j.Trees.Builder()
 	for _, f := range []struct {
 		name   string
 		encode func(io.Writer) error
 	}{{".discinfo", disc.Encode}, {".treeinfo", info.Encode}, {"media.repo", disc.EncodeMediaRepo}} {
-		var b bytes.Buffer
-		if err := f.encode(&b); err != nil {
-			return fmt.Errorf("%s: %w", f.name, err)
-		}
-		d, err := j.Trees.Store().Put(ctx, b.Bytes())
-		if err != nil {
+		if err := b.Encode(ctx, f.name, info.Timestamp, f.encode); err != nil {
 			return err
 		}
-		dir = append(dir, cache.Node{Name: f.name, Kind: cache.FileKind, Digest: d, ModTime: info.Timestamp})
 	}
-	root, err := j.Trees.Write(ctx, dir)
-	if err != nil {
-		return err
-	}
-	j.Output(p.Output, cache.Node{Kind: cache.DirKind, Digest: root})
-	return nil
+	return j.OutputTree(ctx, p.Output, b)
 }
 
 // change makes the .treeinfo of the variant's tree that of the image: its variants are

@@ -3,7 +3,6 @@
 package metadata
 
 import (
-	"bytes"
 	"context"
 	_ "embed"
 	"encoding/json"
@@ -154,24 +153,11 @@ type document struct {
 func write(ctx context.Context, j *rules.Job, output string, documents []document) error {
 	b := j.Trees.Builder()
 	for _, f := range documents {
-		var text bytes.Buffer
-		if err := f.encode(&text); err != nil {
-			return fmt.Errorf("%s: %w", f.name, err)
-		}
-		d, err := j.Trees.Store().Put(ctx, text.Bytes())
-		if err != nil {
-			return err
-		}
-		if err := b.Add(f.name, cache.Node{Kind: cache.FileKind, Digest: d}); err != nil {
+		if err := b.Encode(ctx, f.name, 0, f.encode); err != nil {
 			return err
 		}
 	}
-	root, err := b.Build(ctx)
-	if err != nil {
-		return err
-	}
-	j.Output(output, cache.Node{Kind: cache.DirKind, Digest: root})
-	return nil
+	return j.OutputTree(ctx, output, b)
 }
 
 func (p *params) composeInfo(ctx context.Context, j *rules.Job, compose productmd.Compose) (*productmd.ComposeInfo, error) {

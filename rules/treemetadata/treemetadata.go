@@ -3,7 +3,6 @@
 package treemetadata
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	_ "embed"
@@ -62,24 +61,11 @@ func run(ctx context.Context, j *rules.Job) error {
 		name   string
 		encode func(io.Writer) error
 	}{{".treeinfo", info.Encode}, {".discinfo", disc.Encode}, {"media.repo", disc.EncodeMediaRepo}} {
-		var text bytes.Buffer
-		if err := f.encode(&text); err != nil {
-			return fmt.Errorf("%s: %w", f.name, err)
-		}
-		d, err := j.Trees.Store().Put(ctx, text.Bytes())
-		if err != nil {
-			return err
-		}
-		if err := b.Add(f.name, cache.Node{Kind: cache.FileKind, Digest: d, ModTime: info.Timestamp}); err != nil {
+		if err := b.Encode(ctx, f.name, info.Timestamp, f.encode); err != nil {
 			return err
 		}
 	}
-	root, err := b.Build(ctx)
-	if err != nil {
-		return err
-	}
-	j.Output(p.Output, cache.Node{Kind: cache.DirKind, Digest: root})
-	return nil
+	return j.OutputTree(ctx, p.Output, b)
 }
 
 // describe is the text of .discinfo. What is based on something else says so.
