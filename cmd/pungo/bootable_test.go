@@ -35,8 +35,8 @@ func bootableExample(t *testing.T) (workspace string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	workspace = filepath.Join(t.TempDir(), "bootable")
-	if err := os.CopyFS(workspace, os.DirFS(filepath.Join("..", "..", "examples", "bootable"))); err != nil {
+	workspace = copyExample(t, filepath.Join("..", "..", "examples", "bootable"))
+	if err := os.RemoveAll(filepath.Join(workspace, "rpms")); err != nil { // of `make bootable`
 		t.Fatal(err)
 	}
 	if err := os.CopyFS(filepath.Join(workspace, "rpms"), os.DirFS(rpms)); err != nil {
