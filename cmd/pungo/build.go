@@ -80,7 +80,7 @@ func (r *building) start(ctx context.Context, want []*rules.Artifact) (err error
 			return environmentf("events: %v", err)
 		}
 	}
-	r.console = newConsole(r.stderr, consoleFor(r.process, r.cmd.Jobs))
+	r.console = newConsole(r.stderr, consoleFor(r.process, r.cmd.jobs()))
 	all := []rules.Sink{r.console}
 	if r.events != nil {
 		all = append(all, jsonLines(r.events))
@@ -187,7 +187,7 @@ func (r *building) materialize(ctx context.Context, root func() cache.Digest, de
 	healed := map[cache.Digest]bool{}
 	for {
 		tree := root()
-		err := materialize.Tree(ctx, r.trees, tree, dest, materialize.Options{Paths: r.disk, Jobs: r.cmd.Jobs})
+		err := materialize.Tree(ctx, r.trees, tree, dest, materialize.Options{Paths: r.disk, Jobs: r.cmd.jobs()})
 		if err == nil {
 			return tree, nil
 		}
