@@ -172,7 +172,7 @@ func files(ctx context.Context, objects storer.EncodedObjectStorer, commit plumb
 // may be more folders than anybody could read.
 const (
 	maxDepth   = 256
-	maxEntries = 1_000_000
+	maxEntries = 200_000
 )
 
 // walker calls fn for every file. The library's own walk takes an object that cannot be

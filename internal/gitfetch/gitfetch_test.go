@@ -254,7 +254,7 @@ func TestTreesInTrees(t *testing.T) {
 		tree = strings.TrimSpace(string(out))
 	}
 	commit := run(t, dir, "commit-tree", "-m", "bomb", tree)
-	if _, err := list(t.Context(), dir, commit, commit); err == nil || !strings.Contains(err.Error(), "more than 1000000 files and folders") {
+	if _, err := list(t.Context(), dir, commit, commit); err == nil || !strings.Contains(err.Error(), "more than 200000 files and folders") {
 		t.Errorf("got error %v", err)
 	}
 }
