@@ -38,6 +38,7 @@ const (
 // configs are the files that tell boot loaders which volume to look for.
 var configs = []string{
 	"isolinux/isolinux.cfg", "etc/yaboot.conf", "ppc/ppc64/yaboot.conf", "EFI/BOOT/BOOTX64.conf", "EFI/BOOT/grub.cfg",
+	"boot/grub2/grub.cfg", // where GRUB boots for BIOS, too
 }
 
 // tweak makes the part of the tree of what lorax has made.
@@ -128,10 +129,13 @@ func (t *tweaker) configure(ctx context.Context) error {
 			return err
 		}
 	}
-	if found {
+	switch {
+	case found:
 		if err := t.add(ctx, ksFile, t.Kickstart); err != nil {
 			return err
 		}
+	case t.Kickstart != "":
+		t.Warnf("the kickstart file is left out: the installer has no boot configuration that could name it")
 	}
 	if _, ok := t.files[efiImage]; !ok || len(changed) == 0 {
 		return nil
