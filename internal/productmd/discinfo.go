@@ -20,19 +20,19 @@ type DiscInfo struct {
 // Validate reports what would not survive in a line of text.
 func (d DiscInfo) Validate() error {
 	if d.Timestamp <= 0 {
-		return fmt.Errorf("timestamp %d, wanted seconds since 1970", d.Timestamp)
+		return fmt.Errorf("timestamp %d, want seconds since 1970", d.Timestamp)
 	}
 	for _, line := range []string{d.Description, d.Arch} {
 		if line == "" || strings.ContainsAny(line, "\r\n") {
-			return fmt.Errorf("%q, wanted one line of text", line)
+			return fmt.Errorf("%q, want one line of text", line)
 		}
 	}
 	if d.Discs != nil && len(d.Discs) == 0 {
-		return errors.New("no disc numbers, wanted some, or nil for all")
+		return errors.New("no disc numbers, want some, or nil for all")
 	}
 	for _, n := range d.Discs {
 		if n < 1 {
-			return fmt.Errorf("disc number %d, wanted 1 or more", n)
+			return fmt.Errorf("disc number %d, want 1 or more", n)
 		}
 	}
 	return nil

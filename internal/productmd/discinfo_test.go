@@ -66,11 +66,11 @@ func TestDiscInfoErrors(t *testing.T) {
 		spoil func(*DiscInfo)
 		want  string
 	}{
-		{"timestamp", func(d *DiscInfo) { d.Timestamp = 0 }, "timestamp 0, wanted seconds since 1970"},
-		{"description", func(d *DiscInfo) { d.Description = "a\nb" }, `"a\nb", wanted one line of text`},
-		{"arch", func(d *DiscInfo) { d.Arch = "" }, `"", wanted one line of text`},
-		{"discs", func(d *DiscInfo) { d.Discs = []int{0} }, "disc number 0, wanted 1 or more"},
-		{"no discs", func(d *DiscInfo) { d.Discs = []int{} }, "no disc numbers, wanted some, or nil for all"},
+		{"timestamp", func(d *DiscInfo) { d.Timestamp = 0 }, "timestamp 0, want seconds since 1970"},
+		{"description", func(d *DiscInfo) { d.Description = "a\nb" }, `"a\nb", want one line of text`},
+		{"arch", func(d *DiscInfo) { d.Arch = "" }, `"", want one line of text`},
+		{"discs", func(d *DiscInfo) { d.Discs = []int{0} }, "disc number 0, want 1 or more"},
+		{"no discs", func(d *DiscInfo) { d.Discs = []int{} }, "no disc numbers, want some, or nil for all"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
