@@ -84,7 +84,7 @@ test-root:
 
 # The packages whose tests run no program but the compiler's.
 QUICK = . ./cache/... ./executor/... ./starlark ./rules ./cmd/pungo/output ./cmd/pungo/difference \
-	$(addprefix ./rules/, createiso createrepo extrafiles gather imagenames layout metadata packages pkgset rpm universe) \
+	$(addprefix ./rules/, createiso createrepo extrafiles gather images layout metadata packages pkgset rpm universe) \
 	$(addprefix ./internal/, accepted comps crew docgen fetch glob heap modulemd multilib openpgp solve spell template updateinfo volid)
 
 check:

@@ -2,17 +2,19 @@
 // folder or file, and beside it a JSON list that says of each image what images.json
 // will, as far as its maker knows. What a description lacks follows from where the
 // image is; checksums that it lacks are computed, by one reading of the image.
+//
+// An image is made under another name than it has in the compose, and gets that last. So
+// it does not depend on the id of the compose, and a night in which nothing on it changes
+// makes no new one.
 package images
 
 import (
 	"bytes"
 	"cmp"
 	"context"
-	"encoding/json"
+	_ "embed"
 	"fmt"
-	"maps"
 	"path"
-	"slices"
 	"strings"
 
 	"github.com/pungo-build/pungo/cache"
@@ -47,9 +49,18 @@ type Image struct {
 	Node cache.Node // the file
 }
 
-// Tools returns the tools of this package.
+// Star is the source of the helpers of rules that make images, or read of them.
+//
+//go:embed images.star
+var Star []byte
+
+// Tools returns the tools of this phase.
 func Tools() []*rules.Tool {
-	return []*rules.Tool{{Name: "image_sums", Version: 1, Params: sumParams{}, Run: sums}}
+	return []*rules.Tool{
+		{Name: "volume_id", Version: 1, Params: volumeParams{}, Run: volumeID},
+		{Name: "name_images", Version: 1, Params: nameParams{}, Run: nameImages},
+		{Name: "image_sums", Version: 1, Params: sumParams{}, Run: sums},
+	}
 }
 
 // List returns all images of folders, in that order, each with checksums of just
@@ -110,68 +121,4 @@ func (f *Folder) find(ctx context.Context, j *rules.Job, name string) (cache.Nod
 		err = fmt.Errorf("image %s: a folder, want a file", name)
 	}
 	return n, err
-}
-
-// Complete returns the checksums of a file of some kinds: known ones, and those that
-// are missing, for which the file is read once.
-func Complete(ctx context.Context, j *rules.Job, file cache.Node, known productmd.Checksums, kinds []string) (productmd.Checksums, error) {
-	all := productmd.Checksums{}
-	call := rules.Call{
-		Tool: "image_sums", Args: []string{"--image", "image", "--output", "sums"},
-		Inputs: []cache.Node{{Name: "image", Kind: cache.FileKind, Digest: file.Digest}},
-	}
-	complete := true
-	for _, kind := range slices.Sorted(slices.Values(kinds)) {
-		if sum, ok := known[kind]; ok {
-			all[kind] = sum
-			continue
-		}
-		complete = false
-		call.Args = append(call.Args, "--checksum", kind)
-	}
-	if complete {
-		return all, nil
-	}
-	r, err := j.Call(ctx, call)
-	if err != nil {
-		return nil, err
-	}
-	data, err := j.Trees.Store().Get(ctx, r.Outputs[0].Digest)
-	if err != nil {
-		return nil, err
-	}
-	var made productmd.Checksums
-	if err := json.Unmarshal(data, &made); err != nil {
-		return nil, err
-	}
-	maps.Copy(all, made)
-	return all, nil
-}
-
-type sumParams struct {
-	Image     string   `arg:"image,required"`
-	Checksums []string `arg:"checksum"`
-	Output    string   `arg:"output,required"`
-}
-
-// sums reads a file once for its checksums.
-func sums(ctx context.Context, j *rules.Job) error {
-	var p sumParams
-	if err := rules.Parse(j.Args, &p); err != nil {
-		return err
-	}
-	f, err := j.Open(ctx, p.Image)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	made, _, err := productmd.Sum(f, p.Checksums)
-	if err != nil {
-		return err
-	}
-	data, err := json.Marshal(made)
-	if err != nil {
-		return err
-	}
-	return j.Write(ctx, p.Output, data)
 }
