@@ -56,6 +56,37 @@ func (d DiscInfo) Encode(w io.Writer) error {
 	return err
 }
 
+// maxDiscInfo bounds what is read, in bytes.
+const maxDiscInfo = 64 << 10
+
+// ParseDiscInfo reads .discinfo, ours or that of lorax, whose timestamp has a fraction.
+// Without a fourth line it stands for all discs.
+func ParseDiscInfo(r io.Reader) (*DiscInfo, error) {
+	data, err := io.ReadAll(io.LimitReader(r, maxDiscInfo))
+	if err != nil {
+		return nil, err
+	}
+	lines := strings.Split(strings.TrimRight(string(data), "\n"), "\n")
+	if len(lines) < 3 {
+		return nil, fmt.Errorf("%d lines, want time, description and arch", len(lines))
+	}
+	d := &DiscInfo{Description: lines[1], Arch: lines[2]}
+	whole, _, _ := strings.Cut(lines[0], ".")
+	if d.Timestamp, err = strconv.ParseInt(whole, 10, 64); err != nil {
+		return nil, fmt.Errorf("time %q, want seconds since 1970", lines[0])
+	}
+	if len(lines) > 3 && lines[3] != "ALL" {
+		for number := range strings.SplitSeq(lines[3], ",") {
+			n, err := strconv.Atoi(number)
+			if err != nil {
+				return nil, fmt.Errorf("discs %q, want ALL, or numbers with commas between", lines[3])
+			}
+			d.Discs = append(d.Discs, n)
+		}
+	}
+	return d, d.Validate()
+}
+
 // EncodeMediaRepo writes media.repo, which makes the medium a repository of
 // dnf. Its mediaid is the timestamp.
 func (d DiscInfo) EncodeMediaRepo(w io.Writer) error {

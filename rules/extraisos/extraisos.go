@@ -110,9 +110,9 @@ func (p *params) description(ctx context.Context, j *rules.Job) (string, error) 
 	if err != nil {
 		return "", err
 	}
-	lines := strings.Split(string(data), "\n")
-	if len(lines) < 2 {
-		return "", fmt.Errorf(".discinfo: less than two lines")
+	disc, err := productmd.ParseDiscInfo(bytes.NewReader(data))
+	if err != nil {
+		return "", fmt.Errorf(".discinfo: %w", err)
 	}
-	return lines[1], nil
+	return disc.Description, nil
 }
