@@ -30,11 +30,18 @@ func Tools() []*rules.Tool {
 type params struct {
 	// TreeMetadata is the folder with .treeinfo and media.repo of the variant's own tree.
 	TreeMetadata string `arg:"tree-metadata,required"`
-	// Variants on the image: id, uid, name, folders of packages and of repodata, the
-	// repository. All are of type variant: none is inside another.
-	Variants [][6]string `arg:"variant"`
-	Bootable bool        `arg:"bootable"`
-	Output   string      `arg:"output,required"`
+	// Variants on the image. All are of type variant: none is inside another.
+	Variants []variant `arg:"variant"`
+	Bootable bool      `arg:"bootable"`
+	Output   string    `arg:"output,required"`
+}
+
+// variant is what an argument says of a variant on the image.
+type variant struct {
+	ID, UID, Name string
+	Packages      string // folder of the image
+	RepoDir       string // folder of the image that has repodata
+	Repo          string
 }
 
 const repomd = "repodata/repomd.xml"
@@ -88,18 +95,18 @@ func (p *params) change(ctx context.Context, j *rules.Job, info *productmd.TreeI
 	info.Checksums, info.Variants = kept, nil
 	for _, v := range p.Variants {
 		info.Variants = append(info.Variants, productmd.TreeVariant{
-			ID: v[0], UID: v[1], Name: v[2], Type: "variant", Packages: v[3], Repository: v[4],
+			ID: v.ID, UID: v.UID, Name: v.Name, Type: "variant", Packages: v.Packages, Repository: v.RepoDir,
 		})
 		if kind == "" {
 			continue
 		}
-		data, err := j.Read(ctx, path.Join(v[5], repomd))
+		data, err := j.Read(ctx, path.Join(v.Repo, repomd))
 		if err != nil {
 			return err
 		}
 		h := kind.New()
 		h.Write(data)
-		kept[path.Join(v[4], repomd)] = productmd.Checksum{Algorithm: string(kind), Hex: hex.EncodeToString(h.Sum(nil))}
+		kept[path.Join(v.RepoDir, repomd)] = productmd.Checksum{Algorithm: string(kind), Hex: hex.EncodeToString(h.Sum(nil))}
 	}
 	return nil
 }

@@ -96,7 +96,7 @@ func (p *params) base(i *images.Image) (string, error) {
 	if p.BaseFilename == "" {
 		return "", nil
 	}
-	arch := i.Folder.Arch()
+	arch := i.Folder.Arch
 	if arch == "" {
 		arch = i.Arch
 	}

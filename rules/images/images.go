@@ -22,25 +22,23 @@ import (
 	"github.com/pungo-build/pungo/rules"
 )
 
-// Folder is what an argument says of delivered images: uid, "" if that is the first
-// part of the folder; arch, "src" for sources, "" if only images know; the folder of
-// the compose, what is delivered there, its description.
-type Folder [5]string
+// Folder is what an argument says of delivered images.
+type Folder struct {
+	Variant     string // uid, "" if that is the first part of the folder
+	Arch        string // "src" for sources, "" if only images know
+	Below       string // the folder of the compose
+	Tree        string // what is delivered there
+	Description string // of the images
+}
 
 // UID of the variant.
 func (f *Folder) UID() string {
 	top, _, _ := strings.Cut(f.Dir(), "/")
-	return cmp.Or(f[0], top)
+	return cmp.Or(f.Variant, top)
 }
 
-// Arch of the variant, "src" for sources, "" if only images know.
-func (f *Folder) Arch() string { return f[1] }
-
 // Dir is where the compose has the images, below compose/.
-func (f *Folder) Dir() string { return path.Clean(f[2]) }
-
-func (f *Folder) tree() string        { return f[3] }
-func (f *Folder) description() string { return f[4] }
+func (f *Folder) Dir() string { return path.Clean(f.Below) }
 
 // Image is a delivered image. Its Path is below compose/.
 type Image struct {
@@ -88,7 +86,7 @@ func List(ctx context.Context, j *rules.Job, folders []Folder, kinds []string) (
 
 // list reads the description of a folder.
 func (f *Folder) list(ctx context.Context, j *rules.Job) ([]Image, error) {
-	data, err := j.Read(ctx, f.description())
+	data, err := j.Read(ctx, f.Description)
 	if err != nil {
 		return nil, err
 	}
@@ -105,7 +103,7 @@ func (f *Folder) list(ctx context.Context, j *rules.Job) ([]Image, error) {
 		i.Size = n.Digest.Size()
 		i.MTime = cmp.Or(i.MTime, n.ModTime, rules.Oldest)
 		i.Path = path.Join(f.Dir(), i.Path)
-		i.Arch, i.Subvariant = cmp.Or(i.Arch, f.Arch()), cmp.Or(i.Subvariant, f.UID())
+		i.Arch, i.Subvariant = cmp.Or(i.Arch, f.Arch), cmp.Or(i.Subvariant, f.UID())
 		list = append(list, Image{f, i, n})
 	}
 	return list, nil
@@ -113,9 +111,9 @@ func (f *Folder) list(ctx context.Context, j *rules.Job) ([]Image, error) {
 
 // find returns an image. What is delivered is a folder with images, or one image.
 func (f *Folder) find(ctx context.Context, j *rules.Job, name string) (cache.Node, error) {
-	n, err := j.Input(ctx, f.tree())
+	n, err := j.Input(ctx, f.Tree)
 	if err == nil && n.Kind == cache.DirKind {
-		n, err = j.Input(ctx, path.Join(f.tree(), name))
+		n, err = j.Input(ctx, path.Join(f.Tree, name))
 	}
 	if err == nil && n.Kind != cache.FileKind {
 		err = fmt.Errorf("image %s: a folder, want a file", name)
