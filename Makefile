@@ -1,5 +1,5 @@
 # make demo    builds pungo and composes examples/tiny
-# make bootable  composes examples/bootable, a DVD that boots, of Debian's packages
+# make bootable  composes examples/bootable, and boots its DVD
 # make test    installs what the tests need (Debian's packages) and runs them all
 # make test-root  tests on a btrfs of their own, which to mount needs root
 # make check   the quick part: format, vet, tests that need no other program
@@ -58,18 +58,12 @@ $(BOOT_DEBS):
 
 debs: $(DEBS) $(BOOT_DEBS)
 
-# What examples/bootable runs: it makes images, and boots them.
-BOOT_PACKAGES = ovmf qemu-system-x86 xorriso
-EXAMPLE_RPMS = examples/bootable/rpms
-
-$(EXAMPLE_RPMS): $(BOOT_DEBS)
-	rm -rf $@ $@.part
-	$(GO) run ./internal/deb2rpm $(BOOT_DEBS) $@.part
-	mv $@.part $@
-
-bootable: build $(EXAMPLE_RPMS)
-	DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get install -y -qq --no-install-recommends $(BOOT_PACKAGES) >/dev/null
+BOOTABLE = examples/bootable/rpms
+bootable: deps build $(BOOTABLE)
 	bin/pungo build --dir examples/bootable
+
+$(BOOTABLE): | $(BOOT_DEBS)
+	$(GO) run ./internal/deb2rpm $(BOOT_DEBS) $@
 
 test: deps build debs
 	$(GO) vet ./...
@@ -90,7 +84,7 @@ test-root:
 
 # The packages whose tests run no program but the compiler's.
 QUICK = . ./cache/... ./executor/... ./starlark ./rules ./cmd/pungo/output ./cmd/pungo/difference \
-	$(addprefix ./rules/, createiso createrepo extrafiles gather imagenames layout metadata packages pkgset rpm universe) \
+	$(addprefix ./rules/, createiso createrepo extrafiles gather images layout metadata packages pkgset rpm universe) \
 	$(addprefix ./internal/, accepted comps crew docgen fetch glob heap modulemd multilib openpgp solve spell template updateinfo volid)
 
 check:

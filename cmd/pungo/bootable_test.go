@@ -35,10 +35,7 @@ func bootableExample(t *testing.T) (workspace string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	workspace = filepath.Join(t.TempDir(), "bootable")
-	if err := os.CopyFS(workspace, os.DirFS(filepath.Join("..", "..", "examples", "bootable"))); err != nil {
-		t.Fatal(err)
-	}
+	workspace = copyExample(t, filepath.Join("..", "..", "examples", "bootable"))
 	// What `make bootable` has left.
 	for _, made := range []string{"rpms", "pungo-out", "compose.lock"} {
 		if err := os.RemoveAll(filepath.Join(workspace, made)); err != nil {

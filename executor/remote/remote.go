@@ -23,7 +23,6 @@ import (
 
 	"github.com/pungo-build/pungo/cache"
 	"github.com/pungo-build/pungo/internal/fetch"
-	"github.com/pungo-build/pungo/internal/gitfetch"
 	"github.com/pungo-build/pungo/internal/repodata"
 	"github.com/pungo-build/pungo/rules"
 )
@@ -36,6 +35,8 @@ type Options struct {
 	Lock    *Lock
 	// Root is the folder that relative base URLs are below.
 	Root string
+	// Temp is a folder for what has to be a file for a moment.
+	Temp string
 	// Locked: a repository without pin is a *LockedError, and not pinned.
 	Locked bool
 	// Offline: nothing is downloaded; what would have to be is an error.
@@ -47,7 +48,6 @@ type Remote struct {
 	opts   Options
 	trees  *cache.Trees
 	byName map[string]*rules.Repository
-	git    gitfetch.Client
 
 	mu     sync.Mutex
 	pinned map[string]Pin             // since Open
@@ -78,9 +78,6 @@ func Open(repositories []*rules.Repository, opts Options) *Remote {
 		opts: opts, trees: cache.NewTrees(opts.Store),
 		byName: map[string]*rules.Repository{}, pinned: map[string]Pin{}, busy: map[[32]byte]chan struct{}{},
 		known: map[string]*places{},
-	}
-	if opts.Client != nil {
-		r.git.Transport = opts.Client.Transport()
 	}
 	for _, repo := range repositories {
 		r.byName[repo.Name] = repo

@@ -207,11 +207,7 @@ func (b *boot) check() error {
 
 // add writes a file into the tree.
 func (b *boot) add(ctx context.Context, name string, data []byte) error {
-	d, err := b.Trees.Store().Put(ctx, data)
-	if err != nil {
-		return err
-	}
-	return b.tree.Add(name, cache.Node{Kind: cache.FileKind, Digest: d, ModTime: b.newest})
+	return b.tree.Put(ctx, name, data, b.newest)
 }
 
 // configure writes what boot loaders read.
@@ -269,11 +265,9 @@ func (b *boot) efiImage(ctx context.Context) error {
 
 // finish makes the outputs.
 func (b *boot) finish(ctx context.Context) error {
-	root, err := b.tree.Build(ctx)
-	if err != nil {
+	if err := b.OutputTree(ctx, b.params.Output, b.tree); err != nil {
 		return err
 	}
-	b.Job.Output(b.params.Output, cache.Node{Kind: cache.DirKind, Digest: root})
 	return b.Write(ctx, b.TreeInfo, b.treeInfo())
 }
 

@@ -70,12 +70,7 @@ func tweak(ctx context.Context, j *rules.Job) error {
 			return err
 		}
 	}
-	root, err := b.Build(ctx)
-	if err != nil {
-		return err
-	}
-	t.Job.Output(t.tweakParams.Output, cache.Node{Kind: cache.DirKind, Digest: root})
-	return nil
+	return t.OutputTree(ctx, t.tweakParams.Output, b)
 }
 
 type tweaker struct {
@@ -139,10 +134,13 @@ func (t *tweaker) configure(ctx context.Context) error {
 			return err
 		}
 	}
-	if found {
+	switch {
+	case found:
 		if err := t.add(ctx, ksFile, t.Kickstart); err != nil {
 			return err
 		}
+	case t.Kickstart != "":
+		t.Warnf("the kickstart file is left out: the installer has no boot configuration that could name it")
 	}
 	if _, ok := t.files[efiImage]; !ok || len(changed) == 0 {
 		return nil

@@ -242,26 +242,3 @@ func TestRun(t *testing.T) {
 		})
 	}
 }
-
-// TestBlank: the sum that is implanted is that of the image as it was before, however
-// it is read.
-func TestBlank(t *testing.T) {
-	data := make([]byte, 40000)
-	for i := range data {
-		data[i] = byte(i % 251)
-	}
-	for _, step := range []int{1, 100, 512, 4096, 40000} {
-		var got bytes.Buffer
-		b := &blank{to: &got}
-		for from := 0; from < len(data); from += step {
-			if _, err := b.Write(data[from:min(from+step, len(data))]); err != nil {
-				t.Fatal(err)
-			}
-		}
-		const at = 32768 + 883
-		want := slices.Concat(data[:at], bytes.Repeat([]byte{' '}, 512), data[at+512:])
-		if !bytes.Equal(got.Bytes(), want) {
-			t.Errorf("in steps of %d bytes: it is another image", step)
-		}
-	}
-}

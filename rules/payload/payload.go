@@ -15,6 +15,7 @@ import (
 	"github.com/pungo-build/pungo/cache"
 	"github.com/pungo-build/pungo/internal/glob"
 	"github.com/pungo-build/pungo/internal/rpm"
+	"github.com/pungo-build/pungo/internal/spell"
 	"github.com/pungo-build/pungo/rules"
 	"github.com/pungo-build/pungo/rules/packages"
 )
@@ -83,12 +84,7 @@ func run(ctx context.Context, j *rules.Job) error {
 			}
 		}
 	}
-	root, err := b.Build(ctx)
-	if err != nil {
-		return err
-	}
-	j.Output(p.Output, cache.Node{Kind: cache.DirKind, Digest: root})
-	return nil
+	return j.OutputTree(ctx, p.Output, b)
 }
 
 // take returns the file that a pattern PACKAGE:PATH means.
@@ -221,7 +217,7 @@ func find(f cache.File, pattern string) (rpm.Member, error) {
 		return rpm.Member{}, err
 	case len(found) == 0:
 		slices.Sort(others)
-		return rpm.Member{}, fmt.Errorf("no file matches %q; it has %s", pattern, some(others))
+		return rpm.Member{}, fmt.Errorf("no file matches %q; it has %s", pattern, spell.Some(others))
 	case len(found) > 1:
 		return rpm.Member{}, fmt.Errorf("%q matches %s and %s, want one file", pattern, found[0].Path, found[1].Path)
 	case link != "":
