@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"net/url"
 	"os"
 	"slices"
 
@@ -63,6 +64,9 @@ func transportError(ctx context.Context, err error) error {
 			err = fmt.Errorf("the server says %s", status.Response.Status)
 		}
 		return &TransportError{Err: err}
+	}
+	if network := (*url.Error)(nil); errors.As(err, &network) {
+		return &TransportError{Err: network.Err}
 	}
 	// The library adds what the server has sent, which may be a whole page.
 	for _, status := range []struct{ is, told error }{
