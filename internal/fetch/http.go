@@ -21,12 +21,7 @@ func (t *transfer) get(ctx context.Context, u *url.URL) (io.ReadCloser, error) {
 		return nil, errors.New("not a URL")
 	}
 	r.Header.Set("Accept-Encoding", "identity")
-	if t.client.opts.UserAgent != "" {
-		r.Header.Set("User-Agent", t.client.opts.UserAgent)
-	}
-	if login, ok := t.client.netrc.find(u.Hostname()); ok && u.User == nil {
-		r.SetBasicAuth(login.name, login.password)
-	}
+	t.client.identify(r)
 	if t.w != nil && t.n > 0 && t.etag == "" && t.file.SHA256 == ([32]byte{}) {
 		t.w = nil // nothing would tell that the rest is of another file
 	}

@@ -19,10 +19,8 @@ var errSilent = errors.New("nothing came")
 
 // RoundTrip implements http.RoundTripper. A request that has a body needs GetBody.
 func (p protocol) RoundTrip(r *http.Request) (response *http.Response, err error) {
-	if login, ok := p.netrc.find(r.URL.Hostname()); ok && r.Header.Get("Authorization") == "" && r.URL.User == nil {
-		r = r.Clone(r.Context())
-		r.SetBasicAuth(login.name, login.password)
-	}
+	r = r.Clone(r.Context())
+	p.identify(r)
 	err = p.persist(r.Context(), func() (err error) {
 		response, err = p.attempt(r)
 		return err
@@ -59,4 +57,14 @@ func (p protocol) attempt(r *http.Request) (*http.Response, error) {
 	watched.body = response.Body
 	response.Body = watched
 	return response, nil
+}
+
+// identify says who asks: by the login of the netrc file, if the URL has none.
+func (c *Client) identify(r *http.Request) {
+	if c.opts.UserAgent != "" && r.Header.Get("User-Agent") == "" {
+		r.Header.Set("User-Agent", c.opts.UserAgent)
+	}
+	if login, ok := c.netrc.find(r.URL.Hostname()); ok && r.URL.User == nil && r.Header.Get("Authorization") == "" {
+		r.SetBasicAuth(login.name, login.password)
+	}
 }

@@ -63,6 +63,9 @@ func transportError(ctx context.Context, err error) error {
 		if status := (*githttp.Err)(nil); errors.As(err, &status) {
 			err = fmt.Errorf("the server says %s", status.Response.Status)
 		}
+		if network := (*url.Error)(nil); errors.As(err, &network) {
+			err = network.Err // whoever tells it knows the URL
+		}
 		return &TransportError{Err: err}
 	}
 	if network := (*url.Error)(nil); errors.As(err, &network) {
