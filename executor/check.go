@@ -65,7 +65,7 @@ func (b *Build) faults(s *step, producers map[*rules.Artifact]*rules.Action) []s
 // toolFault tells what the action's tool would say to its arguments, if all of
 // its inputs are there.
 func (b *Build) toolFault(s *step) string {
-	if s.action.IsProgram() {
+	if s.action.IsCommand() {
 		return ""
 	}
 	tool, err := b.tool(s.action.Tool)
@@ -89,7 +89,7 @@ func (b *Build) checkPrograms(ctx context.Context, wanted []bool) error {
 	var errs []error
 	for i, s := range b.steps {
 		a := s.action
-		if !wanted[i] || a.Program == nil || a.Optional || off(a) {
+		if !wanted[i] || a.Toolchain == nil || a.Optional || off(a) {
 			continue
 		}
 		if _, _, err := b.strategy(ctx, a); err != nil {

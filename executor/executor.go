@@ -94,9 +94,9 @@ type Strategy interface {
 
 // Command is one run of a host program.
 type Command struct {
-	Program *rules.Toolchain
-	Arch    string // "" if any will do
-	Args    []string
+	Toolchain *rules.Toolchain
+	Arch      string // "" if any will do
+	Args      []string
 	// Env is the whole environment; of two values of one name the last counts.
 	Env []string
 	// Root is the input root, in the store. The program starts in it; it can write
@@ -399,7 +399,7 @@ func off(a *rules.Action) bool { return a.Test && a.Strictness == rules.Off }
 
 // leading is the number of arguments that name the action's tool or program.
 func leading(a *rules.Action) int {
-	if a.IsProgram() {
+	if a.IsCommand() {
 		return programWords
 	}
 	return toolWords

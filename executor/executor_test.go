@@ -149,14 +149,14 @@ func TestFailures(t *testing.T) {
 		{
 			name: "missing program", tool: "",
 			change: func(a *rules.Action) {
-				a.Program = &rules.Toolchain{Name: "mkfs", Program: "mkfs.odd", Hint: "install odd-tools"}
+				a.Toolchain = &rules.Toolchain{Name: "mkfs", Program: "mkfs.odd", Hint: "install odd-tools"}
 			},
 			want: []string{"one run", "two failed", "three blocked", "other run"},
 			err:  "//:two: program \"mkfs.odd\" is not installed\n  hint: install odd-tools",
 		},
 		{
 			name: "optional missing program", tool: "",
-			change: func(a *rules.Action) { a.Program, a.Optional = &rules.Toolchain{Program: "mkfs.odd"}, true },
+			change: func(a *rules.Action) { a.Toolchain, a.Optional = &rules.Toolchain{Program: "mkfs.odd"}, true },
 			want:   []string{"one run", "two absent", "three run", "other run"},
 		},
 	}

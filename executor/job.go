@@ -181,8 +181,8 @@ func (b *Build) perform(ctx context.Context, s *slots, p *prepared) (o outcome) 
 			}
 		}
 		o.ran = true
-		if p.action.IsProgram() {
-			return b.runProgram(ctx, p)
+		if p.action.IsCommand() {
+			return b.runCommand(ctx, p)
 		}
 		r, err := b.runTool(ctx, p, &host{b: b, share: newShare(s, p.action.Resources), parts: parts, action: p.action})
 		if caller, ok := b.opts.Actions.(cache.Caller); ok && err == nil {
@@ -297,7 +297,7 @@ func (b *Build) record(ctx context.Context, p *prepared, r cache.Result) error {
 	return b.opts.Actions.Record(context.WithoutCancel(ctx), p.key, r)
 }
 
-func (b *Build) runProgram(ctx context.Context, p *prepared) (r cache.Result, err error) {
+func (b *Build) runCommand(ctx context.Context, p *prepared) (r cache.Result, err error) {
 	a := p.action
 	s, _, err := b.strategy(ctx, a)
 	if err != nil {
@@ -310,7 +310,7 @@ func (b *Build) runProgram(ctx context.Context, p *prepared) (r cache.Result, er
 	if err != nil {
 		return r, err
 	}
-	c := &Command{Program: a.Program, Arch: a.Arch, Args: p.args, Root: p.root, Epoch: epoch}
+	c := &Command{Toolchain: a.Toolchain, Arch: a.Arch, Args: p.args, Root: p.root, Epoch: epoch}
 	c.Env = append([]string{"SOURCE_DATE_EPOCH=" + strconv.FormatInt(epoch, 10)}, variables(a)...)
 	for _, f := range a.Outputs {
 		c.Outputs = append(c.Outputs, cache.Node{Name: outputPath(f), Kind: f.Kind})

@@ -119,8 +119,8 @@ func describe(a *rules.Action, g given, r reader) {
 // path of every artifact that is there.
 func describeCommand(a *rules.Action, g given, r reader) map[*rules.Artifact]string {
 	paths := pathsOf(a, g.Inputs)
-	if a.IsProgram() {
-		r.fact(fact{Kind: argumentFact, Value: a.Program.Program, Begins: true})
+	if a.IsCommand() {
+		r.fact(fact{Kind: argumentFact, Value: a.Toolchain.Program, Begins: true})
 	} else {
 		describeTool(a.Tool, g.Version, r)
 	}
@@ -140,14 +140,14 @@ func describeCommand(a *rules.Action, g given, r reader) map[*rules.Artifact]str
 			r.fact(f)
 		}
 	}
-	if a.IsProgram() {
+	if a.IsCommand() {
 		for _, v := range variables(a) {
 			name, value, _ := strings.Cut(v, "=")
 			r.fact(fact{Kind: variableFact, Name: name, Value: value})
 		}
 	}
 	// A tool without a program yields the same wherever it runs.
-	if a.Program != nil && a.Arch != "" {
+	if a.Toolchain != nil && a.Arch != "" {
 		r.fact(fact{Kind: propertyFact, Name: "ISA", Value: a.Arch})
 	}
 	return paths

@@ -31,7 +31,7 @@ func keyedAction() (*rules.Action, given) {
 	list := source("lists/packages.json", cache.FileKind)
 	tree := &rules.Artifact{Name: "Packages", Kind: cache.DirKind, Producer: made.Producer}
 	a := g.action("image", "", made, gone, list, tree)
-	a.Program = &rules.Toolchain{Name: "iso", Program: "xorriso", Pkgs: []string{"xorriso"}}
+	a.Toolchain = &rules.Toolchain{Name: "iso", Program: "xorriso", Pkgs: []string{"xorriso"}}
 	a.Outputs = append(a.Outputs, &rules.Artifact{Name: "images.json", Kind: cache.FileKind, Producer: a})
 	a.Args = append(a.Args, rules.Arg{{Text: "--volid"}, {Text: "{compose_id}"}}, rules.Arg{{Text: "--graft=", Artifact: tree, Suffix: "/{date}"}})
 	a.Env = []string{"LC_ALL=C", "XORRISO=quiet"}
@@ -195,7 +195,7 @@ func TestKeyDependsOn(t *testing.T) {
 		want   string // the fields that changed
 	}{
 		{"argument", func(a *rules.Action, g *given) { a.Args[5][0].Text = "--label" }, "argument --label, -argument --volid"},
-		{"program", func(a *rules.Action, g *given) { a.Program.Program = "mkisofs" }, "program"},
+		{"program", func(a *rules.Action, g *given) { a.Toolchain.Program = "mkisofs" }, "program"},
 		{"fingerprint", func(a *rules.Action, g *given) { g.Toolchain = "xorriso 1.5.5" }, "salt toolchain"},
 		{"stamp", func(a *rules.Action, g *given) { g.Stamp.Date = "20261123" }, "argument --graft={Packages of //:made}/20261123, -argument --graft={Packages of //:made}/20261122"},
 		{"content", func(a *rules.Action, g *given) { g.Inputs[2].Node.Digest = other }, "input lists/packages.json"},

@@ -76,7 +76,7 @@ func (f *forecast) step(i int) Step {
 		step.Outlook, step.Reason = WillBeGone, "the test is off"
 		return step
 	}
-	if s.action.Program != nil {
+	if s.action.Toolchain != nil {
 		if _, _, err := f.strategy(f.ctx, s.action); err != nil {
 			f.cannot(&step, err)
 			return step

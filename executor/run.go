@@ -201,7 +201,7 @@ func (r *run) done(i int, result cache.Result, status rules.Status, p printed) {
 	s.entry.Err = nil
 	if result.ExitCode != 0 {
 		status = rules.TestFailed
-		if s.action.IsProgram() {
+		if s.action.IsCommand() {
 			s.entry.Err = exitStatus(result.ExitCode)
 		}
 	}

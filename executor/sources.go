@@ -76,12 +76,12 @@ func kindName(k cache.Kind) string {
 // fill completes what the key of an action depends on: sources, the version of
 // its tool or the fingerprint of its program.
 func (b *Build) fill(ctx context.Context, a *rules.Action, g *given) (err error) {
-	if a.Program != nil {
+	if a.Toolchain != nil {
 		if _, g.Toolchain, err = b.strategy(ctx, a); err != nil {
 			return err
 		}
 	}
-	if !a.IsProgram() {
+	if !a.IsCommand() {
 		tool, err := b.tool(a.Tool)
 		if err != nil {
 			return err
@@ -114,7 +114,7 @@ func (b *Build) tool(name string) (*rules.Tool, error) {
 func (b *Build) strategy(ctx context.Context, a *rules.Action) (Strategy, string, error) {
 	var first error
 	for _, s := range b.opts.Strategies {
-		fingerprint, err := s.Fingerprint(ctx, a.Program, a.Arch)
+		fingerprint, err := s.Fingerprint(ctx, a.Toolchain, a.Arch)
 		if err == nil {
 			return s, fingerprint, nil
 		}
@@ -127,7 +127,7 @@ func (b *Build) strategy(ctx context.Context, a *rules.Action) (Strategy, string
 		}
 	}
 	if first == nil {
-		first = &UnavailableError{Program: a.Program.Program, Hint: a.Program.Hint}
+		first = &UnavailableError{Program: a.Toolchain.Program, Hint: a.Toolchain.Hint}
 	}
 	return nil, "", first
 }

@@ -109,7 +109,7 @@ func TestUnstamped(t *testing.T) {
 func TestPlan(t *testing.T) {
 	w := newWorld()
 	g, layout := stamped(w, t)
-	missing := &rules.Action{Owner: layout.Owner, Program: &rules.Toolchain{Program: "mkfs.odd", Hint: "install odd-tools"}}
+	missing := &rules.Action{Owner: layout.Owner, Toolchain: &rules.Toolchain{Program: "mkfs.odd", Hint: "install odd-tools"}}
 	missing.Outputs = []*rules.Artifact{{Name: "x", Kind: cache.FileKind, Producer: missing}}
 	g.Actions = append(g.Actions[:3:3], missing, layout)
 	layout.Extra = missing.Outputs
@@ -192,13 +192,13 @@ func TestCheck(t *testing.T) {
 		},
 		{
 			"program", func(_ *graph, a *rules.Action) {
-				a.Tool, a.Program = "", &rules.Toolchain{Program: "mkfs.odd", Hint: "install odd-tools"}
+				a.Tool, a.Toolchain = "", &rules.Toolchain{Program: "mkfs.odd", Hint: "install odd-tools"}
 			},
 			"//:two: program \"mkfs.odd\" is not installed\n  hint: install odd-tools",
 		},
 		{
 			"optional program", func(_ *graph, a *rules.Action) {
-				a.Tool, a.Program, a.Optional = "", &rules.Toolchain{Program: "mkfs.odd"}, true
+				a.Tool, a.Toolchain, a.Optional = "", &rules.Toolchain{Program: "mkfs.odd"}, true
 			}, "",
 		},
 	}

@@ -43,7 +43,7 @@ func streams(w *world) (*graph, *rules.Action) {
 		}
 		in.Name = "below/in"
 		var out bytes.Buffer
-		if err := j.RunProgram(ctx, rules.Program{Args: p.Text, Inputs: []cache.Node{in}, Epoch: 1e9, Stdout: &out}); err != nil {
+		if err := j.RunCommand(ctx, rules.Command{Args: p.Text, Inputs: []cache.Node{in}, Epoch: 1e9, Stdout: &out}); err != nil {
 			return err
 		}
 		return j.Write(ctx, p.Output, out.Bytes())
@@ -56,7 +56,7 @@ func streams(w *world) (*graph, *rules.Action) {
 	g := newGraph()
 	a := text(g.action("a", "concat"), "content")
 	s := text(g.action("s", "stream", out(a)), "print")
-	s.Program = &rules.Toolchain{Name: "print", Program: "print"}
+	s.Toolchain = &rules.Toolchain{Name: "print", Program: "print"}
 	return g, s
 }
 
@@ -118,7 +118,7 @@ func TestProgramOfToolFails(t *testing.T) {
 			g, s := streams(w)
 			s.Tool = test.tool
 			if test.none {
-				s.Program = nil
+				s.Toolchain = nil
 			}
 			b := w.build(&g.Graph, func(o *Options) { o.Strategies = []Strategy{&printer{w: w, version: "1", exit: test.exit}} })
 			err := b.Run(t.Context(), out(s))

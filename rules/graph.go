@@ -211,10 +211,10 @@ type Action struct {
 	Owner *Analysed // nil for the layout
 	// Tool names a Tool; "" if a program is all there is.
 	Tool string
-	// Program is a host program: what runs, or, beside a Tool, what that may run (see
-	// Host.RunProgram).
-	Program *Toolchain
-	Args    []Arg
+	// Toolchain is a host program: what runs, or, beside a Tool, what that may run (see
+	// Host.RunCommand).
+	Toolchain *Toolchain
+	Args      []Arg
 	// Extra inputs, not named by Args.
 	Extra   []*Artifact
 	Outputs []*Artifact
@@ -235,14 +235,14 @@ type Action struct {
 
 // Mnemonic names what the action does: its tool or program.
 func (a *Action) Mnemonic() string {
-	if a.IsProgram() {
-		return a.Program.Name
+	if a.IsCommand() {
+		return a.Toolchain.Name
 	}
 	return a.Tool
 }
 
-// IsProgram reports whether a host program is all that the action runs.
-func (a *Action) IsProgram() bool { return a.Tool == "" && a.Program != nil }
+// IsCommand reports whether a host program is all that the action runs.
+func (a *Action) IsCommand() bool { return a.Tool == "" && a.Toolchain != nil }
 
 func (a *Action) String() string {
 	if a.Owner == nil {

@@ -47,10 +47,10 @@ type Download struct {
 	Size       int64
 }
 
-// Program is one run of a host program by a tool, in a sandbox like any other. What it
+// Command is one run of a host program by a tool, in a sandbox like any other. What it
 // depends on is the tool's to decide: the program's fingerprint is in the key of the
 // action, and the rest follows from the tool's version and inputs.
-type Program struct {
+type Command struct {
 	Args []string
 	// Inputs are what the folder holds that the program starts in, read-only; Name is
 	// the path. They may share inodes with the store, so that nothing is copied: the
@@ -62,7 +62,7 @@ type Program struct {
 	// Stdout takes what the program prints, as it comes. If it fails, the program is
 	// ended, and its error is that of the run. Without it nobody reads that.
 	Stdout io.Writer
-	// Outputs are what it makes, by Name and Kind; RunProgram fills in the rest, and one
+	// Outputs are what it makes, by Name and Kind; RunCommand fills in the rest, and one
 	// that is not made is an error. The folders that they are in exist.
 	Outputs []cache.Node
 	// Limit is how long it may run; then it is ended, and the error is ErrLimit. 0 is no
@@ -88,10 +88,10 @@ type Host interface {
 	// in memory, in bytes, as well as decode can tell: it decides how many values
 	// are kept. What decode asks of this Host it asks with the context that it is given.
 	Decoded(ctx context.Context, d cache.Digest, kind string, decode func(context.Context, []byte) (value any, cost int64, err error)) (any, error)
-	// RunProgram runs the host program that the action names beside its tool, to its
+	// RunCommand runs the host program that the action names beside its tool, to its
 	// end. If it does not end with 0, or what it prints cannot be written, that is an
 	// error. A nested action has no program.
-	RunProgram(ctx context.Context, p Program) error
+	RunCommand(ctx context.Context, c Command) error
 	// Each runs fn for 0 … n-1, as many at a time as the executor has free slots,
 	// and returns the error of the smallest i that failed.
 	Each(ctx context.Context, n int, fn func(ctx context.Context, i int) error) error

@@ -211,7 +211,7 @@ func (i *instance) tool(_ *starlark.Thread, b *starlark.Builtin, args starlark.T
 		if err != nil {
 			return nil, inCall(b, err)
 		}
-		if action.Program, err = withFiles(t, files); err != nil {
+		if action.Toolchain, err = withFiles(t, files); err != nil {
 			return nil, inCall(b, err)
 		}
 	}
@@ -232,7 +232,7 @@ func (i *instance) runProgram(_ *starlark.Thread, b *starlark.Builtin, args star
 	if err != nil {
 		return nil, inCall(b, err)
 	}
-	action := &rules.Action{Program: t}
+	action := &rules.Action{Toolchain: t}
 	if action.Env, err = environment(env); err != nil {
 		return nil, inCall(b, err)
 	}

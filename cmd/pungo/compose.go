@@ -117,8 +117,8 @@ func (r *building) early(sources cache.Digest) cache.Digest {
 		fmt.Fprintf(&b, "repository %s %s %t\n", repo.Name, pin, ok)
 	}
 	for _, a := range r.graph.Actions {
-		if a.Program != nil {
-			fmt.Fprintf(&b, "program %s %s\n", a.Program.Program, r.strategy.Glance(a.Program))
+		if a.Toolchain != nil {
+			fmt.Fprintf(&b, "program %s %s\n", a.Toolchain.Program, r.strategy.Glance(a.Toolchain))
 		}
 	}
 	return r.store.Function().Sum([]byte(b.String()))

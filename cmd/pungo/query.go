@@ -227,8 +227,8 @@ func describeAction(a *rules.Action) queryAction {
 		Instance: a.String(), Tool: a.Tool, Optional: a.Optional, Stamped: a.Stamped(),
 		Args: []string{}, Inputs: []string{}, Outputs: []string{},
 	}
-	if a.Program != nil {
-		q.Program = a.Program.Program
+	if a.Toolchain != nil {
+		q.Program = a.Toolchain.Program
 	}
 	for _, arg := range a.Args {
 		for _, w := range arg {

@@ -450,11 +450,11 @@ var features = []struct {
 	}},
 	{"toolchain(program, packages, hint)", func(e *example) string {
 		return e.action("//:boot@Server.x86_64", func(a *rules.Action) bool {
-			return a.Program != nil && a.Program.Program == "lorax" && len(a.Program.Pkgs) == 2 && a.Program.Hint != ""
+			return a.Toolchain != nil && a.Toolchain.Program == "lorax" && len(a.Toolchain.Pkgs) == 2 && a.Toolchain.Hint != ""
 		})
 	}},
 	{"run: a host program that is there", func(e *example) string {
-		return e.action("//:dvd@Server.x86_64", func(a *rules.Action) bool { return a.Program != nil && a.Program.Program == "sh" })
+		return e.action("//:dvd@Server.x86_64", func(a *rules.Action) bool { return a.Toolchain != nil && a.Toolchain.Program == "sh" })
 	}},
 	{"run: env", func(e *example) string {
 		return e.action("//:boot@Server.x86_64", func(a *rules.Action) bool { return slices.Equal(a.Env, []string{"LANG=C.UTF-8"}) })

@@ -84,7 +84,7 @@ func (b *bench) root(t *testing.T) cache.Digest {
 // command runs a script; outputs that end in a slash are folders.
 func (b *bench) command(t *testing.T, script string, outputs ...string) *executor.Command {
 	c := &executor.Command{
-		Program: shell, Args: []string{"-c", script},
+		Toolchain: shell, Args: []string{"-c", script},
 		Env:  []string{"HOME=/tmp", "PATH=/usr/bin:/usr/sbin:/bin:/sbin", "SOURCE_DATE_EPOCH=1000000000"},
 		Root: b.root(t), Epoch: 1e9,
 	}
@@ -389,7 +389,7 @@ func testBuild(t *testing.T, open Open) {
 	b := newBench(t, open)
 	greeting := &rules.Artifact{Name: "greeting", Kind: cache.FileKind, Source: &rules.Source{Path: "greeting"}}
 	action := func(script string, inputs ...*rules.Artifact) *rules.Action {
-		a := &rules.Action{Owner: &rules.Analysed{Instance: rules.Instance{Label: rules.Label{Name: "a"}}}, Program: shell}
+		a := &rules.Action{Owner: &rules.Analysed{Instance: rules.Instance{Label: rules.Label{Name: "a"}}}, Toolchain: shell}
 		a.Outputs = []*rules.Artifact{{Name: "made", Kind: cache.FileKind, Producer: a}}
 		a.Args = []rules.Arg{{{Text: "-c"}, {Text: script}}, {{Artifact: a.Outputs[0]}}}
 		for _, f := range inputs {

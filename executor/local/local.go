@@ -89,7 +89,7 @@ func (l *Local) Fingerprint(ctx context.Context, t *rules.Toolchain, arch string
 
 // Run implements executor.Strategy.
 func (l *Local) Run(ctx context.Context, c *executor.Command) (r cache.Result, err error) {
-	program, err := lookUp(c.Program)
+	program, err := lookUp(c.Toolchain)
 	if err != nil {
 		return r, err
 	}

@@ -35,7 +35,7 @@ func TestPlain(t *testing.T) {
 func run(t *testing.T, l *Local, root cache.Digest, script string) string {
 	t.Helper()
 	r, err := l.Run(t.Context(), &executor.Command{
-		Program: &rules.Toolchain{Program: "sh"}, Args: []string{"-c", script},
+		Toolchain: &rules.Toolchain{Program: "sh"}, Args: []string{"-c", script},
 		Env: []string{"HOME=/tmp", "PATH=/usr/bin:/bin"}, Root: root, Epoch: 1e9,
 		Outputs: []cache.Node{{Name: "out/x", Kind: cache.FileKind}},
 	})
@@ -165,7 +165,7 @@ func TestChildrenEnd(t *testing.T) {
 		ended := make(chan error)
 		go func() {
 			_, err := l.Run(ctx, &executor.Command{
-				Program: &rules.Toolchain{Program: "sh"}, Args: []string{"-c", "sleep " + mark + " & sleep " + mark},
+				Toolchain: &rules.Toolchain{Program: "sh"}, Args: []string{"-c", "sleep " + mark + " & sleep " + mark},
 				Root: l.trees.Empty(), Env: []string{"PATH=/usr/bin:/bin"},
 			})
 			ended <- err
@@ -204,7 +204,7 @@ func TestChildThatHoldsThePipe(t *testing.T) {
 			defer cancel()
 			taken, begin := 0, time.Now()
 			_, err := l.Run(ctx, &executor.Command{
-				Program: &rules.Toolchain{Program: "sh"}, Args: []string{"-c", test.script},
+				Toolchain: &rules.Toolchain{Program: "sh"}, Args: []string{"-c", test.script},
 				Root: l.trees.Empty(), Env: []string{"PATH=/usr/bin:/bin"},
 				Stdout: writerFunc(func(b []byte) (int, error) {
 					time.Sleep(2 * drain)
@@ -317,7 +317,7 @@ func TestCannotBeStarted(t *testing.T) {
 	}
 	for _, plain := range []bool{false, true} {
 		l := New(trees, Options{NoSandbox: plain})
-		c := &executor.Command{Program: &rules.Toolchain{Program: "odd"}, Root: root, Epoch: 1e9}
+		c := &executor.Command{Toolchain: &rules.Toolchain{Program: "odd"}, Root: root, Epoch: 1e9}
 		p, err := l.prepare(t.Context(), c, t.TempDir())
 		if err != nil {
 			t.Fatal(err)

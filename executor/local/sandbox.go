@@ -129,7 +129,7 @@ func (l *Local) execute(ctx context.Context, c *executor.Command, program string
 		return r, failed.err
 	}
 	if err != nil {
-		return r, fmt.Errorf("program %q: %w", c.Program.Program, err)
+		return r, fmt.Errorf("program %q: %w", c.Toolchain.Program, err)
 	}
 	if r.Stdout, err = stdout.store(ctx, l.trees.Store()); err != nil {
 		return r, err

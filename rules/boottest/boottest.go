@@ -80,7 +80,7 @@ func (p *params) boot(ctx context.Context, j *rules.Job, mode string) (report st
 	}
 	image.Name = imageName
 	c := &console{line: p.Line}
-	err = j.RunProgram(ctx, rules.Program{
+	err = j.RunCommand(ctx, rules.Command{
 		Args: args, Inputs: append(j.Inputs[:0:0], image), Epoch: rules.Oldest, Stdout: c,
 		Limit: time.Duration(p.Seconds) * time.Second,
 	})

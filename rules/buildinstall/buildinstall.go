@@ -82,7 +82,7 @@ func run(ctx context.Context, j *rules.Job) error {
 	if err != nil {
 		return err
 	}
-	if err := j.RunProgram(ctx, rules.Program{Args: args, Inputs: j.Inputs, Epoch: epoch, Outputs: made}); err != nil {
+	if err := j.RunCommand(ctx, rules.Command{Args: args, Inputs: j.Inputs, Epoch: epoch, Outputs: made}); err != nil {
 		return err
 	}
 	j.Output(p.Output, made[0])

@@ -86,7 +86,7 @@ func (p *isoParams) description(ctx context.Context, j *rules.Job, image cache.N
 func manifestOf(ctx context.Context, j *rules.Job, image cache.Node) ([]byte, error) {
 	image.Name = "boot.iso"
 	var out bytes.Buffer
-	err := j.RunProgram(ctx, rules.Program{
+	err := j.RunCommand(ctx, rules.Command{
 		Args:   []string{"-indev", image.Name, "-find", "/"},
 		Inputs: []cache.Node{image}, Epoch: rules.Oldest, Stdout: &out,
 	})

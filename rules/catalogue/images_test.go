@@ -36,10 +36,10 @@ func (pretended) Fingerprint(context.Context, *rules.Toolchain, string) (string,
 
 func (p pretended) Run(ctx context.Context, c *executor.Command) (r cache.Result, err error) {
 	switch {
-	case strings.HasPrefix(c.Program.Program, "qemu"):
+	case strings.HasPrefix(c.Toolchain.Program, "qemu"):
 		_, err = io.WriteString(c.Stdout, "the installer has started\n")
 		return r, err
-	case c.Program.Program == "lorax":
+	case c.Toolchain.Program == "lorax":
 		return p.installer(ctx, c)
 	case slices.Contains(c.Args, "-indev"):
 		_, err = io.WriteString(c.Stdout, "'/'\n'/isolinux'\n'/images'\n")

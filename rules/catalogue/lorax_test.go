@@ -36,7 +36,7 @@ func (s *loraxStandIn) Fingerprint(ctx context.Context, t *rules.Toolchain, arch
 }
 
 func (s *loraxStandIn) Run(ctx context.Context, c *executor.Command) (r cache.Result, err error) {
-	if c.Program.Program != "lorax" {
+	if c.Toolchain.Program != "lorax" {
 		return s.Strategy.Run(ctx, c)
 	}
 	root := filepath.Join(s.dir, "lorax")

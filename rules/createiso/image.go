@@ -85,7 +85,7 @@ func (c *counter) Write(p []byte) (int, error) {
 
 // stream has the image printed, and writes it while it is summed up and counted, each
 // in a goroutine of its own.
-func (m *maker) stream(ctx context.Context, p rules.Program, draft io.Writer, size *counter) (*isomd5.Sum, error) {
+func (m *maker) stream(ctx context.Context, p rules.Command, draft io.Writer, size *counter) (*isomd5.Sum, error) {
 	sum := isomd5.New()
 	r, w := io.Pipe()
 	taken := make(chan error, 1)
@@ -95,7 +95,7 @@ func (m *maker) stream(ctx context.Context, p rules.Program, draft io.Writer, si
 		taken <- err
 	}()
 	p.Stdout = w
-	err := m.RunProgram(ctx, p)
+	err := m.RunCommand(ctx, p)
 	w.CloseWithError(err)
 	if e := <-taken; err == nil {
 		err = e
@@ -160,8 +160,8 @@ const (
 )
 
 // program is the run of xorriso that prints the image of a disc.
-func (m *maker) program(ctx context.Context, d *disc) (rules.Program, error) {
-	p := rules.Program{Epoch: d.newest}
+func (m *maker) program(ctx context.Context, d *disc) (rules.Command, error) {
+	p := rules.Command{Epoch: d.newest}
 	var graft, weights bytes.Buffer
 	var links []string
 	seen := map[string]bool{}

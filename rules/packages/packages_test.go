@@ -33,7 +33,7 @@ func (host) Download(context.Context, rules.Download) (cache.Digest, error) {
 
 func (host) ToDownload(int, int64) {}
 
-func (host) RunProgram(context.Context, rules.Program) error { return errors.New("no program here") }
+func (host) RunCommand(context.Context, rules.Command) error { return errors.New("no program here") }
 
 func (h host) Decoded(ctx context.Context, d cache.Digest, kind string, decode func(context.Context, []byte) (any, int64, error)) (any, error) {
 	b, err := h.store.Get(ctx, d)

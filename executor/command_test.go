@@ -50,7 +50,7 @@ func (s *scripted) Run(ctx context.Context, c *Command) (r cache.Result, err err
 func checked(w *world) (g *graph, check, collect *rules.Action, s *scripted) {
 	g = newGraph()
 	check = g.action("check", "")
-	check.Program = &rules.Toolchain{Name: "check", Program: "check"}
+	check.Toolchain = &rules.Toolchain{Name: "check", Program: "check"}
 	other := text(g.action("other", "concat"), "other")
 	collect = g.action("collect", "concat", out(check), out(other))
 	return g, check, collect, &scripted{w: w}

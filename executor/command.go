@@ -20,16 +20,16 @@ func (e *programError) Error() string {
 	return e.program + ": " + exitStatus(e.result.ExitCode).Error()
 }
 
-// RunProgram implements rules.Host.
-func (h *host) RunProgram(ctx context.Context, p rules.Program) error {
-	if h.nested || h.action.Program == nil {
+// RunCommand implements rules.Host.
+func (h *host) RunCommand(ctx context.Context, c rules.Command) error {
+	if h.nested || h.action.Toolchain == nil {
 		return &BugError{Value: "a tool runs a program, and its action names none"}
 	}
 	s, _, err := h.b.strategy(ctx, h.action)
 	if err != nil {
 		return err
 	}
-	root, dirs, err := inputTree(h.b.opts.Store.Function(), sortedInputs(p.Inputs), 0)
+	root, dirs, err := inputTree(h.b.opts.Store.Function(), sortedInputs(c.Inputs), 0)
 	if err != nil {
 		return err
 	}
@@ -37,25 +37,25 @@ func (h *host) RunProgram(ctx context.Context, p rules.Program) error {
 		return err
 	}
 	limited, cancel := ctx, context.CancelFunc(func() {})
-	if p.Limit > 0 {
-		limited, cancel = context.WithTimeoutCause(ctx, p.Limit, rules.ErrLimit)
+	if c.Limit > 0 {
+		limited, cancel = context.WithTimeoutCause(ctx, c.Limit, rules.ErrLimit)
 	}
 	defer cancel()
 	r, err := s.Run(limited, &Command{
-		Program: h.action.Program, Arch: h.action.Arch, Args: p.Args, Root: root, Epoch: p.Epoch,
-		Env:    append([]string{"SOURCE_DATE_EPOCH=" + strconv.FormatInt(p.Epoch, 10)}, environment...),
-		Stdout: p.Stdout, Linked: true, Outputs: p.Outputs,
+		Toolchain: h.action.Toolchain, Arch: h.action.Arch, Args: c.Args, Root: root, Epoch: c.Epoch,
+		Env:    append([]string{"SOURCE_DATE_EPOCH=" + strconv.FormatInt(c.Epoch, 10)}, environment...),
+		Stdout: c.Stdout, Linked: true, Outputs: c.Outputs,
 	})
 	if err != nil && ctx.Err() == nil && context.Cause(limited) == rules.ErrLimit {
 		return rules.ErrLimit
 	}
 	if err == nil && r.ExitCode != 0 {
-		err = &programError{h.action.Program.Program, r}
+		err = &programError{h.action.Toolchain.Program, r}
 	}
 	if err != nil {
 		return err
 	}
-	return fillOutputs(p.Outputs, r.Outputs)
+	return fillOutputs(c.Outputs, r.Outputs)
 }
 
 // fillOutputs fills in what a program has made.

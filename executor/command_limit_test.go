@@ -34,16 +34,16 @@ func TestProgramLimit(t *testing.T) {
 	var limit, outputs, lacking error
 	var got cache.Node
 	w.add("watch", func(ctx context.Context, j *rules.Job, p params) error {
-		limit = j.RunProgram(ctx, rules.Program{Limit: time.Millisecond})
+		limit = j.RunCommand(ctx, rules.Command{Limit: time.Millisecond})
 		wanted := []cache.Node{{Name: "made", Kind: cache.FileKind}}
-		outputs = j.RunProgram(ctx, rules.Program{Outputs: wanted})
+		outputs = j.RunCommand(ctx, rules.Command{Outputs: wanted})
 		got = wanted[0]
-		lacking = j.RunProgram(ctx, rules.Program{Outputs: []cache.Node{{Name: "other", Kind: cache.FileKind}}})
+		lacking = j.RunCommand(ctx, rules.Command{Outputs: []cache.Node{{Name: "other", Kind: cache.FileKind}}})
 		return j.Write(ctx, p.Output, nil)
 	})
 	g := newGraph()
 	s := text(g.action("s", "watch"), "x")
-	s.Program = &rules.Toolchain{Name: "sleep", Program: "sleep"}
+	s.Toolchain = &rules.Toolchain{Name: "sleep", Program: "sleep"}
 	b := w.build(&g.Graph, func(o *Options) { o.Strategies = []Strategy{&sleeper{made: []cache.Node{made}}} })
 	if err := errors.Join(b.Check(t.Context(), out(s)), b.Run(t.Context(), out(s))); err != nil {
 		t.Fatal(err)
