@@ -195,6 +195,15 @@ func (j *Job) Output(path string, n cache.Node) {
 	j.result.Outputs = append(j.result.Outputs, n)
 }
 
+// CallFile returns the content of the one file that a nested action makes.
+func (j *Job) CallFile(ctx context.Context, c Call) ([]byte, error) {
+	r, err := j.Call(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	return j.Trees.Store().Get(ctx, r.Outputs[0].Digest)
+}
+
 // Warnf adds a warning to the result. It is shown whenever the result is used,
 // by a run or from the cache.
 func (j *Job) Warnf(format string, args ...any) {

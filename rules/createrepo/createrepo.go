@@ -284,7 +284,7 @@ func (r *repo) checksum(ctx context.Context, e *packages.Head) (string, error) {
 	if r.kind == repodata.SHA256 {
 		return hex.EncodeToString(e.SHA256[:]), nil
 	}
-	result, err := r.Call(ctx, rules.Call{
+	sum, err := r.CallFile(ctx, rules.Call{
 		Tool:   "rpm_checksum",
 		Args:   []string{"--checksum", r.Checksum, "--rpm", "rpm", "--output", "checksum"},
 		Inputs: []cache.Node{{Name: "rpm", Kind: cache.FileKind, Digest: e.Digest}},
@@ -292,6 +292,5 @@ func (r *repo) checksum(ctx context.Context, e *packages.Head) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("%s: %w", e.File, err)
 	}
-	sum, err := r.Trees.Store().Get(ctx, result.Outputs[0].Digest)
-	return string(sum), err
+	return string(sum), nil
 }

@@ -142,7 +142,7 @@ func (p *frameParams) elements(ctx context.Context, j *rules.Job, pkg located) (
 		return elements, err
 	}
 	header.Name = "header"
-	r, err := j.Call(ctx, rules.Call{
+	b, err := j.CallFile(ctx, rules.Call{
 		Tool: "repodata_fragment",
 		Args: []string{
 			"--header", "header", "--href", pkg.Href, "--size", pkg.Size, "--checksum-type", p.Checksum, "--checksum", pkg.Checksum,
@@ -150,10 +150,6 @@ func (p *frameParams) elements(ctx context.Context, j *rules.Job, pkg located) (
 		},
 		Inputs: []cache.Node{header},
 	})
-	if err != nil {
-		return elements, err
-	}
-	b, err := j.Trees.Store().Get(ctx, r.Outputs[0].Digest)
 	if err != nil {
 		return elements, err
 	}

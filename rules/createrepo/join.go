@@ -93,11 +93,7 @@ func (r *repo) joinSpan(ctx context.Context, kind string, span []cache.Result, w
 		call.Args = append(call.Args, "--text", text.Name)
 		call.Inputs = append(call.Inputs, text)
 	}
-	result, err := r.Call(ctx, call)
-	if err != nil {
-		return nil, err
-	}
-	after, err := r.Trees.Store().Get(ctx, result.Outputs[0].Digest)
+	after, err := r.CallFile(ctx, call)
 	if err != nil {
 		return nil, err
 	}

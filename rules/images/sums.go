@@ -31,11 +31,7 @@ func Complete(ctx context.Context, j *rules.Job, file cache.Node, known productm
 	if complete {
 		return all, nil
 	}
-	r, err := j.Call(ctx, call)
-	if err != nil {
-		return nil, err
-	}
-	data, err := j.Trees.Store().Get(ctx, r.Outputs[0].Digest)
+	data, err := j.CallFile(ctx, call)
 	if err != nil {
 		return nil, err
 	}

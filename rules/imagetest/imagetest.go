@@ -177,11 +177,7 @@ func withoutPath(i productmd.Image) productmd.Image {
 
 // call runs a nested action whose output is a list of messages.
 func (t *tester) call(ctx context.Context, c rules.Call) ([]string, error) {
-	r, err := t.Call(ctx, c)
-	if err != nil {
-		return nil, err
-	}
-	data, err := t.Trees.Store().Get(ctx, r.Outputs[0].Digest)
+	data, err := t.CallFile(ctx, c)
 	if err != nil {
 		return nil, err
 	}

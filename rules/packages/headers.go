@@ -40,15 +40,11 @@ func AskHeaders[T any](ctx context.Context, j *rules.Job, root cache.Digest, too
 
 func askTool(ctx context.Context, j *rules.Job, headers cache.Node, tool string, args []string, answer any) error {
 	headers.Name = "headers"
-	r, err := j.Call(ctx, rules.Call{
+	data, err := j.CallFile(ctx, rules.Call{
 		Tool:   tool,
 		Args:   append([]string{"--headers", headers.Name}, args...),
 		Inputs: []cache.Node{headers},
 	})
-	if err != nil {
-		return err
-	}
-	data, err := j.Trees.Store().Get(ctx, r.Outputs[0].Digest)
 	if err != nil {
 		return err
 	}

@@ -118,11 +118,7 @@ func (c *checker) checkAll(ctx context.Context, all []*packages.Head) (map[strin
 
 func (c *checker) check(ctx context.Context, h *packages.Head) (v verdict, err error) {
 	files := append(c.files[:len(c.files):len(c.files)], cache.Node{Name: "rpm", Kind: cache.FileKind, Digest: h.Digest})
-	r, err := c.Call(ctx, rules.Call{Tool: "rpm_signature", Args: c.args, Inputs: files})
-	if err != nil {
-		return v, err
-	}
-	data, err := c.Trees.Store().Get(ctx, r.Outputs[0].Digest)
+	data, err := c.CallFile(ctx, rules.Call{Tool: "rpm_signature", Args: c.args, Inputs: files})
 	if err != nil {
 		return v, err
 	}
