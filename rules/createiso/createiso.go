@@ -15,7 +15,9 @@ import (
 	"cmp"
 	"context"
 	_ "embed"
+	"errors"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 
@@ -135,11 +137,11 @@ func (m *maker) prepare(ctx context.Context) error {
 	}
 	m.volumeID = string(id)
 	for _, s := range []struct {
-		text string
-		to   *int64
-	}{{m.Size, &m.size}, {m.Reserve, &m.reserve}, {m.MaxSize, &m.maxSize}} {
+		name, text string
+		to         *int64
+	}{{"iso_size", m.Size, &m.size}, {"split_iso_reserve", m.Reserve, &m.reserve}, {"max_size", m.MaxSize, &m.maxSize}} {
 		if *s.to, err = parseSize(s.text); err != nil {
-			return err
+			return fmt.Errorf("%s: %w", s.name, err)
 		}
 	}
 	if m.content, err = m.read(ctx); err != nil {
@@ -166,7 +168,7 @@ func (m *maker) checkBootVolumeID(ctx context.Context) error {
 	}
 	id, err := m.Read(ctx, m.BootVolumeID)
 	if err == nil && string(id) != m.volumeID {
-		err = fmt.Errorf("the image has the volume id %q, and its boot configuration looks for %q", m.volumeID, id)
+		err = fmt.Errorf("the image has the volume id %q, and its boot configuration looks for %q\n  hint: give both targets the same formats of volume ids", m.volumeID, id)
 	}
 	return err
 }
@@ -180,7 +182,10 @@ func parseSize(text string) (int64, error) {
 	if i := strings.IndexByte("bkMG", text[len(text)-1]); i >= 0 {
 		digits, shift = text[:len(text)-1], 10*i
 	}
-	n, err := strconv.ParseInt(digits, 10, 63-shift)
+	n, err := strconv.ParseInt(digits, 10, 64-shift)
+	if errors.Is(err, strconv.ErrRange) {
+		return 0, fmt.Errorf("size %q is more than %d bytes", text, math.MaxInt64)
+	}
 	if err != nil || n < 0 {
 		return 0, fmt.Errorf("size %q, want bytes, or a number with k, M or G", text)
 	}
