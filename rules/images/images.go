@@ -105,6 +105,8 @@ func (f *Folder) find(ctx context.Context, j *rules.Job, name string) (cache.Nod
 	n, err := j.Input(ctx, f.tree())
 	if err == nil && n.Kind == cache.DirKind {
 		n, err = j.Input(ctx, path.Join(f.tree(), name))
+	} else if is := path.Base(f.tree()); err == nil && is != name {
+		err = fmt.Errorf("its description calls image %s %q", is, name)
 	}
 	if err == nil && n.Kind != cache.FileKind {
 		err = fmt.Errorf("image %s: a folder, want a file", name)
