@@ -9,7 +9,9 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"path"
 	"slices"
@@ -105,6 +107,9 @@ func (f *Folder) find(ctx context.Context, j *rules.Job, name string) (cache.Nod
 	n, err := j.Input(ctx, f.tree())
 	if err == nil && n.Kind == cache.DirKind {
 		n, err = j.Input(ctx, path.Join(f.tree(), name))
+		if errors.Is(err, fs.ErrNotExist) {
+			err = fmt.Errorf("its description has image %q, and there is no such file", name)
+		}
 	} else if is := path.Base(f.tree()); err == nil && is != name {
 		err = fmt.Errorf("its description calls image %s %q", is, name)
 	}
