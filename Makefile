@@ -1,4 +1,5 @@
 # make demo    builds pungo and composes examples/tiny
+# make bootable  composes examples/bootable, and boots its DVD
 # make test    installs what the tests need (Debian's packages) and runs them all
 # make test-root  tests on a btrfs of their own, which to mount needs root
 # make test-large  makes and reads an image with a file of more than 4 GiB
@@ -15,7 +16,7 @@ TEST_PACKAGES = bubblewrap createrepo-c cpio curl dnf dnf-plugins-core dosfstool
 	isomd5sum mtools ninja-build ovmf procps python3 python3-createrepo-c python3-gi python3-rpm python3-solv qemu-system-x86 rpm \
 	syslinux-common xorriso xz-utils zstd
 
-.PHONY: build demo test test-root test-large check bench golden fuzz docs deps debs
+.PHONY: build demo bootable test test-root test-large check bench golden fuzz docs deps debs
 
 build:
 	$(GO) build -o bin/pungo ./cmd/pungo
@@ -58,6 +59,13 @@ $(BOOT_DEBS):
 
 debs: $(DEBS) $(BOOT_DEBS)
 
+BOOTABLE = examples/bootable/rpms
+bootable: deps build $(BOOTABLE)
+	bin/pungo build --dir examples/bootable
+
+$(BOOTABLE): | $(BOOT_DEBS)
+	$(GO) run ./internal/deb2rpm $(BOOT_DEBS) $@
+
 test: deps build debs
 	$(GO) vet ./...
 	$(GO) test ./...
@@ -82,7 +90,7 @@ test-large: deps
 
 # The packages whose tests run no program but the compiler's.
 QUICK = . ./cache/... ./executor/... ./starlark ./rules ./cmd/pungo/output ./cmd/pungo/difference \
-	$(addprefix ./rules/, createiso createrepo extrafiles gather imagenames layout metadata packages pkgset rpm universe) \
+	$(addprefix ./rules/, createiso createrepo extrafiles gather images layout metadata packages pkgset rpm universe) \
 	$(addprefix ./internal/, accepted comps crew docgen fetch glob heap modulemd multilib openpgp solve spell template updateinfo volid)
 
 check:

@@ -5,8 +5,9 @@ import (
 	"strconv"
 	"testing"
 
-	"github.com/pungo-build/pungo/cache"
 	"lukechampine.com/blake3"
+
+	"github.com/pungo-build/pungo/cache"
 )
 
 // TestBLAKE3: the hash is that of the blake3 package, whatever the size, and whatever

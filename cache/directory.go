@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -214,6 +215,13 @@ func checkTarget(target string) error {
 		return fmt.Errorf("link target %q is not UTF-8 without NUL", target)
 	}
 	return nil
+}
+
+// LinkedPath returns the path in a tree that a symbolic link at a path leads to, "." for
+// the root, or false if it leads out of the tree. Links on the way are not followed.
+func LinkedPath(at, target string) (string, bool) {
+	to := path.Join(path.Dir(at), target)
+	return to, target != "" && !path.IsAbs(target) && to != ".." && !strings.HasPrefix(to, "../")
 }
 
 func checkName(name string) error {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"sync"
 )
 
@@ -167,9 +168,53 @@ func (m *Memory) Record(ctx context.Context, key Digest, r Result) error {
 	return nil
 }
 
+// Draft implements Files.
+func (m *Memory) Draft(ctx context.Context, size int64) (Draft, error) {
+	return &memoryDraft{memory: m}, ctx.Err()
+}
+
+type memoryDraft struct {
+	memory *Memory
+	data   []byte
+	ended  bool
+}
+
+func (d *memoryDraft) Write(p []byte) (int, error) {
+	if d.ended {
+		return 0, errEnded
+	}
+	d.data = append(d.data, p...)
+	return len(p), nil
+}
+
+func (d *memoryDraft) WriteAt(p []byte, off int64) (int, error) {
+	if d.ended {
+		return 0, errEnded
+	}
+	if off < 0 || off+int64(len(p)) > int64(len(d.data)) {
+		return 0, fmt.Errorf("bytes %d to %d of a draft of %d", off, off+int64(len(p)), len(d.data))
+	}
+	return copy(d.data[off:], p), nil
+}
+
+func (d *memoryDraft) Commit(ctx context.Context, readers ...io.Writer) (Digest, error) {
+	if d.ended {
+		return Digest{}, errEnded
+	}
+	d.ended = true
+	if err := ReadOnce(ctx, bytes.NewReader(d.data), readers...); err != nil {
+		return Digest{}, err
+	}
+	return d.memory.put(d.data), nil
+}
+
+func (d *memoryDraft) Abort() {
+	d.ended = true
+	d.data = nil
+}
+
 var _ interface {
 	Store
 	Discarder
-	Drafter
 	ActionCache
 } = (*Memory)(nil)

@@ -26,7 +26,6 @@ func TestMemory(t *testing.T) {
 type spoilable struct {
 	cache.Store
 	cache.Discarder
-	cache.Drafter
 	memory *cache.Memory
 }
 
@@ -36,7 +35,7 @@ func TestVerifiedMemory(t *testing.T) {
 	cachetest.Run(t, func(t *testing.T) (cache.Store, cache.ActionCache) {
 		m := cache.NewMemory(cache.BLAKE3)
 		store := cache.Verified(m)
-		return spoilable{store, store.(cache.Discarder), store.(cache.Drafter), m}, m
+		return spoilable{store, store.(cache.Discarder), m}, m
 	})
 }
 

@@ -1,8 +1,10 @@
 package cache
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"maps"
 	"slices"
 	"strings"
@@ -213,6 +215,62 @@ func (b *Builder) Add(path string, n Node) error {
 	}
 	n.Name = name
 	return b.lastDir.add(path, n)
+}
+
+// Put stores data and adds it as a file; 0 leaves its time open.
+func (b *Builder) Put(ctx context.Context, path string, data []byte, modTime int64) error {
+	d, err := b.trees.store.Put(ctx, data)
+	if err != nil {
+		return err
+	}
+	return b.Add(path, Node{Kind: FileKind, Digest: d, ModTime: modTime})
+}
+
+// Encode adds what encode writes as a file; 0 leaves its time open.
+func (b *Builder) Encode(ctx context.Context, path string, modTime int64, encode func(io.Writer) error) error {
+	var text bytes.Buffer
+	if err := encode(&text); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	return b.Put(ctx, path, text.Bytes(), modTime)
+}
+
+// CheckLinks reports the first symbolic link that leads to nothing that was added: out
+// of the tree, or to what is not there. It neither follows links nor looks into trees.
+func (b *Builder) CheckLinks() error { return b.root.checkLinks(&b.root, "") }
+
+func (dir *builderDir) checkLinks(root *builderDir, at string) error {
+	for _, n := range dir.nodes.sorted() {
+		if n.Kind != SymlinkKind {
+			continue
+		}
+		to, ok := LinkedPath(join(at, n.Name), n.Target)
+		if !ok {
+			return fmt.Errorf("%s is a symbolic link to %q, which is outside of what is taken", join(at, n.Name), n.Target)
+		}
+		if !root.has(to) {
+			return fmt.Errorf("%s is a symbolic link to %q, which is not taken, too", join(at, n.Name), n.Target)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(dir.dirs)) {
+		if err := dir.dirs[name].checkLinks(root, join(at, name)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// has reports whether a node or a directory was added at a path.
+func (dir *builderDir) has(path string) bool {
+	if path == "." {
+		return true
+	}
+	name, rest, below := strings.Cut(path, "/")
+	if child, ok := dir.dirs[name]; ok {
+		return !below || child.has(rest)
+	}
+	_, ok := dir.find(name)
+	return ok && !below
 }
 
 func (dir *builderDir) mkdirAll(path string) (*builderDir, error) {

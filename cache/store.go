@@ -47,6 +47,9 @@ type Files interface {
 	Open(ctx context.Context, d Digest) (File, error)
 	// Create starts a new blob. Nothing of it can be seen before Commit.
 	Create(ctx context.Context) (Writer, error)
+	// Draft starts a blob of about size bytes whose begin is known last: an image that
+	// carries a sum of itself. If there is no room for as many, the error wraps ErrFull.
+	Draft(ctx context.Context, size int64) (Draft, error)
 	// Function is the digest function of everything in the store.
 	Function() Function
 }
@@ -73,6 +76,19 @@ type Writer interface {
 	io.Writer
 	// Commit stores what was written and returns its digest.
 	Commit() (Digest, error)
+	// Abort drops what was written; after Commit it does nothing.
+	Abort()
+}
+
+// Draft is a blob in the making that is not hashed while it is written, since it may
+// change. Nothing of it can be seen before Commit.
+type Draft interface {
+	io.Writer
+	// WriteAt writes over what was written.
+	io.WriterAt
+	// Commit reads the blob, once, from begin to end, and stores it. Each of readers gets
+	// all of it, too, in pieces, in a goroutine of its own.
+	Commit(ctx context.Context, readers ...io.Writer) (Digest, error)
 	// Abort drops what was written; after Commit it does nothing.
 	Abort()
 }

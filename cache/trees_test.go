@@ -194,6 +194,30 @@ func TestBuilderErrors(t *testing.T) {
 	}
 }
 
+func TestCheckLinks(t *testing.T) {
+	tests := []struct{ name, path, target, want string }{
+		{"a file", "l", "d/f", ""},
+		{"a folder above", "d/e/l", "..", ""},
+		{"the root", "d/l", "..", ""},
+		{"itself", "d/l", "l", ""},
+		{"not there", "d/l", "g", `d/l is a symbolic link to "g", which is not taken, too`},
+		{"below a file", "l", "d/f/g", "is not taken"},
+		{"out", "d/l", "../../d/f", `d/l is a symbolic link to "../../d/f", which is outside`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			b := newTrees().Builder()
+			err := errors.Join(b.Add("d/f", file("", "1")), b.Add("d/e/f", file("", "1")), b.Add(tt.path, cache.Node{Kind: cache.SymlinkKind, Target: tt.target}))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := b.CheckLinks(); tt.want == "" && err != nil || tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)) {
+				t.Errorf("got error %v, want %q", err, tt.want)
+			}
+		})
+	}
+}
+
 func TestLookup(t *testing.T) {
 	trees := newTrees()
 	root := plant(t, trees, "d/e/f=1", "d/l->e")

@@ -101,6 +101,7 @@ var ErrInterrupted = errors.New("interrupted")
 // or not for that architecture.
 type UnavailableError struct {
 	Program string
+	File    string // that the program reads, "" if that is not what is missing
 	Arch    string // "" if the architecture is not what is wrong
 	Hint    string // what to install
 }
@@ -108,6 +109,9 @@ type UnavailableError struct {
 func (e *UnavailableError) Error() string {
 	if e.Arch != "" {
 		return fmt.Sprintf("program %q: nothing here runs it on %s", e.Program, e.Arch)
+	}
+	if e.File != "" {
+		return fmt.Sprintf("file %q, which program %q reads, is not installed", e.File, e.Program)
 	}
 	return fmt.Sprintf("program %q is not installed", e.Program)
 }

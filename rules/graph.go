@@ -12,6 +12,7 @@ package rules
 
 import (
 	"cmp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -143,6 +144,23 @@ type Analysed struct {
 	Outputs   []*Artifact // of all its actions, in order of declaration
 	Optional  bool
 	Providers []string // names, sorted
+}
+
+// Results are the artifacts that somebody who asks for the instance wants: what it
+// delivers, and what none of its own actions reads. The rest is on the way to these.
+func (g *Graph) Results(a *Analysed) []*Artifact {
+	read := map[*Artifact]bool{}
+	for _, action := range a.Actions {
+		for _, f := range action.Inputs() {
+			read[f] = true
+		}
+	}
+	for _, d := range g.Deliveries {
+		if d.Owner == a {
+			delete(read, d.Tree)
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(a.Outputs), func(f *Artifact) bool { return read[f] })
 }
 
 // Artifact is a file or a folder that an action makes or the workspace holds.
@@ -305,6 +323,7 @@ type Toolchain struct {
 	Name    string   // as rules ask for it
 	Program string   // looked up in PATH's /usr/bin, /usr/sbin …
 	Pkgs    []string // distribution packages whose versions enter the key
+	Files   []string // of the host, below /usr: what an action wants beside the program; their digests enter the key
 	Hint    string   // what to install
 }
 

@@ -179,6 +179,16 @@ func (j *Job) Write(ctx context.Context, path string, data []byte) error {
 	return nil
 }
 
+// OutputTree makes the tree that was gathered in b the output at path.
+func (j *Job) OutputTree(ctx context.Context, path string, b *cache.Builder) error {
+	root, err := b.Build(ctx)
+	if err != nil {
+		return err
+	}
+	j.Output(path, cache.Node{Kind: cache.DirKind, Digest: root})
+	return nil
+}
+
 // Output makes n the output at path.
 func (j *Job) Output(path string, n cache.Node) {
 	n.Name = path
@@ -204,6 +214,7 @@ func (j *Job) Result() cache.Result { return j.result }
 //	bool                "true" or "false"
 //	[]string            one value each time it is given
 //	[][N]string         N values each time it is given
+//	[]struct            as many values as it has fields, in their order: string, int, bool
 //
 // and `arg:"name,required"` must be given. A []string `arg:"--"` takes all that
 // follows "--": arguments of another tool. An unknown name is an error.
@@ -282,8 +293,14 @@ func parametersOf(t reflect.Type) *parameters {
 }
 
 func arity(f reflect.Value) int {
-	if f.Kind() == reflect.Slice && f.Type().Elem().Kind() == reflect.Array {
-		return f.Type().Elem().Len()
+	if f.Kind() != reflect.Slice {
+		return 1
+	}
+	switch e := f.Type().Elem(); e.Kind() {
+	case reflect.Array:
+		return e.Len()
+	case reflect.Struct:
+		return e.NumField()
 	}
 	return 1
 }
@@ -308,9 +325,16 @@ func setField(f reflect.Value, values []string) error {
 		f.SetBool(values[0] == "true")
 	case reflect.Slice:
 		e := reflect.New(f.Type().Elem()).Elem()
-		if e.Kind() == reflect.Array {
+		switch e.Kind() {
+		case reflect.Array:
 			reflect.Copy(e, reflect.ValueOf(values))
-		} else {
+		case reflect.Struct:
+			for i, value := range values {
+				if err := setField(e.Field(i), []string{value}); err != nil {
+					return err
+				}
+			}
+		default:
 			e.SetString(values[0])
 		}
 		f.Set(reflect.Append(f, e))
@@ -339,6 +363,9 @@ const (
 	// MergeTool merges artifacts into one tree: --output PATH, and for each
 	// artifact --at DIR PATH, where DIR "" is the root.
 	MergeTool = "merge"
+	// PickTool makes a folder of what globs match in another: --tree PATH, --path GLOB,
+	// --output PATH.
+	PickTool = "pick_files"
 	// LayoutTool lays out the compose: --output PATH --compose-id ID, and for each
 	// delivery --deliver DIR PATH, where DIR is "compose/…" or "logs/…".
 	LayoutTool = "layout"

@@ -16,8 +16,15 @@ type kinds struct {
 	Groups []string    `arg:"group"`
 	Files  [][2]string `arg:"file"`
 	Repos  [][3]string `arg:"repo,required"`
+	Discs  []disc      `arg:"disc"`
 	Hidden string
 	Rest   []string `arg:"--"`
+}
+
+type disc struct {
+	Name   string
+	Number int
+	Last   bool
 }
 
 func TestParse(t *testing.T) {
@@ -38,6 +45,13 @@ func TestParse(t *testing.T) {
 				Files: [][2]string{{"/a", "--name"}, {"/b", ""}}, Repos: [][3]string{{"a", "b", "c"}},
 			},
 		},
+		{
+			name: "fields of a struct",
+			args: []string{"--name", "n", "--repo", "", "", "", "--disc", "one", "1", "true", "--disc", "", "-2", "false"},
+			want: kinds{Name: "n", Repos: [][3]string{{}}, Discs: []disc{{"one", 1, true}, {"", -2, false}}},
+		},
+		{name: "too few fields", args: []string{"--disc", "one", "1"}, err: "argument --disc has 2 values, want 3"},
+		{name: "another kind of field", args: []string{"--disc", "one", "one", "true"}, err: `argument --disc: "one" is not a number`},
 		{
 			name: "values may be empty, or look like names",
 			args: []string{"--name", "", "--group", "--name", "--repo", "", "", "", "--plain", "false"},

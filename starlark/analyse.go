@@ -269,7 +269,7 @@ func (a *analysis) resolveFiles(i *instance, name string, attr *attribute, v sta
 	for _, named := range filesNamed(v) {
 		text := named.text
 		if !isLabel(text) {
-			if _, err := a.workspaceFile(i.Label.Package, text, attr.entry(named.key)); err != nil {
+			if _, _, err := a.workspaceFiles(i, text, attr.entry(named.key)); err != nil {
 				return err
 			}
 			several = false // there is a file, whatever the labels mean

@@ -156,6 +156,7 @@ var functionDocs = []RuleDoc{
 			{Name: "inputs", Type: "files", Default: "[]", Doc: "A file, list or depset: what the tool reads besides the files among its arguments."},
 			{Name: "outputs", Type: "files", Mandatory: true, Doc: "What it makes, all declared by this instance."},
 			{Name: "program", Type: "toolchain or string", Default: "None", Doc: "One of the rule's toolchains, or the program's name: what the tool runs, in a sandbox, and reads the output of."},
+			{Name: "host_files", Type: "list of strings", Default: "[]", Doc: "Files of the host below /usr that the program reads, such as firmware. A build ends before it starts if one is missing, with the hint of the toolchain."},
 		},
 	},
 	{
@@ -363,7 +364,7 @@ var optionDocs = []AttrDoc{
 	{Name: "directory", Type: "bool", Default: "False", Doc: "Whether folders are wanted instead of files."},
 	{Name: "suffix", Type: "string", Default: `""`, Doc: "How the names of files in the folder end that are seen, e.g. \".rpm\". The output of builds never is."},
 	{Name: "sharded", Type: "bool", Default: "False", Doc: "Whether files in the folder are seen below a folder that is called by the first two hex digits of their digest, so that one change touches little of a folder of 60,000."},
-	{Name: "folders", Type: "bool", Default: "False", Doc: "Whether entries whose key ends in / want folders, and only the others files."},
+	{Name: "folders", Type: "bool", Default: "False", Doc: "Whether entries whose key ends in / want folders, and only the others files. In place of such a folder a glob may stand, DIR/GLOB: what it matches below DIR, where * stands for no slash."},
 }
 
 // describeAPI returns what rules are written with: functions, kinds of

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"path"
 	"slices"
 	"strings"
 
@@ -125,7 +126,11 @@ func dependencies(instances []*instance) starlark.Value {
 // fileValue is the one file that a path or label names.
 func (a *analysis) fileValue(i *instance, attr *attribute, text string) (starlark.Value, error) {
 	if !isLabel(text) {
-		return a.workspaceFile(i.Label.Package, text, attr)
+		f, glob, err := a.workspaceFiles(i, text, attr)
+		if err != nil || glob == "" {
+			return f, err
+		}
+		return i.globbed(f, glob)
 	}
 	if len(i.byText[text]) == 0 {
 		return starlark.None, nil
@@ -183,18 +188,22 @@ func (i *instance) declareDirectory(_ *starlark.Thread, b *starlark.Builtin, arg
 	return i.declare(b, args, kwargs, cache.DirKind)
 }
 
-// tool is ctx.actions.tool(tool, args, inputs, outputs, program).
+// tool is ctx.actions.tool(tool, args, inputs, outputs, program, host_files).
 func (i *instance) tool(_ *starlark.Thread, b *starlark.Builtin, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
 	var (
 		name                   string
 		words, inputs, outputs starlark.Value
 		program                starlark.Value = starlark.None
+		files                  *starlark.List
 	)
-	if err := unpack(b, args, kwargs, &name, &words, &inputs, &outputs, &program); err != nil {
+	if err := unpack(b, args, kwargs, &name, &words, &inputs, &outputs, &program, &files); err != nil {
 		return nil, err
 	}
 	if name == "" {
 		return nil, fmt.Errorf("%s: the name of the tool is empty", b.Name())
+	}
+	if files != nil && files.Len() > 0 && program == starlark.None {
+		return nil, fmt.Errorf("%s: host_files are for a program, and there is none", b.Name())
 	}
 	action := &rules.Action{Tool: name}
 	if program != starlark.None {
@@ -202,7 +211,9 @@ func (i *instance) tool(_ *starlark.Thread, b *starlark.Builtin, args starlark.T
 		if err != nil {
 			return nil, inCall(b, err)
 		}
-		action.Program = t
+		if action.Program, err = withFiles(t, files); err != nil {
+			return nil, inCall(b, err)
+		}
 	}
 	return starlark.None, inCall(b, i.act(action, words, inputs, outputs))
 }
@@ -253,6 +264,25 @@ func (i *instance) toolchain(program starlark.Value) (*rules.Toolchain, error) {
 		names = append(names, t.Name)
 	}
 	return nil, fmt.Errorf("program %q is not one of the toolchains of rule %s%s", name, i.target.rule.name, spell.DidYouMean(name, names))
+}
+
+// withFiles returns a toolchain for an action that wants files of the host, too.
+func withFiles(t *rules.Toolchain, files *starlark.List) (*rules.Toolchain, error) {
+	names, err := stringsOf(files)
+	if err != nil {
+		return nil, fmt.Errorf("host_files: %w", err)
+	}
+	if len(names) == 0 {
+		return t, nil
+	}
+	for _, name := range names {
+		if path.Clean(name) != name || !strings.HasPrefix(name, "/usr/") || rules.HasStamp(name) || strings.ContainsAny(name, "\x00\n") {
+			return nil, fmt.Errorf("host_files: %q, want a clean path below /usr: a program sees no other file", name)
+		}
+	}
+	with := *t
+	with.Files = names
+	return &with, nil
 }
 
 // environment returns the sorted NAME=value of a dict.

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 
 	"go.starlark.net/starlark"
@@ -68,6 +69,53 @@ func (a *analysis) workspaceFile(pkg, name string, attr *attribute) (*file, erro
 	f := &file{&rules.Artifact{Name: name, Kind: kind, Source: &source}}
 	a.files[source] = f
 	return f, nil
+}
+
+// isGlob reports whether an entry that wants a folder names no path, but a glob.
+func (a *analysis) isGlob(i *instance, attr *attribute, text string) bool {
+	if !attr.folders || !attr.directory || isLabel(text) || !strings.ContainsAny(text, globChars) {
+		return false
+	}
+	_, err := fs.Stat(a.workspace, path.Join(i.Label.Package, text))
+	return err != nil
+}
+
+const globChars = "*?["
+
+// workspaceFiles is workspaceFile for what may be a glob: the folder with which it begins,
+// and the rest.
+func (a *analysis) workspaceFiles(i *instance, text string, attr *attribute) (f *file, glob string, err error) {
+	if !a.isGlob(i, attr, text) {
+		f, err = a.workspaceFile(i.Label.Package, text, attr)
+		if m := (*mistake)(nil); errors.As(err, &m) && attr.folders && !attr.directory && strings.ContainsAny(text, globChars) {
+			m.hint = "a key that ends in / takes what a glob matches"
+		}
+		return f, "", err
+	}
+	elements := strings.Split(text, "/")
+	first := slices.IndexFunc(elements, func(e string) bool { return strings.ContainsAny(e, globChars) })
+	if first == 0 {
+		return nil, "", wrong(text, "%q: no such file, and a glob begins with a folder", text)
+	}
+	if f, err = a.workspaceFile(i.Label.Package, path.Join(elements[:first]...), attr); err != nil {
+		if m := (*mistake)(nil); errors.As(err, &m) {
+			m.literal = text // where it stands
+		}
+	}
+	return f, path.Join(elements[first:]...), err
+}
+
+// globbed is a folder of what a glob matches below a folder: an action takes it out, so
+// that what is there is no matter of analysis.
+func (i *instance) globbed(folder *file, glob string) (starlark.Value, error) {
+	out := &file{&rules.Artifact{Name: fmt.Sprintf("globbed/%d", len(i.declared)), Kind: cache.DirKind}}
+	i.declared = append(i.declared, out)
+	action := &rules.Action{Tool: rules.PickTool, Args: []rules.Arg{
+		{{Text: "--tree"}, {Artifact: folder.Artifact}},
+		{{Text: "--path"}, {Text: glob}},
+		{{Text: "--output"}, {Artifact: out.Artifact}},
+	}}
+	return out, i.add(action, nil, []*file{out})
 }
 
 // otherKind says that a path is a folder where a file is wanted, or the reverse.
@@ -153,10 +201,16 @@ func fillPlaces(r *rules.Repository, urls *starlark.List) error {
 	return nil
 }
 
+// sshPlace is git@host:path, by which git means ssh.
+var sshPlace = regexp.MustCompile(`^[^/:]+@[^/:]+:`)
+
 // baseURL checks a base URL, and returns it without the slash at its end. What has no
 // scheme is a folder.
 func baseURL(text string) (string, error) {
 	scheme, _, ok := strings.Cut(text, "://")
+	if !ok && sshPlace.MatchString(text) {
+		return "", fmt.Errorf("%q: ssh is not known, want a URL of scheme http, https or file", text)
+	}
 	if !ok {
 		dir := path.Clean(text)
 		if text == "" || strings.ContainsAny(text, "\x00\n") || !path.IsAbs(dir) && !fs.ValidPath(dir) {

@@ -146,7 +146,7 @@ func TestOtherErrors(t *testing.T) {
 		},
 		{
 			name: "bad label", files: two, options: starlark.Options{Label: "Beta"},
-			want: `--label: label "Beta", wanted <milestone>-<major>.<minor>, for example "RC-1.0"`,
+			want: `--label: label "Beta", want <milestone>-<major>.<minor>, for example "RC-1.0"`,
 		},
 		{
 			name: "unknown define", files: two, options: starlark.Options{Defines: map[string]string{"lable": "x"}},

@@ -1,6 +1,7 @@
 package starlark
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -86,6 +87,9 @@ func (c *choice) Freeze() {
 
 // Binary is + with a select on one side or on both.
 func (c *choice) Binary(op syntax.Token, y starlark.Value, side starlark.Side) (starlark.Value, error) {
+	if op == syntax.PIPE {
+		return nil, errors.New("select: |, want +, which unites dicts, too")
+	}
 	if op != syntax.PLUS {
 		return nil, nil
 	}

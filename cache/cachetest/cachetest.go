@@ -336,7 +336,7 @@ func testEnded(t *testing.T, store cache.Store, _ cache.ActionCache) {
 func testDraft(t *testing.T, store cache.Store, _ cache.ActionCache) {
 	for i, size := range append([]int{0}, sizes...) {
 		want := noise(size, uint64(1000+i))
-		d, err := cache.NewDraft(t.Context(), store, int64(size))
+		d, err := store.Draft(t.Context(), int64(size))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -397,7 +397,7 @@ func testDraftReader(t *testing.T, store cache.Store, _ cache.ActionCache) {
 	for _, end := range []string{"reader", "abort", "cancel"} {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
-		d, err := cache.NewDraft(ctx, store, int64(len(content)))
+		d, err := store.Draft(ctx, int64(len(content)))
 		if err != nil {
 			t.Fatal(err)
 		}

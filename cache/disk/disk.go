@@ -97,7 +97,6 @@ var _ interface {
 	cache.Recaller
 	cache.Noter
 	cache.Caller
-	cache.Drafter
 } = (*Cache)(nil)
 
 // Open opens the cache in the folder dir, and makes it if it is not there. The

@@ -10,7 +10,7 @@ import (
 	"github.com/pungo-build/pungo/cache"
 )
 
-// Draft implements cache.Drafter.
+// Draft implements cache.Files.
 func (c *Cache) Draft(ctx context.Context, size int64) (cache.Draft, error) {
 	if err := c.writable(ctx); err != nil {
 		return nil, err

@@ -80,7 +80,7 @@ func (r *building) start(ctx context.Context, want []*rules.Artifact) (err error
 			return environmentf("events: %v", err)
 		}
 	}
-	r.console = newConsole(r.stderr, consoleFor(r.process, r.cmd.Jobs))
+	r.console = newConsole(r.stderr, consoleFor(r.process, r.cmd.jobs()))
 	all := []rules.Sink{r.console}
 	if r.events != nil {
 		all = append(all, jsonLines(r.events))
@@ -187,7 +187,7 @@ func (r *building) materialize(ctx context.Context, root func() cache.Digest, de
 	healed := map[cache.Digest]bool{}
 	for {
 		tree := root()
-		err := materialize.Tree(ctx, r.trees, tree, dest, materialize.Options{Paths: r.disk, Jobs: r.cmd.Jobs})
+		err := materialize.Tree(ctx, r.trees, tree, dest, materialize.Options{Paths: r.disk, Jobs: r.cmd.jobs()})
 		if err == nil {
 			return tree, nil
 		}
@@ -247,7 +247,7 @@ func (r *building) missing(ctx context.Context, tree cache.Digest) ([]cache.Dige
 	return r.store.Missing(ctx, all)
 }
 
-// targets builds targets: their artifacts appear in the output folder.
+// targets builds targets: their results appear in the output folder.
 func (r *building) targets(ctx context.Context) (err error) {
 	if r.graph, err = evaluateRoot(ctx, r.process, r.root, r.cmd.matrixFlags, r.cmd.identityFlags); err != nil {
 		return err
@@ -262,7 +262,7 @@ func (r *building) targets(ctx context.Context) (err error) {
 	}
 	var want []*rules.Artifact
 	for _, a := range chosen {
-		want = append(want, a.Outputs...)
+		want = append(want, r.graph.Results(a)...)
 	}
 	if err := r.start(ctx, want); err != nil {
 		return err
@@ -292,10 +292,10 @@ type built struct {
 	Digest cache.Digest `json:"digest"`
 }
 
-// made lists the artifacts of an instance that are there.
+// made lists the results of an instance that are there.
 func (r *building) made(a *rules.Analysed) []*rules.Artifact {
 	var list []*rules.Artifact
-	for _, f := range a.Outputs {
+	for _, f := range r.graph.Results(a) {
 		if n, _ := r.build.Artifact(f); n.Kind != 0 {
 			list = append(list, f)
 		}

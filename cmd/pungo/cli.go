@@ -111,7 +111,15 @@ type cacheFlags struct {
 	Offline        bool          `group:"where" help:"Download nothing: what is not in the cache is an error."`
 	Attempts       int           `group:"where" help:"How often a download is tried at one place; by default ${default}." default:"5" placeholder:"N"`
 	Patience       time.Duration `group:"where" help:"How long a download may bring nothing before it is tried again; by default ${default}." default:"30s" placeholder:"TIME"`
-	Jobs           int           `group:"where" help:"How many actions to run at a time; by default one for each processor." short:"j" placeholder:"N"`
+	Jobs           *int          `group:"where" help:"How many actions to run at a time; by default one for each processor." short:"j" placeholder:"N"`
+}
+
+// jobs is how many actions run at a time; 0 is for each processor one.
+func (c *cacheFlags) jobs() int {
+	if c.Jobs == nil {
+		return 0
+	}
+	return *c.Jobs
 }
 
 // outputFlag says where what is built goes.

@@ -136,16 +136,16 @@ func (c *diffCmd) locks(ctx context.Context, p process, g *Globals, before, afte
 	}
 	repositories := repositoryChanges(old, new)
 	if len(repositories) == 0 {
-		return difference.Locks(before, after, repositories, nil, nil), nil
+		return difference.Locks(before.Subject, after.Subject, repositories, nil, nil), nil
 	}
 	made, unknown, err := c.made(ctx, p, g, before, after, old, new)
 	if err != nil {
 		return nil, err
 	}
 	if unknown != "" {
-		return difference.Locks(before, after, repositories, nil, nil, "which packages change is not known: "+unknown), nil
+		return difference.Locks(before.Subject, after.Subject, repositories, nil, nil, "which packages change is not known: "+unknown), nil
 	}
-	return difference.Locks(before, after, repositories, made[0], made[1]), nil
+	return difference.Locks(before.Subject, after.Subject, repositories, made[0], made[1]), nil
 }
 
 // made returns the packages that the definition makes of two locks, or why they cannot
@@ -202,10 +202,15 @@ func (c *diffCmd) print(p process, r *difference.Report) error {
 		_, err := fmt.Fprint(p.stdout, harmless(r.Markdown(size)))
 		return err
 	}
+	return printLines(p, r.Lines(size))
+}
+
+// printLines prints a report, in colors on a terminal.
+func printLines(p process, lines []difference.Line) error {
 	f, isFile := p.stdout.(*os.File)
 	color := isFile && !plain(p) && term.IsTerminal(int(f.Fd()))
 	var b strings.Builder
-	for _, line := range r.Lines(size) {
+	for _, line := range lines {
 		text := harmless(line.Text)
 		if color {
 			text = painted(text, changeColors[line.Change])

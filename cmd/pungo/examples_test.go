@@ -52,17 +52,23 @@ type builtExample struct {
 	ran  int // actions executed, nested ones too
 }
 
-// buildExample builds a copy of an example.
-func buildExample(t *testing.T, dir, cache string, flags ...string) builtExample {
+// copyExample returns a copy of an example, without what somebody built in it.
+func copyExample(t *testing.T, dir string) (workspace string) {
 	t.Helper()
-	workspace := filepath.Join(t.TempDir(), "workspace")
+	workspace = filepath.Join(t.TempDir(), "workspace")
 	if err := os.CopyFS(workspace, os.DirFS(dir)); err != nil {
 		t.Fatal(err)
 	}
-	// What somebody built in the example is not part of it.
 	if err := os.RemoveAll(filepath.Join(workspace, "pungo-out")); err != nil {
 		t.Fatal(err)
 	}
+	return workspace
+}
+
+// buildExample builds a copy of an example.
+func buildExample(t *testing.T, dir, cache string, flags ...string) builtExample {
+	t.Helper()
+	workspace := copyExample(t, dir)
 	events := filepath.Join(t.TempDir(), "events")
 	args := append([]string{"build", "--json", "--date=20261122", "--respin=0", "--events=" + events}, flags...)
 	cmd := command(t, workspace, cache, args...)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -47,13 +48,16 @@ func (c *lockCmd) Run(ctx context.Context, p process, g *Globals) (err error) {
 	if err != nil {
 		return err
 	}
-	change := &lockChange{Repositories: repositoryChanges(s.lock, after), Cells: []cellChange{}}
-	if len(change.Repositories) > 0 {
-		if change.Cells, err = s.cellChanges(ctx, p, graph, after); err != nil {
-			return err
-		}
+	change, err := s.change(ctx, graph, after)
+	if err != nil {
+		return err
 	}
-	if err := change.print(p, g.JSON); err != nil {
+	if g.JSON {
+		err = printJSON(p.stdout, change)
+	} else {
+		err = printLines(p, change.Lines(size)[1:]) // what is compared needs no line: it is one file
+	}
+	if err != nil {
 		return err
 	}
 	if c.Check {
@@ -114,13 +118,6 @@ func (c *lockCmd) toUpdate(all []*rules.Repository) (map[string]bool, error) {
 	return update, nil
 }
 
-// lockChange is what a new lock changes.
-type lockChange struct {
-	Repositories []difference.RepositoryChange `json:"repositories"`
-	// Cells that change; null if that cannot be told.
-	Cells []cellChange `json:"cells"`
-}
-
 // repositoryChanges tells which pins two locks have in a different way.
 func repositoryChanges(before, after *remote.Lock) []difference.RepositoryChange {
 	names := map[string]bool{}
@@ -160,104 +157,25 @@ func repositoryChanges(before, after *remote.Lock) []difference.RepositoryChange
 // state is what people call the state of a repository: a commit, or a revision.
 func state(p remote.Pin) string { return cmp.Or(p.Commit, p.Revision) }
 
-// cellChange is what changes in a variant and arch.
-type cellChange struct {
-	Cell    string          `json:"cell"`
-	Added   []string        `json:"added"`
-	Removed []string        `json:"removed"`
-	Up      []packageChange `json:"up"`
-	Down    []packageChange `json:"down"`
-}
-
-type packageChange struct {
-	Before string `json:"before"`
-	After  string `json:"after"`
-}
-
-func (c *lockChange) print(p process, asJSON bool) error {
-	if asJSON {
-		return printJSON(p.stdout, c)
-	}
-	var b strings.Builder
-	for _, r := range c.Repositories {
-		fmt.Fprintf(&b, "%s: %s\n", r.Repository, r.Text)
-	}
-	for _, cell := range c.Cells {
-		fmt.Fprintf(&b, "%s: %d added, %d removed, %d up, %d down\n", cell.Cell, len(cell.Added), len(cell.Removed), len(cell.Up), len(cell.Down))
-		for _, name := range cell.Added {
-			fmt.Fprintf(&b, "  added   %s\n", name)
-		}
-		for _, name := range cell.Removed {
-			fmt.Fprintf(&b, "  removed %s\n", name)
-		}
-		for _, change := range cell.Up {
-			fmt.Fprintf(&b, "  up      %s -> %s\n", change.Before, change.After)
-		}
-		for _, change := range cell.Down {
-			fmt.Fprintf(&b, "  down    %s -> %s\n", change.Before, change.After)
-		}
-	}
-	if len(c.Repositories) == 0 {
-		b.WriteString("nothing to change\n")
-	}
-	_, err := p.stdout.Write([]byte(harmless(b.String())))
-	return err
-}
-
-// cellChanges tells how a new lock changes what is shipped where; nil if that cannot be
-// told. A new lock is the way out of one that makes no compose; that it may change more
-// than is shown is said.
-func (s *session) cellChanges(ctx context.Context, p process, graph *rules.Graph, after *remote.Lock) ([]cellChange, error) {
-	if !pinsAll(s.lock, graph) {
-		return nil, nil
+// change tells how a new lock changes what is shipped where, if that can be told. A new
+// lock is the way out of one that makes no compose.
+func (s *session) change(ctx context.Context, graph *rules.Graph, after *remote.Lock) (*difference.Report, error) {
+	is := difference.Subject{Path: filepath.Base(s.lockFile()), Type: difference.Lock}
+	repositories := repositoryChanges(s.lock, after)
+	if len(repositories) == 0 || !pinsAll(s.lock, graph) {
+		return difference.Locks(is, is, repositories, nil, nil), nil
 	}
 	old, err := s.shipped(ctx, graph, s.lock)
 	if err != nil {
-		if ctx.Err() == nil {
-			reason, _, _ := strings.Cut(err.Error(), "\n") // without the hint, which is to do what is done
-			fmt.Fprintf(p.stderr, "warning: which packages change is not known, as what was pinned cannot be used: %s\n", harmless(reason))
-		}
-		return nil, ctx.Err()
+		reason, _, _ := strings.Cut(err.Error(), "\n") // without the hint, which is to do what is done
+		note := "which packages change is not known, as what was pinned cannot be used: " + reason
+		return difference.Locks(is, is, repositories, nil, nil, note), ctx.Err()
 	}
 	new, err := s.shipped(ctx, graph, after)
 	if err != nil {
 		return nil, networkError(err)
 	}
-	return listChanges(old, new), nil
-}
-
-// listChanges compares what is shipped, cell by cell, sorted.
-func listChanges(old, new map[difference.Cell][]difference.Package) []cellChange {
-	changes := []cellChange{}
-	for cell, list := range new {
-		if c, changed := listChange(cell, difference.Pairs(old[cell], list)); changed {
-			changes = append(changes, c)
-		}
-	}
-	slices.SortFunc(changes, func(a, b cellChange) int { return strings.Compare(a.Cell, b.Cell) })
-	return changes
-}
-
-func listChange(cell difference.Cell, pairs []difference.Pair) (c cellChange, changed bool) {
-	c = cellChange{Cell: cell.String(), Added: []string{}, Removed: []string{}, Up: []packageChange{}, Down: []packageChange{}}
-	for _, p := range pairs {
-		switch p.Kind() {
-		case difference.Added:
-			c.Added = append(c.Added, p.After.NEVRA.String())
-		case difference.Removed:
-			c.Removed = append(c.Removed, p.Before.NEVRA.String())
-		case difference.Up:
-			c.Up = append(c.Up, packageChange{p.Before.NEVRA.String(), p.After.NEVRA.String()})
-		case difference.Down:
-			c.Down = append(c.Down, packageChange{p.Before.NEVRA.String(), p.After.NEVRA.String()})
-		}
-	}
-	slices.Sort(c.Added)
-	slices.Sort(c.Removed)
-	byAfter := func(a, b packageChange) int { return strings.Compare(a.After, b.After) }
-	slices.SortFunc(c.Up, byAfter)
-	slices.SortFunc(c.Down, byAfter)
-	return c, len(c.Added)+len(c.Removed)+len(c.Up)+len(c.Down) > 0
+	return difference.Locks(is, is, repositories, old, new), nil
 }
 
 // pinsAll reports whether a lock pins every repository of a graph. Of one that does not

@@ -67,7 +67,7 @@ func (c *planCmd) want(r *building) ([]*rules.Artifact, error) {
 	}
 	var want []*rules.Artifact
 	for _, a := range chosen {
-		want = append(want, a.Outputs...)
+		want = append(want, r.graph.Results(a)...)
 	}
 	return want, nil
 }

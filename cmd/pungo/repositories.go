@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/pungo-build/pungo/cmd/pungo/output"
 	"github.com/pungo-build/pungo/executor/remote"
 	"github.com/pungo-build/pungo/internal/fetch"
 	"github.com/pungo-build/pungo/rules"
@@ -16,7 +17,8 @@ func (s *session) lockFile() string { return filepath.Join(s.root, "compose.lock
 // remote resolves the repositories of a graph as a lock pins them.
 func (s *session) remote(graph *rules.Graph, lock *remote.Lock, locked bool) *remote.Remote {
 	return remote.Open(graph.Repositories, remote.Options{
-		Store: s.store, Actions: s.disk, Client: s.client, Lock: lock, Root: s.root, Locked: locked, Offline: s.flags.Offline,
+		Store: s.store, Actions: s.disk, Client: s.client, Lock: lock, Root: s.root, Temp: output.At(s.output).State(),
+		Locked: locked, Offline: s.flags.Offline,
 	})
 }
 

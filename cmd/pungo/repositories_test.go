@@ -256,7 +256,7 @@ func TestMirror(t *testing.T) {
 		t.Errorf("offline: %s, want %s", got, first)
 	}
 	got := fails(t, command(t, ws, cache, "lock", "--check", "--update=base", define), exitLocked)
-	for _, want := range []string{"//:base@x86_64: revision ", "V.x86_64: 0 added, 0 removed, 1 up, 0 down\n  up      app-0:1-1.x86_64 -> app-0:2-1.x86_64\n"} {
+	for _, want := range []string{"//:base@x86_64: revision ", "V.x86_64: 1 up\n  up       app 1-1 -> 2-1 (app)\n"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("lock --check says\n%s, want %q", got, want)
 		}

@@ -94,6 +94,9 @@ func openSession(p process, g *Globals, flags cacheFlags) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
+	if flags.Jobs != nil && *flags.Jobs < 1 {
+		return nil, usagef("--jobs %d: want one at least", *flags.Jobs)
+	}
 	if flags.Attempts < 1 {
 		return nil, usagef("--attempts %d: want one at least", flags.Attempts)
 	}
@@ -137,7 +140,7 @@ func openSession(p process, g *Globals, flags cacheFlags) (*session, error) {
 		return nil, environmentf("%v", err)
 	}
 	name := sha256.Sum256([]byte(root))
-	s.sources, err = workspace.Open(root, filepath.Join(indexes, hex.EncodeToString(name[:16])), s.trees, workspace.Options{Jobs: flags.Jobs, Import: s.disk.Import})
+	s.sources, err = workspace.Open(root, filepath.Join(indexes, hex.EncodeToString(name[:16])), s.trees, workspace.Options{Jobs: flags.jobs(), Import: s.disk.Import})
 	if err != nil {
 		s.disk.Close()
 		return nil, err
@@ -195,7 +198,7 @@ func (s *session) executor(graph *rules.Graph, repositories *remote.Remote, sink
 		Downloads:  repositories,
 		Strategies: []executor.Strategy{s.strategy},
 		Sink:       sink,
-		Jobs:       s.flags.Jobs,
+		Jobs:       s.flags.jobs(),
 		KeepGoing:  how.keepGoing,
 		OnlyCached: how.onlyCached,
 	})

@@ -218,7 +218,7 @@ func TestCommonLastWins(t *testing.T) {
 		t.Fatal(err)
 	}
 	defines := map[string]string{"a": "2", "b": "x;c=y,z"}
-	if c.Build.Jobs != 2 || !maps.Equal(c.Build.Define, defines) || !slices.Equal(c.Build.Arch, []string{"x86_64", "aarch64"}) {
+	if c.Build.jobs() != 2 || !maps.Equal(c.Build.Define, defines) || !slices.Equal(c.Build.Arch, []string{"x86_64", "aarch64"}) {
 		t.Errorf("got jobs %d, define %v, arches %q", c.Build.Jobs, c.Build.Define, c.Build.Arch)
 	}
 }

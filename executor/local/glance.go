@@ -24,6 +24,9 @@ func (l *Local) Glance(t *rules.Toolchain) string {
 	if name, err := lookUp(t); err == nil {
 		text = glance(name)
 	}
+	for _, name := range t.Files {
+		text += " " + glance(name)
+	}
 	for _, name := range databases {
 		text += " " + glance(name)
 	}

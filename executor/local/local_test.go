@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/pungo-build/pungo/cache"
 	"github.com/pungo-build/pungo/cache/disk"
@@ -184,25 +185,70 @@ func TestChildrenEnd(t *testing.T) {
 	}
 }
 
+// A child that left the program's process group, and has the pipe that somebody takes
+// output from, keeps nobody waiting: not at its end, and not who gives up. What was
+// printed comes whole, however slowly it is taken.
+func TestChildThatHoldsThePipe(t *testing.T) {
+	tests := []struct {
+		name, script string
+		limit        time.Duration
+		want         error
+	}{
+		{"the program ends", "setsid sleep 60 & head -c 1000000 /dev/zero", time.Minute, nil},
+		{"who wants it gives up", "setsid sleep 60 & head -c 1000000 /dev/zero; sleep 60", time.Second, context.DeadlineExceeded},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			l := New(cache.NewTrees(cache.NewMemory(cache.BLAKE3)), Options{Dir: t.TempDir(), NoSandbox: true})
+			ctx, cancel := context.WithTimeout(t.Context(), test.limit)
+			defer cancel()
+			taken, begin := 0, time.Now()
+			_, err := l.Run(ctx, &executor.Command{
+				Program: &rules.Toolchain{Program: "sh"}, Args: []string{"-c", test.script},
+				Root: l.trees.Empty(), Env: []string{"PATH=/usr/bin:/bin"},
+				Stdout: writerFunc(func(b []byte) (int, error) {
+					time.Sleep(2 * drain)
+					taken += len(b)
+					return len(b), nil
+				}),
+			})
+			if !errors.Is(err, test.want) || test.want == nil && taken != 1000000 {
+				t.Errorf("%d bytes and error %v, want 1000000 and %v", taken, err, test.want)
+			}
+			if took := time.Since(begin); took > 30*time.Second {
+				t.Errorf("took %v", took)
+			}
+		})
+	}
+}
+
+type writerFunc func([]byte) (int, error)
+
+func (f writerFunc) Write(b []byte) (int, error) { return f(b) }
+
 func TestFingerprint(t *testing.T) {
 	l := New(cache.NewTrees(cache.NewMemory(cache.BLAKE3)), Options{})
 	tests := []struct {
 		name, program string
 		packages      []string
+		files         []string
 		want          string // a regular expression
 	}{
-		{"program", "sha256sum", nil, `^blake3:[0-9a-f]{64}/\d+ in sandbox 2, umask 0022$`},
-		{"packages", "sha256sum", []string{"no-such-package", "coreutils", "coreutils"}, `^blake3:[0-9a-f]{64}/\d+ coreutils=\S+ no-such-package= in sandbox 2, umask 0022$`},
-		{"absolute", "/usr/bin/env", nil, `^blake3:`},
-		{"absolute, old folder", "/bin/env", nil, `^blake3:`},
-		{"not in the sandbox", "/etc/passwd", nil, `^program "/etc/passwd" is not installed$`},
-		{"no program", "/usr/share", nil, `^program "/usr/share" is not installed$`},
-		{"relative", "../bin/sh", nil, `^program "../bin/sh" is not installed$`},
-		{"none", "", nil, `^program "" is not installed$`},
+		{"program", "sha256sum", nil, nil, `^blake3:[0-9a-f]{64}/\d+ in sandbox 2, umask 0022$`},
+		{"packages", "sha256sum", []string{"no-such-package", "coreutils", "coreutils"}, nil, `^blake3:[0-9a-f]{64}/\d+ coreutils=\S+ no-such-package= in sandbox 2, umask 0022$`},
+		{"absolute", "/usr/bin/env", nil, nil, `^blake3:`},
+		{"absolute, old folder", "/bin/env", nil, nil, `^blake3:`},
+		{"not in the sandbox", "/etc/passwd", nil, nil, `^program "/etc/passwd" is not installed$`},
+		{"no program", "/usr/share", nil, nil, `^program "/usr/share" is not installed$`},
+		{"relative", "../bin/sh", nil, nil, `^program "../bin/sh" is not installed$`},
+		{"none", "", nil, nil, `^program "" is not installed$`},
+		{"file", "sha256sum", []string{"no-such-package"}, []string{"/usr/bin/env"}, `^blake3:[0-9a-f]{64}/\d+ blake3:[0-9a-f]{64}/\d+ no-such-package= in sandbox`},
+		{"file that is not there", "sha256sum", nil, []string{"/usr/bin/env", "/usr/no-such"}, `^file "/usr/no-such", which program "sha256sum" reads, is not installed$`},
+		{"folder", "sha256sum", nil, []string{"/usr/share"}, `^file "/usr/share", which `},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			got, err := l.Fingerprint(t.Context(), &rules.Toolchain{Program: test.program, Pkgs: test.packages}, "")
+			got, err := l.Fingerprint(t.Context(), &rules.Toolchain{Program: test.program, Pkgs: test.packages, Files: test.files}, "")
 			if err != nil {
 				got = err.Error()
 			}

@@ -122,11 +122,11 @@ func (l *Local) execute(ctx context.Context, c *executor.Command, program string
 		}
 		return wait(ctx, cmd)
 	})
-	if failed := (*writeError)(nil); errors.As(err, &failed) {
-		return r, failed.err
-	}
 	if ctx.Err() != nil {
 		return r, ctx.Err()
+	}
+	if failed := (*writeError)(nil); errors.As(err, &failed) {
+		return r, failed.err
 	}
 	if err != nil {
 		return r, fmt.Errorf("program %q: %w", c.Program.Program, err)
@@ -152,11 +152,14 @@ func (l *Local) connected(ctx context.Context, taker, kept io.Writer, run func(c
 	defer r.Close()
 	// A large pipe lets either side run ahead; where it may not be larger, it works too.
 	_, _ = unix.FcntlInt(w.Fd(), unix.F_SETPIPE_SZ, pipeSize)
+	// Who gave up does not wait for a child of the program that has the pipe, too.
+	defer context.AfterFunc(ctx, func() { r.Close() })()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	printed := &printed{File: r, ended: make(chan struct{})}
 	taken := make(chan error, 1)
 	go func() {
-		_, err := io.CopyBuffer(onlyWriter{taker}, onlyReader{r}, make([]byte, pipeSize))
+		_, err := io.CopyBuffer(onlyWriter{taker}, onlyReader{printed}, make([]byte, pipeSize))
 		if err != nil {
 			cancel()
 		}
@@ -164,6 +167,7 @@ func (l *Local) connected(ctx context.Context, taker, kept io.Writer, run func(c
 	}()
 	exitStatus, err = run(ctx, w)
 	w.Close()
+	printed.end()
 	if e := <-taken; e != nil {
 		err = &writeError{e}
 	}
@@ -178,6 +182,31 @@ type (
 	onlyWriter struct{ io.Writer }
 	onlyReader struct{ io.Reader }
 )
+
+// printed is what a program prints into a pipe. When it has ended, what is in the pipe is
+// all there is: a child that it left behind is waited for as long as drain says.
+type printed struct {
+	*os.File
+	ended chan struct{}
+}
+
+func (p *printed) end() {
+	close(p.ended)
+	_ = p.SetReadDeadline(time.Now().Add(drain)) // of a pipe it can be set
+}
+
+func (p *printed) Read(b []byte) (int, error) {
+	select {
+	case <-p.ended: // who takes it may be slow: that was no waiting
+		_ = p.SetReadDeadline(time.Now().Add(drain))
+	default:
+	}
+	n, err := p.File.Read(b)
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		err = io.EOF
+	}
+	return n, err
+}
 
 // writeError is the error of who takes what a program prints.
 type writeError struct{ err error }

@@ -20,8 +20,8 @@ import (
 // searched are the folders in which programs are looked up, whatever PATH says.
 var searched = []string{"/usr/bin", "/usr/sbin", "/bin", "/sbin"}
 
-// lookUp returns the path of a toolchain's program. If that is absolute, it has to
-// be in a folder that a sandbox shows.
+// lookUp returns the path of a toolchain's program, if that and its files are there. If
+// it is absolute, it has to be in a folder that a sandbox shows.
 func lookUp(t *rules.Toolchain) (string, error) {
 	missing := &executor.UnavailableError{Program: t.Program, Hint: t.Hint}
 	var candidates []string
@@ -36,12 +36,20 @@ func lookUp(t *rules.Toolchain) (string, error) {
 			candidates = append(candidates, filepath.Join(dir, t.Program))
 		}
 	}
-	for _, name := range candidates {
-		if info, err := os.Stat(name); err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0 {
-			return name, nil
+	at := slices.IndexFunc(candidates, func(name string) bool {
+		info, err := os.Stat(name)
+		return err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0
+	})
+	if at < 0 {
+		return "", missing
+	}
+	for _, name := range t.Files {
+		if info, err := os.Stat(name); err != nil || !info.Mode().IsRegular() {
+			missing.File = name
+			return "", missing
 		}
 	}
-	return "", missing
+	return candidates[at], nil
 }
 
 // toolchains remembers fingerprints: what is installed does not change under a
@@ -60,19 +68,23 @@ func (t *toolchains) fingerprint(ctx context.Context, chain *rules.Toolchain) (s
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	key := strings.Join(append([]string{name}, chain.Pkgs...), "\x00")
+	key := strings.Join(slices.Concat([]string{name}, chain.Pkgs, chain.Files), "\x00")
 	if text, ok := t.known[key]; ok {
 		return text, nil
 	}
-	d, err := t.digest(name)
-	if err != nil {
-		return "", fmt.Errorf("program %q: %w", chain.Program, err)
+	var digests []string
+	for _, name := range append([]string{name}, chain.Files...) {
+		d, err := t.digest(name)
+		if err != nil {
+			return "", fmt.Errorf("program %q: %w", chain.Program, err)
+		}
+		digests = append(digests, d.String())
 	}
 	versions, err := packageVersions(ctx, chain.Pkgs)
 	if err != nil {
 		return "", fmt.Errorf("program %q: %w", chain.Program, err)
 	}
-	text := strings.Join(append([]string{d.String()}, versions...), " ")
+	text := strings.Join(append(digests, versions...), " ")
 	if t.known == nil {
 		t.known = map[string]string{}
 	}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"path"
 	"path/filepath"
 	"strings"
 
@@ -21,25 +20,26 @@ import (
 
 // Bounds of a commit.
 const (
-	maxCheckout      = 1 << 30 // bytes of all files
+	maxCheckout      = 1 << 30 // bytes of all files, and of what a server sends
 	maxCheckoutFiles = 100_000
 	maxGitLink       = 4096 // bytes, PATH_MAX of Linux
 )
 
-// gitPlace is the URL or folder of a git repository.
-func (r *Remote) gitPlace(repo *rules.Repository) string {
-	if strings.Contains(repo.Git, "://") || filepath.IsAbs(repo.Git) {
-		return repo.Git
+// gitPlace is where a git repository is.
+func (r *Remote) gitPlace(repo *rules.Repository) *gitfetch.Repository {
+	at := &gitfetch.Repository{URL: repo.Git, HTTP: r.opts.Client.HTTP(), Temp: r.opts.Temp, Limit: maxCheckout}
+	if !strings.Contains(repo.Git, "://") && !filepath.IsAbs(repo.Git) {
+		at.URL = filepath.Join(r.opts.Root, filepath.FromSlash(repo.Git))
 	}
-	return filepath.Join(r.opts.Root, filepath.FromSlash(repo.Git))
+	return at
 }
 
 // newestCommit pins the commit that the ref is at.
 func (r *Remote) newestCommit(ctx context.Context, repo *rules.Repository) (Pin, error) {
 	at := r.gitPlace(repo)
-	commit, err := gitfetch.Resolve(ctx, at, repo.Ref)
+	commit, err := at.Resolve(ctx, repo.Ref)
 	if err != nil {
-		return Pin{}, atPlace(at, err)
+		return Pin{}, atPlace(at.URL, err)
 	}
 	return Pin{Arch: repo.Arch, Commit: commit, Revision: repo.Ref}, nil
 }
@@ -69,7 +69,7 @@ func (r *Remote) checkout(ctx context.Context, repo *rules.Repository, pin Pin) 
 			return cache.Node{}, ctx.Err()
 		}
 	}
-	memo := r.opts.Store.Function().Sum([]byte("pungo git commit " + pin.Commit))
+	memo := r.opts.Store.Function().Sum([]byte("pungo git commit 2 " + pin.Commit))
 	if n, ok := r.memoizedTree(ctx, memo); ok {
 		return n, nil
 	}
@@ -80,10 +80,10 @@ func (r *Remote) checkout(ctx context.Context, repo *rules.Repository, pin Pin) 
 	root, err := r.readCommit(ctx, at, pin)
 	if errors.Is(err, gitfetch.ErrNotThere) {
 		label, _, _ := strings.Cut(repo.Name, "@")
-		return cache.Node{}, fmt.Errorf("%s: commit %s: %w\n  hint: `pungo lock --update %s` takes what %q is at now", fetch.Redacted(at), pin.Commit, err, label, repo.Ref)
+		return cache.Node{}, fmt.Errorf("%s: commit %s: %w\n  hint: `pungo lock --update %s` takes what %q is at now", fetch.Redacted(at.URL), pin.Commit, err, label, repo.Ref)
 	}
 	if err != nil {
-		return cache.Node{}, atPlace(at, err)
+		return cache.Node{}, atPlace(at.URL, err)
 	}
 	n := cache.Node{Kind: cache.DirKind, Digest: root}
 	return n, r.opts.Actions.Record(ctx, memo, cache.Result{Outputs: []cache.Node{{Name: "files", Kind: cache.DirKind, Digest: root}}})
@@ -111,21 +111,24 @@ func (r *Remote) memoizedTree(ctx context.Context, memo cache.Digest) (cache.Nod
 }
 
 // readCommit stores the files of a commit. A link that leads out of it is left out.
-func (r *Remote) readCommit(ctx context.Context, at string, pin Pin) (cache.Digest, error) {
+func (r *Remote) readCommit(ctx context.Context, at *gitfetch.Repository, pin Pin) (cache.Digest, error) {
 	b := r.trees.Builder()
 	files, size := 0, int64(0)
-	err := gitfetch.Files(ctx, at, pin.Revision, pin.Commit, func(f gitfetch.File, content io.Reader) error {
+	err := at.Files(ctx, pin.Revision, pin.Commit, func(f gitfetch.File, content io.Reader) error {
 		files, size = files+1, size+f.Size
 		if files > maxCheckoutFiles || size > maxCheckout {
 			return fmt.Errorf("more than %d files or %d bytes", maxCheckoutFiles, maxCheckout)
 		}
 		n := cache.Node{Kind: cache.FileKind, Executable: f.Executable}
 		if f.Link {
-			target, err := io.ReadAll(io.LimitReader(content, maxGitLink))
+			if f.Size > maxGitLink {
+				return fmt.Errorf("%s: a symbolic link of %d bytes, want %d at most", f.Path, f.Size, maxGitLink)
+			}
+			target, err := io.ReadAll(content)
 			if err != nil {
 				return err
 			}
-			if to := path.Join(path.Dir(f.Path), string(target)); path.IsAbs(string(target)) || to == ".." || strings.HasPrefix(to, "../") {
+			if _, inside := cache.LinkedPath(f.Path, string(target)); !inside {
 				return nil // a test case, as a rule; no tree can have it
 			}
 			return b.Add(f.Path, cache.Node{Kind: cache.SymlinkKind, Target: string(target)})

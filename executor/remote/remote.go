@@ -35,6 +35,8 @@ type Options struct {
 	Lock    *Lock
 	// Root is the folder that relative base URLs are below.
 	Root string
+	// Temp is a folder for what has to be a file for a moment.
+	Temp string
 	// Locked: a repository without pin is a *LockedError, and not pinned.
 	Locked bool
 	// Offline: nothing is downloaded; what would have to be is an error.

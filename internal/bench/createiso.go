@@ -30,7 +30,6 @@ func createiso(ctx context.Context, l *lab) error {
 		return err
 	}
 	cached := l.path("cache")
-	// The whole compose: a target's output folder has copies of what is on the disc, too.
 	composes := l.path("composes")
 	build := []string{l.pungo, "build", "--json", "-C", ws, "--cache", cached, "--output", composes, "--date", "20260101"}
 	ours := contestant{

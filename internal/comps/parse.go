@@ -56,7 +56,7 @@ func charset(name string, r io.Reader) (io.Reader, error) {
 // encodingError is the name of an encoding that we do not read.
 type encodingError string
 
-func (e encodingError) Error() string { return fmt.Sprintf("encoding %q, wanted UTF-8", string(e)) }
+func (e encodingError) Error() string { return fmt.Sprintf("encoding %q, want UTF-8", string(e)) }
 
 // parser descends through the elements of a document. Each method for an element
 // is called after its start tag and consumes everything up to and including its
@@ -119,7 +119,7 @@ func (p *parser) document(c *Comps) error {
 			return nil
 		}
 		if err == io.EOF {
-			return p.at("no element, wanted <comps>")
+			return p.at("no element, want <comps>")
 		}
 		if err != nil {
 			return err
@@ -129,7 +129,7 @@ func (p *parser) document(c *Comps) error {
 			continue
 		}
 		if seen || root.Name.Local != "comps" {
-			return p.at("root element <%s>, wanted one <comps>", root.Name.Local)
+			return p.at("root element <%s>, want one <comps>", root.Name.Local)
 		}
 		seen = true
 		if err := p.comps(c); err != nil {
@@ -173,7 +173,7 @@ func (p *parser) text(e xml.StartElement) (string, error) {
 		case xml.CharData:
 			b = append(b, tok...)
 		case xml.StartElement:
-			return "", p.at("<%s> within <%s>, wanted text", tok.Name.Local, e.Name.Local)
+			return "", p.at("<%s> within <%s>, want text", tok.Name.Local, e.Name.Local)
 		case xml.EndElement:
 			return string(b), nil
 		}
@@ -213,7 +213,7 @@ func (p *parser) flag(e xml.StartElement, b *bool) error {
 	}
 	v, ok := parseBool(s)
 	if !ok {
-		return p.problem("<%s> is %q, wanted true or false", e.Name.Local, s)
+		return p.problem("<%s> is %q, want true or false", e.Name.Local, s)
 	}
 	*b = v
 	return nil
@@ -227,7 +227,7 @@ func (p *parser) number(e xml.StartElement, n **int) error {
 	}
 	v, err := strconv.Atoi(s)
 	if err != nil {
-		return p.problem("<%s> is %q, wanted a whole number", e.Name.Local, s)
+		return p.problem("<%s> is %q, want a whole number", e.Name.Local, s)
 	}
 	*n = &v
 	return nil
@@ -241,7 +241,7 @@ func (p *parser) attrFlag(e xml.StartElement, name string) (bool, error) {
 	}
 	v, ok := parseBool(s)
 	if !ok {
-		return false, p.problem("attribute %s of <%s> is %q, wanted true or false", name, e.Name.Local, s)
+		return false, p.problem("attribute %s of <%s> is %q, want true or false", name, e.Name.Local, s)
 	}
 	return v, nil
 }
@@ -423,7 +423,7 @@ func (p *parser) groupIDs() ([]GroupID, error) {
 			return err
 		}
 		if id == "" {
-			return p.problem("<groupid> is empty, wanted the id of a group")
+			return p.problem("<groupid> is empty, want the id of a group")
 		}
 		ids = append(ids, GroupID{ID: id, Default: byDefault, Arches: attrList(child, "arch")})
 		return nil
@@ -439,7 +439,7 @@ func (p *parser) langpacks(c *Comps) error {
 		name, _ := attr(child, "name")
 		install, _ := attr(child, "install")
 		if name == "" || install == "" {
-			if err := p.problem("<match> with name %q and install %q, wanted both", name, install); err != nil {
+			if err := p.problem("<match> with name %q and install %q, want both", name, install); err != nil {
 				return err
 			}
 		}

@@ -56,7 +56,7 @@ func checkTypes(groups []Group) error {
 			if p.Line > 0 {
 				line = fmt.Sprintf("line %d: ", p.Line)
 			}
-			return fmt.Errorf("%sgroup %q: package %q: type %q, wanted mandatory, default, optional or conditional", line, g.ID, p.Name, p.Type)
+			return fmt.Errorf("%sgroup %q: package %q: type %q, want mandatory, default, optional or conditional", line, g.ID, p.Name, p.Type)
 		}
 	}
 	return nil

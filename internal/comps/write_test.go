@@ -71,7 +71,7 @@ func TestWriteErrors(t *testing.T) {
 	c := &Comps{Groups: []Group{{ID: "core", Packages: []PackageReq{{Name: "bash", Type: "needed", Line: 7}}}}}
 	var b bytes.Buffer
 	err := Write(&b, c)
-	want := `line 7: group "core": package "bash": type "needed", wanted mandatory, default, optional or conditional`
+	want := `line 7: group "core": package "bash": type "needed", want mandatory, default, optional or conditional`
 	if err == nil || err.Error() != want {
 		t.Errorf("got error %v, want %s", err, want)
 	}

@@ -269,17 +269,26 @@ type transfer struct {
 }
 
 func (t *transfer) run(ctx context.Context) error {
-	pause := t.client.opts.Pause
-	for attempt := 1; ; attempt++ {
-		err := t.attempt(ctx)
+	err := t.client.persist(ctx, func() error { return t.attempt(ctx) }, func() bool { return t.others && t.client.isLost(t.place) })
+	if ctx.Err() == nil {
+		t.client.setLost(t.place, errors.As(err, new(*passing)))
+	}
+	return err
+}
+
+// persist makes attempts as long as another one may succeed and it is not enough, with
+// growing pauses.
+func (c *Client) persist(ctx context.Context, attempt func() error, enough func() bool) error {
+	pause := c.opts.Pause
+	for n := 1; ; n++ {
+		err := attempt()
 		var again *passing
-		if err == nil || !errors.As(err, &again) || attempt == t.client.opts.Attempts || ctx.Err() != nil ||
-			t.others && t.client.isLost(t.place) {
-			if ctx.Err() == nil {
-				t.client.setLost(t.place, again != nil)
-			}
-			if again != nil && attempt > 1 {
-				return fmt.Errorf("%w, after %d attempts", again.err, attempt)
+		if err == nil || !errors.As(err, &again) {
+			return err
+		}
+		if n == c.opts.Attempts || ctx.Err() != nil || enough() {
+			if n > 1 {
+				err = &passing{err: fmt.Errorf("%w, after %d attempts", again.err, n)}
 			}
 			return err
 		}

@@ -21,12 +21,7 @@ func (t *transfer) get(ctx context.Context, u *url.URL) (io.ReadCloser, error) {
 		return nil, errors.New("not a URL")
 	}
 	r.Header.Set("Accept-Encoding", "identity")
-	if t.client.opts.UserAgent != "" {
-		r.Header.Set("User-Agent", t.client.opts.UserAgent)
-	}
-	if login, ok := t.client.netrc.find(u.Hostname()); ok && u.User == nil {
-		r.SetBasicAuth(login.name, login.password)
-	}
+	t.client.identify(r)
 	if t.w != nil && t.n > 0 && t.etag == "" && t.file.SHA256 == ([32]byte{}) {
 		t.w = nil // nothing would tell that the rest is of another file
 	}
@@ -36,7 +31,7 @@ func (t *transfer) get(ctx context.Context, u *url.URL) (io.ReadCloser, error) {
 			r.Header.Set("If-Range", t.etag)
 		}
 	}
-	watched := watch(ctx, cancel, t.client.opts.Stall)
+	watched := watch(ctx, cancel, t.client.opts.Stall, leastSpeed*t.client.opts.Stall.Seconds(), errStalled)
 	response, err := t.client.http.Do(r)
 	if err != nil {
 		watched.stop()
@@ -128,27 +123,29 @@ const leastSpeed = 1000
 
 // watched is a body that is cancelled when too little comes.
 type watched struct {
-	body   io.ReadCloser
-	cancel context.CancelCauseFunc
-	ctx    context.Context
-	period time.Duration
-	timer  *time.Timer
-	came   int // since the timer was set
+	body    io.ReadCloser
+	cancel  context.CancelCauseFunc
+	ctx     context.Context
+	period  time.Duration
+	least   float64 // bytes in each period
+	stalled error   // of too few
+	timer   *time.Timer
+	came    int // since the timer was set
 }
 
-func watch(ctx context.Context, cancel context.CancelCauseFunc, period time.Duration) *watched {
-	return &watched{ctx: ctx, cancel: cancel, period: period, timer: time.AfterFunc(period, func() { cancel(errStalled) })}
+func watch(ctx context.Context, cancel context.CancelCauseFunc, period time.Duration, least float64, stalled error) *watched {
+	return &watched{ctx: ctx, cancel: cancel, period: period, least: least, stalled: stalled, timer: time.AfterFunc(period, func() { cancel(stalled) })}
 }
 
 // Read implements io.Reader.
 func (w *watched) Read(p []byte) (int, error) {
 	n, err := w.body.Read(p)
-	if w.came += n; float64(w.came) >= leastSpeed*w.period.Seconds() {
+	if w.came += n; float64(w.came) >= w.least {
 		w.came = 0
 		w.timer.Reset(w.period)
 	}
 	if err != nil && err != io.EOF {
-		if cause := context.Cause(w.ctx); errors.Is(cause, errStalled) {
+		if cause := context.Cause(w.ctx); cause == w.stalled {
 			err = cause
 		}
 	}

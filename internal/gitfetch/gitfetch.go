@@ -1,9 +1,9 @@
 // Package gitfetch gets the files of one commit out of a git repository: over HTTP, or
 // from a folder, for which no program is needed.
 //
-// Objects of git are named by the SHA-1 of what they are, and are checked when they are
-// read: who knows the name of a commit gets its files or an error, whatever a server
-// says.
+// Objects of git are named by the SHA-1 of what they are, and each is held against its
+// name when it is read: who knows the name of a commit gets its files or an error,
+// whatever a server says or a disk has.
 package gitfetch
 
 import (
@@ -11,24 +11,40 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"path"
 	"strings"
 
 	"github.com/go-git/go-git/v5"
-	"github.com/go-git/go-git/v5/config"
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/filemode"
 	"github.com/go-git/go-git/v5/plumbing/object"
-	"github.com/go-git/go-git/v5/storage/memory"
+	"github.com/go-git/go-git/v5/plumbing/storer"
 
 	"github.com/pungo-build/pungo/internal/spell"
 )
+
+// Repository is where commits are.
+type Repository struct {
+	// URL is one of HTTP, or a folder, also as file://.
+	URL string
+	// HTTP asks servers.
+	HTTP *http.Client
+	// Temp is a folder for what a server sends, until it is read.
+	Temp string
+	// Limit is how much a server may send at a time, in bytes.
+	Limit int64
+}
 
 // ErrNotThere is the error of a commit that a repository does not have, or no more.
 var ErrNotThere = errors.New("the repository has no such commit")
 
 // TransportError is what went wrong on the way to a repository.
-type TransportError struct{ Err error }
+type TransportError struct {
+	Err error
+	// answered: the server is there, and says no.
+	answered bool
+}
 
 func (e *TransportError) Error() string { return e.Err.Error() }
 
@@ -39,74 +55,53 @@ func (e *TransportError) Unwrap() error { return e.Err }
 func isCommit(ref string) bool { return plumbing.IsHash(ref) }
 
 // local returns the folder of a repository that is one, or false.
-func local(url string) (string, bool) {
-	dir, ok := strings.CutPrefix(url, "file://")
-	return dir, ok || !strings.Contains(url, "://")
+func (r *Repository) local() (string, bool) {
+	dir, ok := strings.CutPrefix(r.URL, "file://")
+	return dir, ok || !strings.Contains(r.URL, "://")
 }
 
-// Resolve returns the commit that a branch, tag or other ref of a repository is at now:
-// 40 hexadecimal digits. The name of a commit stands for itself.
-func Resolve(ctx context.Context, url, ref string) (string, error) {
+// Resolve returns the commit that a branch, tag or other ref is at now: 40 hexadecimal
+// digits. The name of a commit stands for itself.
+func (r *Repository) Resolve(ctx context.Context, ref string) (string, error) {
 	if isCommit(ref) {
 		return strings.ToLower(ref), nil
 	}
-	if dir, ok := local(url); ok {
-		r, err := open(dir)
-		if err != nil {
-			return "", err
-		}
-		refs, err := r.References()
-		if err != nil {
-			return "", err
-		}
-		known := map[string]string{}
-		err = refs.ForEach(func(f *plumbing.Reference) error {
-			known[f.Name().String()] = ""
-			return nil
-		})
-		if err != nil {
-			return "", err
-		}
-		name, err := choose(ref, known)
-		if err != nil {
-			return "", err
-		}
-		h, err := r.ResolveRevision(plumbing.Revision(name))
-		if err != nil {
-			return "", fmt.Errorf("ref %q: %w", ref, err)
-		}
-		return h.String(), nil
+	if dir, ok := r.local(); ok {
+		return resolveLocal(dir, ref)
 	}
-	return resolveRemote(ctx, url, ref)
+	s, err := r.connect(ctx)
+	if err != nil {
+		return "", err
+	}
+	return s.resolve(ref)
 }
 
-func resolveRemote(ctx context.Context, url, ref string) (string, error) {
-	listed, err := remote(url).ListContext(ctx, &git.ListOptions{PeelingOption: git.AppendPeeled})
+func resolveLocal(dir, ref string) (string, error) {
+	r, err := open(dir)
 	if err != nil {
-		return "", &TransportError{err}
+		return "", err
+	}
+	refs, err := r.References()
+	if err != nil {
+		return "", err
 	}
 	known := map[string]string{}
-	symbolic := map[string]string{}
-	for _, f := range listed {
-		if f.Type() == plumbing.SymbolicReference {
-			symbolic[f.Name().String()] = f.Target().String()
-		} else {
-			known[f.Name().String()] = f.Hash().String()
-		}
-	}
-	for name, target := range symbolic {
-		if h, ok := known[target]; ok {
-			known[name] = h
-		}
+	err = refs.ForEach(func(f *plumbing.Reference) error {
+		known[f.Name().String()] = ""
+		return nil
+	})
+	if err != nil {
+		return "", err
 	}
 	name, err := choose(ref, known)
 	if err != nil {
 		return "", err
 	}
-	if peeled, ok := known[name+"^{}"]; ok { // a tag that is an object of its own
-		return peeled, nil
+	h, err := r.ResolveRevision(plumbing.Revision(name))
+	if err != nil {
+		return "", fmt.Errorf("ref %q: %w", ref, err)
 	}
-	return known[name], nil
+	return h.String(), nil
 }
 
 // choose returns the whole name of a ref: of a branch, of a tag, or as it is.
@@ -130,13 +125,9 @@ func choose(ref string, known map[string]string) (string, error) {
 func open(dir string) (*git.Repository, error) {
 	r, err := git.PlainOpen(dir)
 	if errors.Is(err, git.ErrRepositoryNotExists) {
-		return nil, &TransportError{fmt.Errorf("%s is no git repository", dir)}
+		return nil, &TransportError{Err: errors.New("no git repository")}
 	}
 	return r, err
-}
-
-func remote(url string) *git.Remote {
-	return git.NewRemote(memory.NewStorage(), &config.RemoteConfig{Name: "origin", URLs: []string{url}})
 }
 
 // File is a file of a commit.
@@ -149,84 +140,89 @@ type File struct {
 
 // Files calls fn for every file of a commit, in the order of their names. The ref helps
 // to find it where a server gives out no commits by their names. Submodules are left out.
-func Files(ctx context.Context, url, ref, commit string, fn func(f File, content io.Reader) error) error {
-	r, err := get(ctx, url, ref, commit)
+func (r *Repository) Files(ctx context.Context, ref, commit string, fn func(f File, content io.Reader) error) error {
+	name := plumbing.NewHash(commit)
+	if dir, ok := r.local(); ok {
+		opened, err := open(dir)
+		if err != nil {
+			return err
+		}
+		return files(ctx, opened.Storer, name, fn)
+	}
+	s, err := r.connect(ctx)
 	if err != nil {
 		return err
 	}
-	c, err := r.CommitObject(plumbing.NewHash(commit))
+	return s.get(ctx, ref, name, func(objects storer.EncodedObjectStorer) error { return files(ctx, objects, name, fn) })
+}
+
+func files(ctx context.Context, objects storer.EncodedObjectStorer, commit plumbing.Hash, fn func(f File, content io.Reader) error) error {
+	c, err := object.GetCommit(checked{objects}, commit)
 	if errors.Is(err, plumbing.ErrObjectNotFound) {
 		return ErrNotThere
 	}
 	if err != nil {
 		return err
 	}
-	tree, err := c.Tree()
+	w := &walker{objects: checked{objects}, fn: fn}
+	return w.folder(ctx, c.TreeHash, "")
+}
+
+// Bounds of what a commit may have. The same tree may stand in many places: few objects
+// may be more folders than anybody could read.
+const (
+	maxDepth   = 256
+	maxEntries = 200_000
+)
+
+// walker calls fn for every file. The library's own walk takes an object that cannot be
+// read for the end.
+type walker struct {
+	objects checked
+	fn      func(File, io.Reader) error
+	entries int
+}
+
+// folder walks what is below a tree at a path.
+func (w *walker) folder(ctx context.Context, tree plumbing.Hash, at string) error {
+	t, err := object.GetTree(w.objects, tree)
 	if err != nil {
-		return err
+		return fmt.Errorf("folder %q: %w", at, err)
 	}
-	files := tree.Files()
-	defer files.Close()
-	return files.ForEach(func(f *object.File) error {
+	if w.entries += len(t.Entries); w.entries > maxEntries || strings.Count(at, "/") > maxDepth {
+		return fmt.Errorf("more than %d files and folders, or folders in %d others", maxEntries, maxDepth)
+	}
+	for _, e := range t.Entries {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if path.Clean(f.Name) != f.Name || path.IsAbs(f.Name) || strings.HasPrefix(f.Name+"/", "../") {
-			return fmt.Errorf("path %q, want a clean relative one", f.Name)
+		if e.Name == "" || e.Name == "." || e.Name == ".." || strings.Contains(e.Name, "/") {
+			return fmt.Errorf("folder %q has an entry %q, want a name", at, e.Name)
 		}
-		content, err := f.Reader()
+		name := path.Join(at, e.Name)
+		switch e.Mode {
+		case filemode.Submodule:
+		case filemode.Dir:
+			err = w.folder(ctx, e.Hash, name)
+		default:
+			err = w.file(e, name)
+		}
 		if err != nil {
 			return err
 		}
-		defer content.Close()
-		return fn(File{f.Name, f.Mode == filemode.Executable, f.Size, f.Mode == filemode.Symlink}, content)
-	})
+	}
+	return nil
 }
 
-// get returns a repository that has a commit, if the one at url has it.
-func get(ctx context.Context, url, ref, commit string) (*git.Repository, error) {
-	if dir, ok := local(url); ok {
-		return open(dir)
-	}
-	const into = "refs/heads/pungo"
-	specs := []config.RefSpec{config.RefSpec(commit + ":" + into)}
-	for _, kind := range []string{"refs/heads/", "refs/tags/"} {
-		if !isCommit(ref) && ref != "HEAD" {
-			specs = append(specs, config.RefSpec("+"+kind+ref+":"+into))
-		}
-	}
-	specs = append(specs, "+refs/heads/*:refs/heads/*")
-	var last error
-	for _, spec := range specs {
-		for _, depth := range []int{1, 0} { // the newest state first, then all of them
-			r, err := fetch(ctx, url, spec, depth)
-			if err == nil {
-				if _, err := r.CommitObject(plumbing.NewHash(commit)); err == nil {
-					return r, nil
-				}
-				last = ErrNotThere
-				continue
-			}
-			if ctx.Err() != nil {
-				return nil, ctx.Err()
-			}
-			if last == nil {
-				last = &TransportError{err}
-			}
-			break
-		}
-	}
-	return nil, last
-}
-
-func fetch(ctx context.Context, url string, spec config.RefSpec, depth int) (*git.Repository, error) {
-	store := memory.NewStorage()
-	r, err := git.Init(store, nil)
+func (w *walker) file(e object.TreeEntry, name string) error {
+	blob, err := object.GetBlob(w.objects, e.Hash)
 	if err != nil {
-		return nil, err
+		return fmt.Errorf("%s: %w", name, err)
 	}
-	if _, err := r.CreateRemote(&config.RemoteConfig{Name: "origin", URLs: []string{url}}); err != nil {
-		return nil, err
+	content, err := blob.Reader()
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
 	}
-	return r, r.FetchContext(ctx, &git.FetchOptions{RefSpecs: []config.RefSpec{spec}, Depth: depth, Tags: git.NoTags})
+	defer content.Close()
+	return w.fn(File{name, e.Mode == filemode.Executable, blob.Size, e.Mode == filemode.Symlink}, content)
 }

@@ -49,6 +49,33 @@ func implant(t *testing.T, data []byte, supported bool) ([]byte, Implanted) {
 	return data, got
 }
 
+// An image that has its sum has the same again, in pieces of any size; another one has
+// not, and what is none is told at the end.
+func TestAgain(t *testing.T) {
+	data, want := implant(t, image(600, 1), false)
+	sum := func(data []byte, piece int) (Implanted, error) {
+		s := Again()
+		for rest := data; len(rest) > 0; rest = rest[min(piece, len(rest)):] {
+			if _, err := s.Write(rest[:min(piece, len(rest))]); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return s.Finish()
+	}
+	for _, piece := range []int{1, 100, 512, 4096, 1 << 20} {
+		if got, err := sum(data, piece); err != nil || got.MD5 != want.MD5 {
+			t.Errorf("in pieces of %d bytes: got %+v and error %v, want %s", piece, got, err, want.MD5)
+		}
+	}
+	data[100*sector]++
+	if got, err := sum(data, 4096); err != nil || got.MD5 == want.MD5 {
+		t.Errorf("damaged: got %+v and error %v", got, err)
+	}
+	if _, err := sum(make([]byte, 100*sector), 4096); err == nil {
+		t.Error("no error of what is no image")
+	}
+}
+
 // The programs write the same bytes, and find ours good.
 func TestPrograms(t *testing.T) {
 	for _, sectors := range []int{100, 343, 344, 345, 512, 1000, 4999} {

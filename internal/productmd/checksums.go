@@ -58,14 +58,14 @@ func NewHash(kind string) (hash.Hash, error) {
 // Validate reports what no reader could verify.
 func (c Checksums) Validate() error {
 	if len(c) == 0 {
-		return errors.New("no checksums, wanted at least one")
+		return errors.New("no checksums, want at least one")
 	}
 	for _, t := range slices.Sorted(maps.Keys(c)) {
 		if err := validateOneOf("checksum", t, ChecksumTypes()); err != nil {
 			return err
 		}
 		if want := hex.EncodedLen(hashes[t]().Size()); len(c[t]) != want || strings.Trim(c[t], "0123456789abcdef") != "" {
-			return fmt.Errorf("checksum %s %q, wanted %d lower-case hexadecimal digits", t, c[t], want)
+			return fmt.Errorf("checksum %s %q, want %d lower-case hexadecimal digits", t, c[t], want)
 		}
 	}
 	return nil

@@ -23,16 +23,16 @@ type Compose struct {
 // Validate reports what productmd would not accept.
 func (c Compose) Validate() error {
 	if !datePattern.MatchString(c.Date) {
-		return fmt.Errorf("compose date %q, wanted YYYYMMDD", c.Date)
+		return fmt.Errorf("compose date %q, want YYYYMMDD", c.Date)
 	}
 	if !strings.Contains(c.ID, c.Date) {
-		return fmt.Errorf("compose id %q, wanted one with the date %s", c.ID, c.Date)
+		return fmt.Errorf("compose id %q, want one with the date %s", c.ID, c.Date)
 	}
 	if err := c.Type.Validate(); err != nil {
 		return err
 	}
 	if c.Respin < 0 {
-		return fmt.Errorf("compose respin %d, wanted 0 or more", c.Respin)
+		return fmt.Errorf("compose respin %d, want 0 or more", c.Respin)
 	}
 	if c.Label == "" {
 		return nil
@@ -129,13 +129,13 @@ func (v *Variant) validate(byUID map[string]*Variant) error {
 		return err
 	}
 	if strings.TrimSpace(v.Name) == "" {
-		return fmt.Errorf("variant name %q, wanted some text", v.Name)
+		return fmt.Errorf("variant name %q, want some text", v.Name)
 	}
 	if err := v.validateRelease(); err != nil {
 		return err
 	}
 	if len(v.Arches) == 0 {
-		return errors.New("no arches, wanted at least one")
+		return errors.New("no arches, want at least one")
 	}
 	for _, arch := range v.Arches {
 		if err := ValidateArch(arch); err != nil {
@@ -153,7 +153,7 @@ func (v *Variant) validateRelease() error {
 	case layered && v.Release == nil:
 		return errors.New("a layered product without a release")
 	case !layered && v.Release != nil:
-		return errors.New("a release of its own, wanted only with the type layered-product")
+		return errors.New("a release of its own, want only with the type layered-product")
 	case layered:
 		return v.Release.Validate()
 	}
@@ -164,7 +164,7 @@ func (v *Variant) validateRelease() error {
 func (v *Variant) validateParent(byUID map[string]*Variant) error {
 	if v.Parent == "" {
 		if strings.ReplaceAll(v.UID, "-", "") != v.ID {
-			return fmt.Errorf("id %q, wanted the uid without dashes", v.ID)
+			return fmt.Errorf("id %q, want the uid without dashes", v.ID)
 		}
 		return nil
 	}
@@ -173,7 +173,7 @@ func (v *Variant) validateParent(byUID map[string]*Variant) error {
 		return fmt.Errorf("parent %q is not listed", v.Parent)
 	}
 	if v.UID != parent.UID+"-"+v.ID {
-		return fmt.Errorf("uid %q, wanted %q", v.UID, parent.UID+"-"+v.ID)
+		return fmt.Errorf("uid %q, want %q", v.UID, parent.UID+"-"+v.ID)
 	}
 	for _, arch := range v.Arches {
 		if !slices.Contains(parent.Arches, arch) {

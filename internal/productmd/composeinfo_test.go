@@ -49,46 +49,46 @@ func TestComposeInfoGolden(t *testing.T) {
 }
 
 func TestComposeInfoErrors(t *testing.T) {
-	const shortForm = ", wanted letters and digits, in words separated by dashes"
+	const shortForm = ", want letters and digits, in words separated by dashes"
 	tests := []struct {
 		name  string
 		spoil func(*ComposeInfo)
 		want  string
 	}{
-		{"id without date", func(c *ComposeInfo) { c.Compose.ID = "Widget" }, `compose id "Widget", wanted one with the date 20260131`},
-		{"label", func(c *ComposeInfo) { c.Compose.Label = "RC" }, `label "RC", wanted <milestone>-<major>.<minor>, for example "RC-1.0"`},
-		{"release name", func(c *ComposeInfo) { c.Release.Name = " " }, `release name " ", wanted some text`},
+		{"id without date", func(c *ComposeInfo) { c.Compose.ID = "Widget" }, `compose id "Widget", want one with the date 20260131`},
+		{"label", func(c *ComposeInfo) { c.Compose.Label = "RC" }, `label "RC", want <milestone>-<major>.<minor>, for example "RC-1.0"`},
+		{"release name", func(c *ComposeInfo) { c.Release.Name = " " }, `release name " ", want some text`},
 		{"release short", func(c *ComposeInfo) { c.Release.Short = "" }, `release short name ""` + shortForm},
 		{"base product", func(c *ComposeInfo) { c.BaseProduct.Short = "-" }, `base product: release short name "-"` + shortForm},
 		{"listed twice", func(c *ComposeInfo) { c.Variants[3] = c.Variants[1] }, `variant "Server" is listed twice`},
-		{"id", func(c *ComposeInfo) { c.Variants[3].ID = "Foo-Tools" }, `variant "Foo-Tools": variant id "Foo-Tools", wanted letters and digits`},
-		{"id of another", func(c *ComposeInfo) { c.Variants[3].ID = "Tools" }, `variant "Foo-Tools": id "Tools", wanted the uid without dashes`},
+		{"id", func(c *ComposeInfo) { c.Variants[3].ID = "Foo-Tools" }, `variant "Foo-Tools": variant id "Foo-Tools", want letters and digits`},
+		{"id of another", func(c *ComposeInfo) { c.Variants[3].ID = "Tools" }, `variant "Foo-Tools": id "Tools", want the uid without dashes`},
 		{
 			"type", func(c *ComposeInfo) { c.Variants[3].Type = "spin" },
-			`variant "Foo-Tools": variant type "spin", wanted one of variant, optional, addon, layered-product`,
+			`variant "Foo-Tools": variant type "spin", want one of variant, optional, addon, layered-product`,
 		},
-		{"name", func(c *ComposeInfo) { c.Variants[3].Name = "" }, `variant "Foo-Tools": variant name "", wanted some text`},
+		{"name", func(c *ComposeInfo) { c.Variants[3].Name = "" }, `variant "Foo-Tools": variant name "", want some text`},
 		{"no release", func(c *ComposeInfo) { c.Variants[2].Release = nil }, `variant "Server-Extra": a layered product without a release`},
 		{"bad release", func(c *ComposeInfo) { c.Variants[2].Release.Short = "" }, `variant "Server-Extra": release short name ""` + shortForm},
 		{
 			"release of a plain variant", func(c *ComposeInfo) { c.Variants[3].Release = &Product{} },
-			`variant "Foo-Tools": a release of its own, wanted only with the type layered-product`,
+			`variant "Foo-Tools": a release of its own, want only with the type layered-product`,
 		},
-		{"no arches", func(c *ComposeInfo) { c.Variants[3].Arches = nil }, `variant "Foo-Tools": no arches, wanted at least one`},
+		{"no arches", func(c *ComposeInfo) { c.Variants[3].Arches = nil }, `variant "Foo-Tools": no arches, want at least one`},
 		{
 			"src", func(c *ComposeInfo) { c.Variants[3].Arches = []string{"src"} },
-			`variant "Foo-Tools": arch "src", wanted the binary arch that the sources belong to`,
+			`variant "Foo-Tools": arch "src", want the binary arch that the sources belong to`,
 		},
 		{"unknown arch", func(c *ComposeInfo) { c.Variants[3].Arches = []string{"x86-64"} }, `variant "Foo-Tools": arch "x86-64" is not known; did you mean "x86_64"?`},
 		{"parent", func(c *ComposeInfo) { c.Variants[0].Parent = "Client" }, `variant "Server-optional": parent "Client" is not listed`},
-		{"uid", func(c *ComposeInfo) { c.Variants[0].UID = "optional" }, `variant "optional": uid "optional", wanted "Server-optional"`},
+		{"uid", func(c *ComposeInfo) { c.Variants[0].UID = "optional" }, `variant "optional": uid "optional", want "Server-optional"`},
 		{
 			"arch of the parent", func(c *ComposeInfo) { c.Variants[0].Arches = []string{"s390x"} },
 			`variant "Server-optional": arch "s390x" is not one of its parent, which has x86_64, aarch64`,
 		},
 		{
 			"path field", func(c *ComposeInfo) { c.Variants[1].Paths["iso"] = nil },
-			`variant "Server": path field "iso", wanted one of ` + strings.Join(PathFields(), ", "),
+			`variant "Server": path field "iso", want one of ` + strings.Join(PathFields(), ", "),
 		},
 		{
 			"path arch", func(c *ComposeInfo) { c.Variants[1].Paths["isos"]["s390x"] = "Server/s390x/iso" },
@@ -96,11 +96,11 @@ func TestComposeInfoErrors(t *testing.T) {
 		},
 		{
 			"absolute path", func(c *ComposeInfo) { c.Variants[1].Paths["isos"]["x86_64"] = "/Server" },
-			`variant "Server": isos: path "/Server", wanted a clean relative path`,
+			`variant "Server": isos: path "/Server", want a clean relative path`,
 		},
 		{
 			"path to the outside", func(c *ComposeInfo) { c.Variants[1].Paths["isos"]["x86_64"] = "../Server" },
-			`variant "Server": isos: path "../Server", wanted a clean relative path`,
+			`variant "Server": isos: path "../Server", want a clean relative path`,
 		},
 	}
 	for _, tt := range tests {

@@ -20,19 +20,19 @@ type DiscInfo struct {
 // Validate reports what would not survive in a line of text.
 func (d DiscInfo) Validate() error {
 	if d.Timestamp <= 0 {
-		return fmt.Errorf("timestamp %d, wanted seconds since 1970", d.Timestamp)
+		return fmt.Errorf("timestamp %d, want seconds since 1970", d.Timestamp)
 	}
 	for _, line := range []string{d.Description, d.Arch} {
 		if line == "" || strings.ContainsAny(line, "\r\n") {
-			return fmt.Errorf("%q, wanted one line of text", line)
+			return fmt.Errorf("%q, want one line of text", line)
 		}
 	}
 	if d.Discs != nil && len(d.Discs) == 0 {
-		return errors.New("no disc numbers, wanted some, or nil for all")
+		return errors.New("no disc numbers, want some, or nil for all")
 	}
 	for _, n := range d.Discs {
 		if n < 1 {
-			return fmt.Errorf("disc number %d, wanted 1 or more", n)
+			return fmt.Errorf("disc number %d, want 1 or more", n)
 		}
 	}
 	return nil
@@ -54,6 +54,37 @@ func (d DiscInfo) Encode(w io.Writer) error {
 	}
 	_, err := fmt.Fprintf(w, "%d\n%s\n%s\n%s\n", d.Timestamp, d.Description, d.Arch, discs)
 	return err
+}
+
+// maxDiscInfo bounds what is read, in bytes.
+const maxDiscInfo = 64 << 10
+
+// ParseDiscInfo reads .discinfo, ours or that of lorax, whose timestamp has a fraction.
+// Without a fourth line it stands for all discs.
+func ParseDiscInfo(r io.Reader) (*DiscInfo, error) {
+	data, err := io.ReadAll(io.LimitReader(r, maxDiscInfo))
+	if err != nil {
+		return nil, err
+	}
+	lines := strings.Split(strings.TrimRight(string(data), "\n"), "\n")
+	if len(lines) < 3 {
+		return nil, fmt.Errorf("%d lines, want time, description and arch", len(lines))
+	}
+	d := &DiscInfo{Description: lines[1], Arch: lines[2]}
+	whole, _, _ := strings.Cut(lines[0], ".")
+	if d.Timestamp, err = strconv.ParseInt(whole, 10, 64); err != nil {
+		return nil, fmt.Errorf("time %q, want seconds since 1970", lines[0])
+	}
+	if len(lines) > 3 && lines[3] != "ALL" {
+		for number := range strings.SplitSeq(lines[3], ",") {
+			n, err := strconv.Atoi(number)
+			if err != nil {
+				return nil, fmt.Errorf("discs %q, want ALL, or numbers with commas between", lines[3])
+			}
+			d.Discs = append(d.Discs, n)
+		}
+	}
+	return d, d.Validate()
 }
 
 // EncodeMediaRepo writes media.repo, which makes the medium a repository of

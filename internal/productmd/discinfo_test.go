@@ -1,6 +1,7 @@
 package productmd
 
 import (
+	"cmp"
 	"encoding/json"
 	"io"
 	"maps"
@@ -48,6 +49,45 @@ func TestDummyDiscInfo(t *testing.T) {
 	}
 }
 
+// TestParseDiscInfo: what is written is read again, also what lorax writes.
+func TestParseDiscInfo(t *testing.T) {
+	tests := []struct{ text, again, err string }{
+		{"1769860000\nAcme OS 42\nx86_64\n1,2\n", "", ""},
+		{"1769860000\nAcme OS 42\nsrc\nALL\n", "", ""},
+		{"1769860000.123456\nAcme OS 42\nx86_64", "1769860000\nAcme OS 42\nx86_64\nALL\n", ""},
+		{"1769860000\nAcme OS 42\n", "", "2 lines, want time, description and arch"},
+		{"today\nAcme OS 42\nx86_64\n", "", `time "today", want seconds since 1970`},
+		{"1\nAcme OS 42\nx86_64\nall\n", "", `discs "all", want ALL, or numbers with commas between`},
+		{"1\nAcme OS 42\nx86_64\n0\n", "", "disc number 0, want 1 or more"},
+	}
+	for _, tt := range tests {
+		d, err := ParseDiscInfo(strings.NewReader(tt.text))
+		if err != nil || tt.err != "" {
+			if err == nil || err.Error() != tt.err {
+				t.Errorf("%q: got error %v, want %s", tt.text, err, tt.err)
+			}
+			continue
+		}
+		if got, want := encode(t, *d), cmp.Or(tt.again, tt.text); got != want {
+			t.Errorf("%q: got %q, want %q", tt.text, got, want)
+		}
+	}
+}
+
+func FuzzParseDiscInfo(f *testing.F) {
+	f.Add("1769860000.5\nAcme OS 42\nx86_64\n1,2\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		d, err := ParseDiscInfo(strings.NewReader(text))
+		if err != nil {
+			return
+		}
+		again, err := ParseDiscInfo(strings.NewReader(encode(t, *d)))
+		if err != nil || again.Description != d.Description || !slices.Equal(again.Discs, d.Discs) {
+			t.Errorf("got %+v and error %v, want %+v", again, err, d)
+		}
+	})
+}
+
 func TestDiscInfoText(t *testing.T) {
 	d := DiscInfo{Timestamp: 1769860000, Description: "Acme OS 42", Arch: "x86_64", Discs: []int{1, 2}}
 	if got, want := encode(t, d), "1769860000\nAcme OS 42\nx86_64\n1,2\n"; got != want {
@@ -66,11 +106,11 @@ func TestDiscInfoErrors(t *testing.T) {
 		spoil func(*DiscInfo)
 		want  string
 	}{
-		{"timestamp", func(d *DiscInfo) { d.Timestamp = 0 }, "timestamp 0, wanted seconds since 1970"},
-		{"description", func(d *DiscInfo) { d.Description = "a\nb" }, `"a\nb", wanted one line of text`},
-		{"arch", func(d *DiscInfo) { d.Arch = "" }, `"", wanted one line of text`},
-		{"discs", func(d *DiscInfo) { d.Discs = []int{0} }, "disc number 0, wanted 1 or more"},
-		{"no discs", func(d *DiscInfo) { d.Discs = []int{} }, "no disc numbers, wanted some, or nil for all"},
+		{"timestamp", func(d *DiscInfo) { d.Timestamp = 0 }, "timestamp 0, want seconds since 1970"},
+		{"description", func(d *DiscInfo) { d.Description = "a\nb" }, `"a\nb", want one line of text`},
+		{"arch", func(d *DiscInfo) { d.Arch = "" }, `"", want one line of text`},
+		{"discs", func(d *DiscInfo) { d.Discs = []int{0} }, "disc number 0, want 1 or more"},
+		{"no discs", func(d *DiscInfo) { d.Discs = []int{} }, "no disc numbers, want some, or nil for all"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

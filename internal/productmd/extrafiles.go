@@ -50,7 +50,7 @@ func (f *TreeFile) Validate() error {
 		return err
 	}
 	if f.Size < 0 {
-		return fmt.Errorf("file %q: size %d, wanted bytes", f.File, f.Size)
+		return fmt.Errorf("file %q: size %d, want bytes", f.File, f.Size)
 	}
 	if err := f.Checksums.Validate(); err != nil {
 		return fmt.Errorf("file %q: %w", f.File, err)

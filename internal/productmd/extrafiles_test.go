@@ -53,7 +53,7 @@ func TestTreeFiles(t *testing.T) {
 	if want := []TreeFile{treeFile("GPL"), treeFile("docs/EULA")}; err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v and error %v, want %+v", got, err, want)
 	}
-	if _, err := ParseTreeFiles(strings.NewReader(`{"header": {"version": "2"}}`)); err == nil || err.Error() != `header version "2", wanted one of 1.0` {
+	if _, err := ParseTreeFiles(strings.NewReader(`{"header": {"version": "2"}}`)); err == nil || err.Error() != `header version "2", want one of 1.0` {
 		t.Errorf("another version: got %v", err)
 	}
 }
@@ -66,15 +66,15 @@ func TestExtraFilesErrors(t *testing.T) {
 	}{
 		{"variant", func(f *ExtraFile) { f.Variant = "" }, `file "Server/x86_64/os/docs/EULA" without a variant`},
 		{"arch", func(f *ExtraFile) { f.Arch = "noarch" }, `file "Server/x86_64/os/docs/EULA": arch "noarch" is that of no tree`},
-		{"path", func(f *ExtraFile) { f.File = "/etc/passwd" }, `path "/etc/passwd", wanted a clean relative path`},
-		{"size", func(f *ExtraFile) { f.Size = -1 }, `file "Server/x86_64/os/docs/EULA": size -1, wanted bytes`},
-		{"no checksum", func(f *ExtraFile) { f.Checksums = nil }, `file "Server/x86_64/os/docs/EULA": no checksums, wanted at least one`},
+		{"path", func(f *ExtraFile) { f.File = "/etc/passwd" }, `path "/etc/passwd", want a clean relative path`},
+		{"size", func(f *ExtraFile) { f.Size = -1 }, `file "Server/x86_64/os/docs/EULA": size -1, want bytes`},
+		{"no checksum", func(f *ExtraFile) { f.Checksums = nil }, `file "Server/x86_64/os/docs/EULA": no checksums, want at least one`},
 		{
 			"unknown checksum", func(f *ExtraFile) { f.Checksums = Checksums{"crc": "00"} },
-			`file "Server/x86_64/os/docs/EULA": checksum "crc", wanted one of md5, sha1, sha224, sha256, sha384, sha512`,
+			`file "Server/x86_64/os/docs/EULA": checksum "crc", want one of md5, sha1, sha224, sha256, sha384, sha512`,
 		}, {
 			"checksum", func(f *ExtraFile) { f.Checksums = Checksums{"md5": "ABC"} },
-			`file "Server/x86_64/os/docs/EULA": checksum md5 "ABC", wanted 32 lower-case hexadecimal digits`,
+			`file "Server/x86_64/os/docs/EULA": checksum md5 "ABC", want 32 lower-case hexadecimal digits`,
 		},
 		{"twice", func(f *ExtraFile) { f.File = "Server/x86_64/os/GPL" }, `file "Server/x86_64/os/GPL" is listed twice in Server.x86_64`},
 	}

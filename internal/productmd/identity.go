@@ -64,10 +64,10 @@ func (r ReleaseID) String() string {
 // Validate reports what productmd would not accept.
 func (r ReleaseID) Validate() error {
 	if !shortPattern.MatchString(r.Short) {
-		return fmt.Errorf("release short name %q, wanted letters and digits, in words separated by dashes", r.Short)
+		return fmt.Errorf("release short name %q, want letters and digits, in words separated by dashes", r.Short)
 	}
 	if !versionPattern.MatchString(r.Version) {
-		return fmt.Errorf("release version %q, wanted dotted numbers or a word that begins with a letter", r.Version)
+		return fmt.Errorf("release version %q, want dotted numbers or a word that begins with a letter", r.Version)
 	}
 	if r.Type == "" {
 		return nil

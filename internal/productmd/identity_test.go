@@ -86,20 +86,20 @@ func TestIdentityErrors(t *testing.T) {
 		spoil func(*Identity)
 		want  string
 	}{
-		{"short", func(i *Identity) { i.Release.Short = "A_B" }, `release short name "A_B", wanted letters and digits, in words separated by dashes`},
-		{"version", func(i *Identity) { i.Release.Version = "8-stream" }, `release version "8-stream", wanted dotted numbers or a word that begins with a letter`},
-		{"dots", func(i *Identity) { i.Release.Version = "8." }, `release version "8.", wanted dotted numbers or a word that begins with a letter`},
+		{"short", func(i *Identity) { i.Release.Short = "A_B" }, `release short name "A_B", want letters and digits, in words separated by dashes`},
+		{"version", func(i *Identity) { i.Release.Version = "8-stream" }, `release version "8-stream", want dotted numbers or a word that begins with a letter`},
+		{"dots", func(i *Identity) { i.Release.Version = "8." }, `release version "8.", want dotted numbers or a word that begins with a letter`},
 		{
 			"type", func(i *Identity) { i.Release.Type = "beta" },
-			`release type "beta", wanted one of ga, updates, updates-testing, fast, eus, aus, els, tus, e4s`,
+			`release type "beta", want one of ga, updates, updates-testing, fast, eus, aus, els, tus, e4s`,
 		},
-		{"base", func(i *Identity) { i.Base.Short = "Base" }, `base product: release version "", wanted dotted numbers or a word that begins with a letter`},
-		{"date", func(i *Identity) { i.Date = "2026-01-31" }, `compose date "2026-01-31", wanted YYYYMMDD`},
+		{"base", func(i *Identity) { i.Base.Short = "Base" }, `base product: release version "", want dotted numbers or a word that begins with a letter`},
+		{"date", func(i *Identity) { i.Date = "2026-01-31" }, `compose date "2026-01-31", want YYYYMMDD`},
 		{
 			"compose type", func(i *Identity) { i.Type = "weekly" },
-			`compose type "weekly", wanted one of production, nightly, test, ci, development`,
+			`compose type "weekly", want one of production, nightly, test, ci, development`,
 		},
-		{"respin", func(i *Identity) { i.Respin = -1 }, `compose respin -1, wanted 0 or more`},
+		{"respin", func(i *Identity) { i.Respin = -1 }, `compose respin -1, want 0 or more`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -147,7 +147,7 @@ func TestLabel(t *testing.T) {
 }
 
 func TestParseLabelErrors(t *testing.T) {
-	const form = `wanted <milestone>-<major>.<minor>, for example "RC-1.0"`
+	const form = `want <milestone>-<major>.<minor>, for example "RC-1.0"`
 	tests := []struct{ label, want string }{
 		{"", `label "", ` + form},
 		{"RC", `label "RC", ` + form},
@@ -156,7 +156,7 @@ func TestParseLabelErrors(t *testing.T) {
 		{"RC-01.0", `label "RC-01.0", ` + form},
 		{"RC-1.0.1", `label "RC-1.0.1", ` + form},
 		{"RC-9999999999.0", `label "RC-9999999999.0", ` + form},
-		{"rc-1.0", `label "rc-1.0": milestone "rc", wanted one of ` + strings.Join(milestones, ", ")},
+		{"rc-1.0", `label "rc-1.0": milestone "rc", want one of ` + strings.Join(milestones, ", ")},
 	}
 	for _, tt := range tests {
 		if l, err := ParseLabel(tt.label); err == nil || err.Error() != tt.want {

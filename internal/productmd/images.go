@@ -94,18 +94,18 @@ func (i *Image) validateArch() error {
 func (i *Image) validateNumbers() error {
 	switch {
 	case i.MTime < 0:
-		return fmt.Errorf("mtime %d, wanted 0 or more", i.MTime)
+		return fmt.Errorf("mtime %d, want 0 or more", i.MTime)
 	case i.Size < 0:
-		return fmt.Errorf("size %d, wanted 0 or more", i.Size)
+		return fmt.Errorf("size %d, want 0 or more", i.Size)
 	case i.DiscNumber < 1 || i.DiscNumber > i.DiscCount:
-		return fmt.Errorf("disc %d of %d, wanted a number from 1 on", i.DiscNumber, i.DiscCount)
+		return fmt.Errorf("disc %d of %d, want a number from 1 on", i.DiscNumber, i.DiscCount)
 	}
 	return nil
 }
 
 func (i *Image) validateSums() error {
 	if s := i.ImplantMD5; s != "" && (len(s) != 32 || strings.Trim(s, "0123456789abcdef") != "") {
-		return fmt.Errorf("implant_md5 %q, wanted 32 hexadecimal digits", i.ImplantMD5)
+		return fmt.Errorf("implant_md5 %q, want 32 hexadecimal digits", i.ImplantMD5)
 	}
 	if len(i.Checksums) == 0 {
 		return nil

@@ -74,15 +74,15 @@ func TestImageErrors(t *testing.T) {
 		change func(*Images)
 		want   string
 	}{
-		{"path", func(m *Images) { m.Images[1].Path = "/x.iso" }, `image: path "/x.iso", wanted a clean relative path`},
-		{"type", func(m *Images) { m.Images[1].Type = "disc" }, `image "Server/x86_64/iso/dvd.iso": type "disc", wanted one of appx, `},
-		{"format", func(m *Images) { m.Images[1].Format = "img" }, `image "Server/x86_64/iso/dvd.iso": format "img", wanted one of appx, `},
+		{"path", func(m *Images) { m.Images[1].Path = "/x.iso" }, `image: path "/x.iso", want a clean relative path`},
+		{"type", func(m *Images) { m.Images[1].Type = "disc" }, `image "Server/x86_64/iso/dvd.iso": type "disc", want one of appx, `},
+		{"format", func(m *Images) { m.Images[1].Format = "img" }, `image "Server/x86_64/iso/dvd.iso": format "img", want one of appx, `},
 		{"arch", func(m *Images) { m.Images[1].Arch = "x86" }, `image "Server/x86_64/iso/dvd.iso": arch "x86" is not known`},
-		{"under src", func(m *Images) { m.Images[2].Under = "src" }, `image "Server/source/iso/src.iso": arch "src", wanted the binary arch that the sources belong to`},
-		{"disc", func(m *Images) { m.Images[1].DiscNumber = 2 }, `image "Server/x86_64/iso/dvd.iso": disc 2 of 1, wanted a number from 1 on`},
+		{"under src", func(m *Images) { m.Images[2].Under = "src" }, `image "Server/source/iso/src.iso": arch "src", want the binary arch that the sources belong to`},
+		{"disc", func(m *Images) { m.Images[1].DiscNumber = 2 }, `image "Server/x86_64/iso/dvd.iso": disc 2 of 1, want a number from 1 on`},
 		{"checksums", func(m *Images) { m.Images[1].Checksums = nil }, `image "Server/x86_64/iso/dvd.iso": no checksums`},
-		{"checksum", func(m *Images) { m.Images[1].Checksums = Checksums{"md5": "XY"} }, `image "Server/x86_64/iso/dvd.iso": checksum md5 "XY", wanted 32 lower-case hexadecimal digits`},
-		{"implanted", func(m *Images) { m.Images[1].ImplantMD5 = "ff" }, `image "Server/x86_64/iso/dvd.iso": implant_md5 "ff", wanted 32 hexadecimal digits`},
+		{"checksum", func(m *Images) { m.Images[1].Checksums = Checksums{"md5": "XY"} }, `image "Server/x86_64/iso/dvd.iso": checksum md5 "XY", want 32 lower-case hexadecimal digits`},
+		{"implanted", func(m *Images) { m.Images[1].ImplantMD5 = "ff" }, `image "Server/x86_64/iso/dvd.iso": implant_md5 "ff", want 32 hexadecimal digits`},
 		{"unified", func(m *Images) { m.Images[0].Unified = false }, `image "Server/x86_64/iso/extra.iso": additional variants, which only unified images have`},
 		{"subvariant", func(m *Images) { m.Images[1].Subvariant = "" }, `image "Server/x86_64/iso/dvd.iso": no subvariant`},
 		{"identity", func(m *Images) {

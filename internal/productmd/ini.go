@@ -31,7 +31,7 @@ func (f ini) encode(w io.Writer) error {
 	b := bufio.NewWriter(w)
 	for _, section := range slices.Sorted(maps.Keys(f)) {
 		if strings.ContainsAny(section, "[]\r\n") {
-			return fmt.Errorf("section %q, wanted a name without brackets and line ends", section)
+			return fmt.Errorf("section %q, want a name without brackets and line ends", section)
 		}
 		fmt.Fprintf(b, "[%s]\n", section)
 		for _, key := range slices.Sorted(maps.Keys(f[section])) {
@@ -55,10 +55,10 @@ const noticePrefix = "; WARNING."
 func validateEntry(key, value string) error {
 	name := strings.TrimPrefix(key, noticePrefix)
 	if name == "" || name != strings.TrimSpace(name) || strings.ContainsAny(name, "=:;[]#%\r\n") {
-		return fmt.Errorf("key %q, wanted one without any of %q", key, "=:;[]#%")
+		return fmt.Errorf("key %q, want one without any of %q", key, "=:;[]#%")
 	}
 	if value != strings.TrimSpace(value) || strings.ContainsAny(value, "%\r\n") {
-		return fmt.Errorf("value %q of %q, wanted one line without %q and surrounding whitespace", value, key, "%")
+		return fmt.Errorf("value %q of %q, want one line without %q and surrounding whitespace", value, key, "%")
 	}
 	return nil
 }
@@ -111,7 +111,7 @@ func (p *iniParser) line(line string) error {
 func (p *iniParser) header(text string) error {
 	name, found := strings.CutSuffix(text[1:], "]")
 	if !found || name == "" {
-		return fmt.Errorf("%q, wanted [section]", text)
+		return fmt.Errorf("%q, want [section]", text)
 	}
 	p.section, p.key = name, ""
 	if p.file[name] == nil {
@@ -123,7 +123,7 @@ func (p *iniParser) header(text string) error {
 func (p *iniParser) entry(text string) error {
 	end := strings.IndexAny(text, "=:")
 	if end <= 0 {
-		return fmt.Errorf("%q, wanted key = value", text)
+		return fmt.Errorf("%q, want key = value", text)
 	}
 	if p.section == "" {
 		return fmt.Errorf("%q comes before any [section]", text)

@@ -67,7 +67,7 @@ func readDocument(r io.Reader, kind string, payload any) error {
 		return err
 	}
 	if h.Version != "1.0" && h.Type != "productmd."+kind {
-		return fmt.Errorf("header type %q, wanted %q", h.Type, "productmd."+kind)
+		return fmt.Errorf("header type %q, want %q", h.Type, "productmd."+kind)
 	}
 	if len(document.Payload) == 0 {
 		return errors.New("no payload")
@@ -89,7 +89,7 @@ func inWords(err error) error {
 	if wanted == "" {
 		wanted = "a whole number"
 	}
-	return fmt.Errorf("%s: got JSON of type %s, wanted %s", cmp.Or(bad.Field, "document"), bad.Value, wanted)
+	return fmt.Errorf("%s: got JSON of type %s, want %s", cmp.Or(bad.Field, "document"), bad.Value, wanted)
 }
 
 // encoder writes JSON as Python's json module does with an indent of four and

@@ -57,14 +57,14 @@ func TestReadDocumentErrors(t *testing.T) {
 	tests := []struct{ name, input, want string }{
 		{"empty", "", "EOF"},
 		{"cut short", `{"header": `, "unexpected EOF"},
-		{"list", `[]`, "document: got JSON of type array, wanted an object"},
-		{"no header", `{}`, `header version "", wanted one of 1.0, 1.1, 1.2`},
-		{"newer", `{"header": {"type": "productmd.rpms", "version": "2.0"}}`, `header version "2.0", wanted one of 1.0, 1.1, 1.2`},
-		{"another kind", `{"header": {"type": "productmd.images", "version": "1.1"}}`, `header type "productmd.images", wanted "productmd.rpms"`},
+		{"list", `[]`, "document: got JSON of type array, want an object"},
+		{"no header", `{}`, `header version "", want one of 1.0, 1.1, 1.2`},
+		{"newer", `{"header": {"type": "productmd.rpms", "version": "2.0"}}`, `header version "2.0", want one of 1.0, 1.1, 1.2`},
+		{"another kind", `{"header": {"type": "productmd.images", "version": "1.1"}}`, `header type "productmd.images", want "productmd.rpms"`},
 		{"no payload", `{"header": {"version": "1.0"}}`, "no payload"},
-		{"kind of a value", `{"header": {"version": "1.0"}, "payload": {"compose": {"respin": "0"}}}`, "compose.respin: got JSON of type string, wanted a whole number"},
-		{"kind of an object", `{"header": {"version": "1.0"}, "payload": {"rpms": []}}`, "rpms: got JSON of type array, wanted an object"},
-		{"payload", `{"header": {"version": "1.0"}, "payload": {}}`, `compose date "", wanted YYYYMMDD`},
+		{"kind of a value", `{"header": {"version": "1.0"}, "payload": {"compose": {"respin": "0"}}}`, "compose.respin: got JSON of type string, want a whole number"},
+		{"kind of an object", `{"header": {"version": "1.0"}, "payload": {"rpms": []}}`, "rpms: got JSON of type array, want an object"},
+		{"payload", `{"header": {"version": "1.0"}, "payload": {}}`, `compose date "", want YYYYMMDD`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -26,10 +26,10 @@ var labelPattern = regexp.MustCompile(`^([A-Za-z]+)-(0|[1-9][0-9]{0,8})\.(0|[1-9
 func ParseLabel(s string) (Label, error) {
 	m := labelPattern.FindStringSubmatch(s)
 	if m == nil {
-		return Label{}, fmt.Errorf("label %q, wanted <milestone>-<major>.<minor>, for example \"RC-1.0\"", s)
+		return Label{}, fmt.Errorf("label %q, want <milestone>-<major>.<minor>, for example \"RC-1.0\"", s)
 	}
 	if !slices.Contains(milestones, m[1]) {
-		return Label{}, fmt.Errorf("label %q: milestone %q, wanted one of %s", s, m[1], strings.Join(milestones, ", "))
+		return Label{}, fmt.Errorf("label %q: milestone %q, want one of %s", s, m[1], strings.Join(milestones, ", "))
 	}
 	major, _ := strconv.Atoi(m[2]) // at most nine digits
 	minor, _ := strconv.Atoi(m[3])

@@ -52,11 +52,11 @@ func (m *Module) validate() error {
 	}
 	for _, part := range []string{m.Name, m.Stream, m.Version, m.Context} {
 		if part == "" || strings.Contains(part, ":") {
-			return errors.New("wanted four parts without colons: name, stream, version, context")
+			return errors.New("want four parts without colons: name, stream, version, context")
 		}
 	}
 	if m.KojiTag == "" {
-		return errors.New("no Koji tag, wanted one, or \"DUMMY\"")
+		return errors.New("no Koji tag, want one, or \"DUMMY\"")
 	}
 	for _, category := range slices.Sorted(maps.Keys(m.Modulemd)) {
 		if err := validateOneOf("category", category, []string{"binary", "debug", "source"}); err != nil {

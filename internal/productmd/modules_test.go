@@ -27,11 +27,11 @@ func TestModulesErrors(t *testing.T) {
 	}{
 		{"variant", func(m *Module) { m.Variant = "" }, editor + "no variant"},
 		{"arch", func(m *Module) { m.Arch = "noarch" }, editor + `arch "noarch" is that of no tree`},
-		{"part", func(m *Module) { m.Stream = "" }, `module "editor::20260101:ab12cd34": wanted four parts without colons: name, stream, version, context`},
-		{"tag", func(m *Module) { m.KojiTag = "" }, editor + `no Koji tag, wanted one, or "DUMMY"`},
-		{"category", func(m *Module) { m.Modulemd["all"] = "x" }, editor + `category "all", wanted one of binary, debug, source`},
-		{"path", func(m *Module) { m.Modulemd["binary"] = "/x" }, editor + `path "/x", wanted a clean relative path`},
-		{"rpm", func(m *Module) { m.RPMs[0] = "editor" }, editor + `NEVRA "editor", wanted name-epoch:version-release.arch`},
+		{"part", func(m *Module) { m.Stream = "" }, `module "editor::20260101:ab12cd34": want four parts without colons: name, stream, version, context`},
+		{"tag", func(m *Module) { m.KojiTag = "" }, editor + `no Koji tag, want one, or "DUMMY"`},
+		{"category", func(m *Module) { m.Modulemd["all"] = "x" }, editor + `category "all", want one of binary, debug, source`},
+		{"path", func(m *Module) { m.Modulemd["binary"] = "/x" }, editor + `path "/x", want a clean relative path`},
+		{"rpm", func(m *Module) { m.RPMs[0] = "editor" }, editor + `NEVRA "editor", want name-epoch:version-release.arch`},
 		{
 			"twice", func(m *Module) { *m = sampleModules().Modules[1] },
 			`module "editor:1:1:c" is listed twice in Server.aarch64`,
@@ -44,5 +44,5 @@ func TestModulesErrors(t *testing.T) {
 			wantError(t, m, tt.want)
 		})
 	}
-	wantError(t, &Modules{}, `compose date "", wanted YYYYMMDD`)
+	wantError(t, &Modules{}, `compose date "", want YYYYMMDD`)
 }

@@ -79,7 +79,7 @@ var (
 // where a type is not recorded, and means ga elsewhere.
 func (p Product) Validate() error {
 	if strings.TrimSpace(p.Name) == "" {
-		return fmt.Errorf("release name %q, wanted some text", p.Name)
+		return fmt.Errorf("release name %q, want some text", p.Name)
 	}
 	return p.id().Validate()
 }
@@ -92,7 +92,7 @@ func (p Product) id() ReleaseID {
 // such as "Foo-Tools" has the id "FooTools".
 func ValidateVariantID(id string) error {
 	if !variantIDPattern.MatchString(id) {
-		return fmt.Errorf("variant id %q, wanted letters and digits", id)
+		return fmt.Errorf("variant id %q, want letters and digits", id)
 	}
 	return nil
 }
@@ -104,7 +104,7 @@ func ValidateArch(arch string) error {
 	case arches[arch]:
 		return nil
 	case arch == "src" || arch == "nosrc":
-		return fmt.Errorf("arch %q, wanted the binary arch that the sources belong to", arch)
+		return fmt.Errorf("arch %q, want the binary arch that the sources belong to", arch)
 	case arch == "noarch" || arch == "source":
 		return fmt.Errorf("arch %q is that of no tree", arch)
 	}
@@ -121,14 +121,14 @@ func Major(version string) string {
 // metadata describes.
 func validatePath(path string) error {
 	if !fs.ValidPath(path) || path == "." {
-		return fmt.Errorf("path %q, wanted a clean relative path", path)
+		return fmt.Errorf("path %q, want a clean relative path", path)
 	}
 	return nil
 }
 
 func validateOneOf(what, value string, allowed []string) error {
 	if !slices.Contains(allowed, value) {
-		return fmt.Errorf("%s %q, wanted one of %s", what, value, strings.Join(allowed, ", "))
+		return fmt.Errorf("%s %q, want one of %s", what, value, strings.Join(allowed, ", "))
 	}
 	return nil
 }

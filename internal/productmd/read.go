@@ -95,7 +95,7 @@ func ParseModules(r io.Reader) (*Modules, error) {
 			for _, uid := range slices.Sorted(maps.Keys(byUID)) {
 				part := strings.Split(uid, ":")
 				if len(part) != 4 {
-					return nil, fmt.Errorf("module %q in %s.%s, wanted name:stream:version:context", uid, variant, arch)
+					return nil, fmt.Errorf("module %q in %s.%s, want name:stream:version:context", uid, variant, arch)
 				}
 				e := byUID[uid]
 				m.Modules = append(m.Modules, Module{

@@ -31,7 +31,7 @@ func TestReadModules(t *testing.T) {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 	_, err = ParseModules(strings.NewReader(strings.ReplaceAll(want, "editor:1:1:c", "editor:1")))
-	if want := `module "editor:1" in Server.aarch64, wanted name:stream:version:context`; fmt.Sprint(err) != want {
+	if want := `module "editor:1" in Server.aarch64, want name:stream:version:context`; fmt.Sprint(err) != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
 }

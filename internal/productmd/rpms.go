@@ -41,19 +41,19 @@ func (r *RPM) Validate() error {
 	}
 	sourceArch, err := nevraArch(r.Source)
 	if err != nil || !isSource(sourceArch) {
-		return fmt.Errorf("rpm %q: source %q, wanted the NEVRA of a source package", r.NEVRA, r.Source)
+		return fmt.Errorf("rpm %q: source %q, want the NEVRA of a source package", r.NEVRA, r.Source)
 	}
 	if err := validateOneOf("category", r.Category, []string{"binary", "debug", "source"}); err != nil {
 		return fmt.Errorf("rpm %q: %w", r.NEVRA, err)
 	}
 	if isSource(arch) != (r.Category == "source") {
-		return fmt.Errorf("rpm %q: category %q, wanted source for source packages and no others", r.NEVRA, r.Category)
+		return fmt.Errorf("rpm %q: category %q, want source for source packages and no others", r.NEVRA, r.Category)
 	}
 	if isSource(arch) && r.Source != r.NEVRA {
-		return fmt.Errorf("rpm %q: source %q, wanted its own NEVRA", r.NEVRA, r.Source)
+		return fmt.Errorf("rpm %q: source %q, want its own NEVRA", r.NEVRA, r.Source)
 	}
 	if strings.Trim(r.SigKey, "0123456789abcdef") != "" {
-		return fmt.Errorf("rpm %q: sigkey %q, wanted lower-case hexadecimal digits", r.NEVRA, r.SigKey)
+		return fmt.Errorf("rpm %q: sigkey %q, want lower-case hexadecimal digits", r.NEVRA, r.SigKey)
 	}
 	if err := validatePath(r.Path); err != nil {
 		return fmt.Errorf("rpm %q: %w", r.NEVRA, err)
@@ -81,7 +81,7 @@ func nevraArch(nevra string) (string, error) {
 }
 
 func errNEVRA(nevra string) error {
-	return fmt.Errorf("NEVRA %q, wanted name-epoch:version-release.arch", nevra)
+	return fmt.Errorf("NEVRA %q, want name-epoch:version-release.arch", nevra)
 }
 
 // Validate reports what productmd would not accept, and a package that is

@@ -50,14 +50,14 @@ func TestRPMsGolden(t *testing.T) {
 
 func TestRPMsErrors(t *testing.T) {
 	const nano = `rpm "nano-debuginfo-0:7.2-3.x86_64"`
-	const form = `, wanted name-epoch:version-release.arch`
+	const form = `, want name-epoch:version-release.arch`
 	tests := []struct {
 		name  string
 		spoil func(r *RPM)
 		want  string
 	}{
 		{"variant", func(r *RPM) { r.Variant = "" }, nano + ` without a variant`},
-		{"arch", func(r *RPM) { r.Arch = "src" }, nano + `: arch "src", wanted the binary arch that the sources belong to`},
+		{"arch", func(r *RPM) { r.Arch = "src" }, nano + `: arch "src", want the binary arch that the sources belong to`},
 		{"no epoch", func(r *RPM) { r.NEVRA = "nano-7.2-3.x86_64" }, `rpm: NEVRA "nano-7.2-3.x86_64"` + form},
 		{"epoch is a word", func(r *RPM) { r.NEVRA = "nano-a:7.2-3.x86_64" }, `rpm: NEVRA "nano-a:7.2-3.x86_64"` + form},
 		{"file name", func(r *RPM) { r.NEVRA = "p/nano-0:7.2-3.x86_64" }, `rpm: NEVRA "p/nano-0:7.2-3.x86_64"` + form},
@@ -67,20 +67,20 @@ func TestRPMsErrors(t *testing.T) {
 		{"no version", func(r *RPM) { r.NEVRA = "a-0:-1.x86_64" }, `rpm: NEVRA "a-0:-1.x86_64"` + form},
 		{"no release", func(r *RPM) { r.NEVRA = "a-0:1-.x86_64" }, `rpm: NEVRA "a-0:1-.x86_64"` + form},
 		{"no arch", func(r *RPM) { r.NEVRA = "a-0:1-1." }, `rpm: NEVRA "a-0:1-1."` + form},
-		{"no source", func(r *RPM) { r.Source = "" }, nano + `: source "", wanted the NEVRA of a source package`},
-		{"source is binary", func(r *RPM) { r.Source = "nano-0:7.2-3.x86_64" }, nano + `: source "nano-0:7.2-3.x86_64", wanted the NEVRA of a source package`},
-		{"category", func(r *RPM) { r.Category = "debuginfo" }, nano + `: category "debuginfo", wanted one of binary, debug, source`},
-		{"source category", func(r *RPM) { r.Category = "source" }, nano + `: category "source", wanted source for source packages and no others`},
+		{"no source", func(r *RPM) { r.Source = "" }, nano + `: source "", want the NEVRA of a source package`},
+		{"source is binary", func(r *RPM) { r.Source = "nano-0:7.2-3.x86_64" }, nano + `: source "nano-0:7.2-3.x86_64", want the NEVRA of a source package`},
+		{"category", func(r *RPM) { r.Category = "debuginfo" }, nano + `: category "debuginfo", want one of binary, debug, source`},
+		{"source category", func(r *RPM) { r.Category = "source" }, nano + `: category "source", want source for source packages and no others`},
 		{
 			"binary category", func(r *RPM) { r.NEVRA, r.Category = "nano-0:7.2-3.src", "binary" },
-			`rpm "nano-0:7.2-3.src": category "binary", wanted source for source packages and no others`,
+			`rpm "nano-0:7.2-3.src": category "binary", want source for source packages and no others`,
 		},
 		{
 			"source of a source", func(r *RPM) { r.NEVRA, r.Category = "vi-0:1-1.src", "source" },
-			`rpm "vi-0:1-1.src": source "nano-0:7.2-3.src", wanted its own NEVRA`,
+			`rpm "vi-0:1-1.src": source "nano-0:7.2-3.src", want its own NEVRA`,
 		},
-		{"sigkey", func(r *RPM) { r.SigKey = "A15B" }, nano + `: sigkey "A15B", wanted lower-case hexadecimal digits`},
-		{"path", func(r *RPM) { r.Path = "/p" }, nano + `: path "/p", wanted a clean relative path`},
+		{"sigkey", func(r *RPM) { r.SigKey = "A15B" }, nano + `: sigkey "A15B", want lower-case hexadecimal digits`},
+		{"path", func(r *RPM) { r.Path = "/p" }, nano + `: path "/p", want a clean relative path`},
 		{"twice", func(r *RPM) { r.NEVRA, r.Category = "nano-0:7.2-3.x86_64", "binary" }, `rpm "nano-0:7.2-3.x86_64" is listed twice in Server.x86_64`},
 	}
 	for _, tt := range tests {
@@ -92,7 +92,7 @@ func TestRPMsErrors(t *testing.T) {
 	}
 	r := sampleRPMs()
 	r.Compose.Date = ""
-	wantError(t, r, `compose date "", wanted YYYYMMDD`)
+	wantError(t, r, `compose date "", want YYYYMMDD`)
 }
 
 func FuzzParseRPMs(f *testing.F) {

@@ -72,10 +72,10 @@ func (t *TreeInfo) Validate() error {
 		}
 	}
 	if t.Timestamp <= 0 {
-		return fmt.Errorf("timestamp %d, wanted seconds since 1970", t.Timestamp)
+		return fmt.Errorf("timestamp %d, want seconds since 1970", t.Timestamp)
 	}
 	if t.Media != nil && (t.Media.Disc < 1 || t.Media.Total < t.Media.Disc) {
-		return fmt.Errorf("disc %d of %d, wanted numbers from 1", t.Media.Disc, t.Media.Total)
+		return fmt.Errorf("disc %d of %d, want numbers from 1", t.Media.Disc, t.Media.Total)
 	}
 	if err := t.validateVariants(); err != nil {
 		return err
@@ -96,7 +96,7 @@ func (t *TreeInfo) validateVariants() error {
 		}
 	}
 	if len(top) == 0 {
-		return errors.New("no variant, wanted at least one")
+		return errors.New("no variant, want at least one")
 	}
 	for _, v := range t.Variants {
 		if err := v.validate(); err != nil {
@@ -114,20 +114,20 @@ func (v *TreeVariant) validate() error {
 		return err
 	}
 	if strings.TrimSpace(v.Name) == "" {
-		return fmt.Errorf("variant name %q, wanted some text", v.Name)
+		return fmt.Errorf("variant name %q, want some text", v.Name)
 	}
 	if err := validateOneOf("type", v.Type, []string{"variant", "optional", "addon"}); err != nil {
 		return err
 	}
 	if addon := v.Type == "addon"; addon != (v.Parent != "") {
-		return fmt.Errorf("type %q with parent %q, wanted a parent for addons and no others", v.Type, v.Parent)
+		return fmt.Errorf("type %q with parent %q, want a parent for addons and no others", v.Type, v.Parent)
 	}
 	if v.Parent != "" && v.UID != v.Parent+"-"+v.ID {
-		return fmt.Errorf("id %q, wanted the uid to be %q", v.ID, v.Parent+"-"+v.ID)
+		return fmt.Errorf("id %q, want the uid to be %q", v.ID, v.Parent+"-"+v.ID)
 	}
 	for _, dir := range []string{v.Packages, v.Repository} {
 		if !fs.ValidPath(dir) {
-			return fmt.Errorf("path %q, wanted a clean relative path", dir)
+			return fmt.Errorf("path %q, want a clean relative path", dir)
 		}
 	}
 	return nil
@@ -159,7 +159,7 @@ func (t *TreeInfo) validateFiles() error {
 		}
 		sum := t.Checksums[path]
 		if sum.Algorithm == "" || sum.Hex == "" || strings.Trim(sum.Hex, "0123456789abcdef") != "" {
-			return fmt.Errorf("%s: checksum %s %q, wanted lower-case hexadecimal digits", path, sum.Algorithm, sum.Hex)
+			return fmt.Errorf("%s: checksum %s %q, want lower-case hexadecimal digits", path, sum.Algorithm, sum.Hex)
 		}
 	}
 	return nil
@@ -305,7 +305,7 @@ func ParseTreeInfo(r io.Reader) (*TreeInfo, error) {
 		return nil, err
 	}
 	if kind := f["header"]["type"]; kind != "" && kind != "productmd.treeinfo" {
-		return nil, fmt.Errorf("header type %q, wanted %q", kind, "productmd.treeinfo")
+		return nil, fmt.Errorf("header type %q, want %q", kind, "productmd.treeinfo")
 	}
 	general := f["general"]
 	t := &TreeInfo{
@@ -343,7 +343,7 @@ func parseTimestamp(s string) (int64, error) {
 	}
 	n, err := strconv.ParseInt(whole, 10, 64)
 	if err != nil {
-		return 0, fmt.Errorf("timestamp %q, wanted seconds since 1970", s)
+		return 0, fmt.Errorf("timestamp %q, want seconds since 1970", s)
 	}
 	return n, nil
 }
@@ -354,11 +354,11 @@ func parseMedia(section map[string]string) (*Media, error) {
 	}
 	disc, err := strconv.Atoi(section["discnum"])
 	if err != nil {
-		return nil, fmt.Errorf("media: discnum %q, wanted a number", section["discnum"])
+		return nil, fmt.Errorf("media: discnum %q, want a number", section["discnum"])
 	}
 	total, err := strconv.Atoi(section["totaldiscs"])
 	if err != nil {
-		return nil, fmt.Errorf("media: totaldiscs %q, wanted a number", section["totaldiscs"])
+		return nil, fmt.Errorf("media: totaldiscs %q, want a number", section["totaldiscs"])
 	}
 	return &Media{Disc: disc, Total: total}, nil
 }

@@ -78,64 +78,64 @@ func TestTreeInfoErrors(t *testing.T) {
 		spoil func(*TreeInfo)
 		want  string
 	}{
-		{"release", func(i *TreeInfo) { i.Release.Name = "" }, `release name "", wanted some text`},
+		{"release", func(i *TreeInfo) { i.Release.Name = "" }, `release name "", want some text`},
 		{
 			"base product", func(i *TreeInfo) { i.BaseProduct.Version = "" },
-			`base product: release version "", wanted dotted numbers or a word that begins with a letter`,
+			`base product: release version "", want dotted numbers or a word that begins with a letter`,
 		},
 		{"arch", func(i *TreeInfo) { i.Arch = "source" }, `arch "source" is that of no tree`},
-		{"timestamp", func(i *TreeInfo) { i.Timestamp = 0 }, `timestamp 0, wanted seconds since 1970`},
-		{"media", func(i *TreeInfo) { i.Media.Disc = 3 }, `disc 3 of 2, wanted numbers from 1`},
-		{"no variant", func(i *TreeInfo) { i.Variants = i.Variants[1:2] }, `no variant, wanted at least one`},
-		{"variant id", func(i *TreeInfo) { i.Variants[3].ID = "App-Tools" }, `variant "App-Tools": variant id "App-Tools", wanted letters and digits`},
+		{"timestamp", func(i *TreeInfo) { i.Timestamp = 0 }, `timestamp 0, want seconds since 1970`},
+		{"media", func(i *TreeInfo) { i.Media.Disc = 3 }, `disc 3 of 2, want numbers from 1`},
+		{"no variant", func(i *TreeInfo) { i.Variants = i.Variants[1:2] }, `no variant, want at least one`},
+		{"variant id", func(i *TreeInfo) { i.Variants[3].ID = "App-Tools" }, `variant "App-Tools": variant id "App-Tools", want letters and digits`},
 		{"twice", func(i *TreeInfo) { i.Variants[3] = i.Variants[0] }, `variant "Server" is listed twice`},
-		{"variant name", func(i *TreeInfo) { i.Variants[0].Name = "" }, `variant "Server": variant name "", wanted some text`},
+		{"variant name", func(i *TreeInfo) { i.Variants[0].Name = "" }, `variant "Server": variant name "", want some text`},
 		{
 			"addon alone", func(i *TreeInfo) { i.Variants[1].Parent = "" },
-			`variant "Server-HA": type "addon" with parent "", wanted a parent for addons and no others`,
+			`variant "Server-HA": type "addon" with parent "", want a parent for addons and no others`,
 		},
 		{
 			"variant with parent", func(i *TreeInfo) { i.Variants[1].Type = "optional" },
-			`variant "Server-HA": type "optional" with parent "Server", wanted a parent for addons and no others`,
+			`variant "Server-HA": type "optional" with parent "Server", want a parent for addons and no others`,
 		},
-		{"addon uid", func(i *TreeInfo) { i.Variants[1].ID = "XA" }, `variant "Server-HA": id "XA", wanted the uid to be "Server-XA"`},
+		{"addon uid", func(i *TreeInfo) { i.Variants[1].ID = "XA" }, `variant "Server-HA": id "XA", want the uid to be "Server-XA"`},
 		{
 			"variant type", func(i *TreeInfo) { i.Variants[0].Type = "layered-product" },
-			`variant "Server": type "layered-product", wanted one of variant, optional, addon`,
+			`variant "Server": type "layered-product", want one of variant, optional, addon`,
 		},
 		{
 			"parent", func(i *TreeInfo) { i.Variants[1].Parent, i.Variants[1].UID = "Client", "Client-HA" },
 			`variant "Client-HA": parent "Client" is not in the tree`,
 		},
-		{"packages", func(i *TreeInfo) { i.Variants[0].Packages = "" }, `variant "Server": path "", wanted a clean relative path`},
-		{"repository", func(i *TreeInfo) { i.Variants[0].Repository = "/" }, `variant "Server": path "/", wanted a clean relative path`},
+		{"packages", func(i *TreeInfo) { i.Variants[0].Packages = "" }, `variant "Server": path "", want a clean relative path`},
+		{"repository", func(i *TreeInfo) { i.Variants[0].Repository = "/" }, `variant "Server": path "/", want a clean relative path`},
 		{
 			"platform", func(i *TreeInfo) { i.Platforms = nil },
 			`images of platform "xen", which is not one of the tree: x86_64`,
 		},
-		{"image path", func(i *TreeInfo) { i.Images["xen"]["kernel"] = "" }, `image "kernel": path "", wanted a clean relative path`},
-		{"stage2", func(i *TreeInfo) { i.Stage2.MainImage = "/x" }, `stage2: path "/x", wanted a clean relative path`},
-		{"checksum path", func(i *TreeInfo) { i.Checksums["/x"] = Checksum{} }, `checksums: path "/x", wanted a clean relative path`},
+		{"image path", func(i *TreeInfo) { i.Images["xen"]["kernel"] = "" }, `image "kernel": path "", want a clean relative path`},
+		{"stage2", func(i *TreeInfo) { i.Stage2.MainImage = "/x" }, `stage2: path "/x", want a clean relative path`},
+		{"checksum path", func(i *TreeInfo) { i.Checksums["/x"] = Checksum{} }, `checksums: path "/x", want a clean relative path`},
 		{
 			"checksum", func(i *TreeInfo) { i.Checksums["repodata/repomd.xml"] = Checksum{"sha256", ""} },
-			`repodata/repomd.xml: checksum sha256 "", wanted lower-case hexadecimal digits`,
+			`repodata/repomd.xml: checksum sha256 "", want lower-case hexadecimal digits`,
 		},
-		{"key", func(i *TreeInfo) { i.Checksums["a=b"] = Checksum{"md5", "00"} }, `section "checksums": key "a=b", wanted one without any of "=:;[]#%"`},
-		{"comment", func(i *TreeInfo) { i.Images["xen"]["; x"] = "y" }, `section "images-xen": key "; x", wanted one without any of "=:;[]#%"`},
+		{"key", func(i *TreeInfo) { i.Checksums["a=b"] = Checksum{"md5", "00"} }, `section "checksums": key "a=b", want one without any of "=:;[]#%"`},
+		{"comment", func(i *TreeInfo) { i.Images["xen"]["; x"] = "y" }, `section "images-xen": key "; x", want one without any of "=:;[]#%"`},
 		{
 			"line break", func(i *TreeInfo) { i.Variants[0].Name = "a\nb" },
-			`section "variant-Server": value "a\nb" of "name", wanted one line without "%" and surrounding whitespace`,
+			`section "variant-Server": value "a\nb" of "name", want one line without "%" and surrounding whitespace`,
 		},
 		{
 			"interpolation", func(i *TreeInfo) { i.Variants[0].Name = "100%" },
-			`section "variant-Server": value "100%" of "name", wanted one line without "%" and surrounding whitespace`,
+			`section "variant-Server": value "100%" of "name", want one line without "%" and surrounding whitespace`,
 		},
 		{
 			"section", func(i *TreeInfo) {
 				i.Platforms = append(i.Platforms, "a]")
 				i.Images["a]"] = map[string]string{"a": "b"}
 			},
-			`section "images-a]", wanted a name without brackets and line ends`,
+			`section "images-a]", want a name without brackets and line ends`,
 		},
 	}
 	for _, tt := range tests {
@@ -197,16 +197,16 @@ old = 0123456789abcdef0123456789abcdef
 
 func TestParseTreeInfoErrors(t *testing.T) {
 	tests := []struct{ name, input, want string }{
-		{"another kind", "[header]\ntype = productmd.discinfo\n", `header type "productmd.discinfo", wanted "productmd.treeinfo"`},
+		{"another kind", "[header]\ntype = productmd.discinfo\n", `header type "productmd.discinfo", want "productmd.treeinfo"`},
 		{"no section", "a = b", `line 1: "a = b" comes before any [section]`},
-		{"no value", "[a]\nkey\n", `line 2: "key", wanted key = value`},
-		{"no key", "[a]\n= value\n", `line 2: "= value", wanted key = value`},
-		{"no end", "\n[a\n", `line 2: "[a", wanted [section]`},
-		{"no name", "[]\n", `line 1: "[]", wanted [section]`},
-		{"continues nothing", "[a]\n  key\n", `line 2: "key", wanted key = value`},
-		{"timestamp", "[tree]\nbuild_timestamp = soon\n", `timestamp "soon", wanted seconds since 1970`},
-		{"discnum", "[media]\n", `media: discnum "", wanted a number`},
-		{"totaldiscs", "[media]\ndiscnum = 1\ntotaldiscs = all\n", `media: totaldiscs "all", wanted a number`},
+		{"no value", "[a]\nkey\n", `line 2: "key", want key = value`},
+		{"no key", "[a]\n= value\n", `line 2: "= value", want key = value`},
+		{"no end", "\n[a\n", `line 2: "[a", want [section]`},
+		{"no name", "[]\n", `line 1: "[]", want [section]`},
+		{"continues nothing", "[a]\n  key\n", `line 2: "key", want key = value`},
+		{"timestamp", "[tree]\nbuild_timestamp = soon\n", `timestamp "soon", want seconds since 1970`},
+		{"discnum", "[media]\n", `media: discnum "", want a number`},
+		{"totaldiscs", "[media]\ndiscnum = 1\ntotaldiscs = all\n", `media: totaldiscs "all", want a number`},
 		{"too long", strings.Repeat("#", maxINI+1), "file exceeds 1048576 bytes"},
 	}
 	for _, tt := range tests {

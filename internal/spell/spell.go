@@ -7,6 +7,8 @@
 package spell
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -19,6 +21,20 @@ func DidYouMean(word string, candidates []string) string {
 		return `; did you mean "` + x + `"?`
 	}
 	return ""
+}
+
+// Some lists the first five of names in the order of the alphabet and says how many more
+// there are: what a message may list that was not asked for. None is "none".
+func Some(names []string) string {
+	const most = 5
+	names = slices.Sorted(slices.Values(names))
+	switch n := len(names); {
+	case n == 0:
+		return "none"
+	case n > most:
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), n-most)
+	}
+	return strings.Join(names, ", ")
 }
 
 // Nearest returns the candidate that is nearest to word, of several the first in

@@ -73,3 +73,15 @@ func FuzzNearest(f *testing.F) {
 		}
 	})
 }
+
+func TestSome(t *testing.T) {
+	names := []string{"f", "b", "a", "d", "e", "c"}
+	for n, want := range map[int]string{0: "none", 1: "f", 5: "a, b, d, e, f", 6: "a, b, c, d, e and 1 more"} {
+		if got := spell.Some(names[:n]); got != want {
+			t.Errorf("%d names: got %q, want %q", n, got, want)
+		}
+	}
+	if names[0] != "f" {
+		t.Error("the caller's names are sorted")
+	}
+}

@@ -16,7 +16,9 @@ import (
 	"context"
 	_ "embed"
 	"fmt"
+	"maps"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/pungo-build/pungo/cache"
@@ -31,7 +33,7 @@ var Star []byte
 
 // Tools returns the tools of boot_image.
 func Tools() []*rules.Tool {
-	return []*rules.Tool{{Name: "boot_image", Version: 1, Params: params{}, Run: run}}
+	return []*rules.Tool{{Name: "boot_image", Version: 2, Params: params{}, Run: run}}
 }
 
 type params struct {
@@ -56,7 +58,7 @@ func run(ctx context.Context, j *rules.Job) error {
 		return err
 	}
 	b := &boot{Job: j, params: p, tree: j.Trees.Builder(), roles: map[string]cache.Node{}}
-	for _, step := range []func(context.Context) error{b.load, b.place, b.configure, b.efiImage, b.finish} {
+	for _, step := range []func(context.Context) error{b.load, b.place, b.checkFormats, b.configure, b.efiImage, b.finish} {
 		if err := step(ctx); err != nil {
 			return err
 		}
@@ -99,12 +101,14 @@ func places(arch string) ([]place, error) {
 		{"stage2", "images/install.img", ""},
 		{"efi", "EFI/BOOT/BOOT" + efi + ".EFI", ""},
 	}
-	if arch == "x86_64" || arch == "i386" {
+	if hasBIOS(arch) {
 		all = append(all, place{"isolinux", "isolinux/isolinux.bin", ""}, place{"ldlinux", "isolinux/ldlinux.c32", ""},
 			place{"grub", "images/eltorito.img", ""}, place{"mbr", "", ""})
 	}
 	return all, nil
 }
+
+func hasBIOS(arch string) bool { return arch == "x86_64" || arch == "i386" }
 
 // load finds the files by role.
 func (b *boot) load(ctx context.Context) error {
@@ -167,8 +171,12 @@ func (b *boot) place(ctx context.Context) error {
 			return err
 		}
 	}
-	for role := range left {
-		return fmt.Errorf("%q is not something that %s boots with", role, b.Arch)
+	if len(left) > 0 {
+		var roles []string
+		for _, p := range all {
+			roles = append(roles, p.role)
+		}
+		return fmt.Errorf("%q is not something that %s boots with; there are %s", slices.Sorted(maps.Keys(left))[0], b.Arch, strings.Join(roles, ", "))
 	}
 	return b.check()
 }
@@ -185,6 +193,8 @@ func (b *boot) check() error {
 	_, grub := b.roles["grub"]
 	_, efi := b.roles["efi"]
 	switch {
+	case !efi && !hasBIOS(b.Arch):
+		return fmt.Errorf("no boot loader: want efi for UEFI")
 	case !isolinux && !grub && !efi:
 		return fmt.Errorf("no boot loader: want isolinux or grub for BIOS, efi for UEFI, or two of them")
 	case isolinux && grub:
@@ -197,11 +207,7 @@ func (b *boot) check() error {
 
 // add writes a file into the tree.
 func (b *boot) add(ctx context.Context, name string, data []byte) error {
-	d, err := b.Trees.Store().Put(ctx, data)
-	if err != nil {
-		return err
-	}
-	return b.tree.Add(name, cache.Node{Kind: cache.FileKind, Digest: d, ModTime: b.newest})
+	return b.tree.Put(ctx, name, data, b.newest)
 }
 
 // configure writes what boot loaders read.
@@ -244,7 +250,7 @@ func (b *boot) efiImage(ctx context.Context) error {
 		}
 	}
 	dirs := []string{"EFI/BOOT"}
-	if b.EFIDir != "" && b.EFIDir != dirs[0] {
+	if b.EFIDir != "" && !strings.EqualFold(b.EFIDir, dirs[0]) { // names on FAT have no case
 		dirs = append(dirs, b.EFIDir)
 	}
 	for _, dir := range dirs {
@@ -259,11 +265,9 @@ func (b *boot) efiImage(ctx context.Context) error {
 
 // finish makes the outputs.
 func (b *boot) finish(ctx context.Context) error {
-	root, err := b.tree.Build(ctx)
-	if err != nil {
+	if err := b.OutputTree(ctx, b.params.Output, b.tree); err != nil {
 		return err
 	}
-	b.Job.Output(b.params.Output, cache.Node{Kind: cache.DirKind, Digest: root})
 	return b.Write(ctx, b.TreeInfo, b.treeInfo())
 }
 

@@ -47,5 +47,5 @@ func grubQuote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`
 // GRUB hands \x20 on to the kernel. Upstream's drops the backslash, and doubles each of
 // two, so that there is no way to write a space.
 func grubEscape(s string) string {
-	return strings.NewReplacer(`;`, `\;`, `&`, `\&`, `|`, `\|`, `<`, `\<`, `>`, `\>`, `{`, `\{`, `}`, `\}`).Replace(s)
+	return strings.NewReplacer(`$`, `\$`, `;`, `\;`, `&`, `\&`, `|`, `\|`, `<`, `\<`, `>`, `\>`, `{`, `\{`, `}`, `\}`).Replace(s)
 }

@@ -70,6 +70,7 @@ func TestConfig(t *testing.T) {
 		{"grub", "EFI/BOOT/grub.cfg", "Acme-42 x86_64", "", grub, "search --no-floppy --set=root -l 'Acme-42 x86_64'\n\tlinuxefi /images/pxeboot/vmlinuz inst.stage2=hd:LABEL=Acme-42\\x20x86_64 quiet\n"},
 		{"kickstart", "EFI/BOOT/grub.cfg", "Acme", "ks", grub, "search --no-floppy --set=root -l 'Acme'\n\tlinuxefi /images/pxeboot/vmlinuz inst.stage2=hd:LABEL=Acme inst.ks=hd:LABEL=Acme:/ks.cfg quiet\n"},
 		{"yaboot", "etc/yaboot.conf", "Acme 42", "ks", "append=\"inst.stage2=hd:LABEL=Old \"\n", "append=\"inst.stage2=hd:LABEL=Acme\\\\x2042 inst.ks=hd:LABEL=Acme\\\\x2042:/ks.cfg \"\n"},
+		{"quoted", "etc/yaboot.conf", "Acme", "ks", "append=\"root=live:CDLABEL=Old\"\n", "append=\"root=live:CDLABEL=Acme inst.ks=hd:LABEL=Acme:/ks.cfg\"\n"},
 		{"dollar", "isolinux/isolinux.cfg", "A$1B", "", "x:LABEL=y\n", "x:LABEL=A$1B\n"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -40,18 +40,16 @@ func describe(ctx context.Context, j *rules.Job) error {
 	if err != nil {
 		return named(bootISO, err)
 	}
-	listed, err := j.Trees.Store().Put(ctx, manifest)
-	if err != nil {
+	b := j.Trees.Builder()
+	if err := b.Add(d.Path, image); err != nil {
 		return err
 	}
-	image.Name = d.Path
-	root, err := j.Trees.Write(ctx, cache.Directory{
-		image, {Name: d.Path + ".manifest", Kind: cache.FileKind, Digest: listed, ModTime: image.ModTime},
-	})
-	if err != nil {
+	if err := b.Put(ctx, d.Path+".manifest", manifest, image.ModTime); err != nil {
 		return err
 	}
-	j.Output(p.Output, cache.Node{Kind: cache.DirKind, Digest: root})
+	if err := j.OutputTree(ctx, p.Output, b); err != nil {
+		return err
+	}
 	var text bytes.Buffer
 	if err := productmd.EncodeImageList(&text, []productmd.Image{d}); err != nil {
 		return err

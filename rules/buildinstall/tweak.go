@@ -20,9 +20,11 @@ type tweakParams struct {
 	VolID      string `arg:"volid,required"`     // file
 	Kickstart  string `arg:"kickstart"`
 	ProductImg string `arg:"product-img"`
-	Output     string `arg:"output,required"`
-	TreeInfo   string `arg:"treeinfo,required"` // its .treeinfo
-	MBR        string `arg:"mbr"`               // boot code of its boot.iso
+	// NoBootISO leaves out boot.iso, which is made anew.
+	NoBootISO bool   `arg:"without-boot-iso"`
+	Output    string `arg:"output,required"`
+	TreeInfo  string `arg:"treeinfo,required"` // its .treeinfo
+	MBR       string `arg:"mbr"`               // boot code of its boot.iso
 }
 
 // Files of the installer.
@@ -38,6 +40,7 @@ const (
 // configs are the files that tell boot loaders which volume to look for.
 var configs = []string{
 	"isolinux/isolinux.cfg", "etc/yaboot.conf", "ppc/ppc64/yaboot.conf", "EFI/BOOT/BOOTX64.conf", "EFI/BOOT/grub.cfg",
+	"boot/grub2/grub.cfg", "boot/grub/grub.cfg", // of BIOS and of Open Firmware, since lorax has no isolinux and yaboot
 }
 
 // tweak makes the part of the tree of what lorax has made.
@@ -58,18 +61,16 @@ func tweak(ctx context.Context, j *rules.Job) error {
 	if err := t.bootCode(ctx); err != nil {
 		return err
 	}
+	if t.NoBootISO {
+		delete(t.files, bootISO)
+	}
 	b := t.Trees.Builder()
 	for at, n := range t.files {
 		if err := b.Add(at, n); err != nil {
 			return err
 		}
 	}
-	root, err := b.Build(ctx)
-	if err != nil {
-		return err
-	}
-	t.Job.Output(t.tweakParams.Output, cache.Node{Kind: cache.DirKind, Digest: root})
-	return nil
+	return t.OutputTree(ctx, t.tweakParams.Output, b)
 }
 
 type tweaker struct {
@@ -133,10 +134,13 @@ func (t *tweaker) configure(ctx context.Context) error {
 			return err
 		}
 	}
-	if found {
+	switch {
+	case found:
 		if err := t.add(ctx, ksFile, t.Kickstart); err != nil {
 			return err
 		}
+	case t.Kickstart != "":
+		t.Warnf("the kickstart file is left out: the installer has no boot configuration that could name it")
 	}
 	if _, ok := t.files[efiImage]; !ok || len(changed) == 0 {
 		return nil
@@ -145,7 +149,7 @@ func (t *tweaker) configure(ctx context.Context) error {
 }
 
 var (
-	labels   = regexp.MustCompile(`(:(?:CD)?LABEL=)[^ \n]*`)
+	labels   = regexp.MustCompile(`(:(?:CD)?LABEL=)[^ \n"]*`)
 	searches = regexp.MustCompile(`(search .* -l) '[^'\n]*'`)
 )
 

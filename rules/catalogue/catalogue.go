@@ -15,7 +15,6 @@ import (
 	"github.com/pungo-build/pungo/rules/gather"
 	"github.com/pungo-build/pungo/rules/gitfiles"
 	"github.com/pungo-build/pungo/rules/imagechecksum"
-	"github.com/pungo-build/pungo/rules/imagenames"
 	"github.com/pungo-build/pungo/rules/images"
 	"github.com/pungo-build/pungo/rules/imagetest"
 	"github.com/pungo-build/pungo/rules/layout"
@@ -54,7 +53,7 @@ func Phases() []Phase {
 		{"payload", payload.Star, payload.Tools()},
 		{"extra_files", extrafiles.Star, extrafiles.Tools()},
 		{"tree_metadata", treemetadata.Star, treemetadata.Tools()},
-		{"image_names", imagenames.Star, imagenames.Tools()},
+		{"images", images.Star, images.Tools()},
 		{"boot", createiso.BootStar, nil},
 		{"createiso", createiso.Star, createiso.Tools()},
 		{"extra_isos", extraisos.Star, extraisos.Tools()},
@@ -80,7 +79,6 @@ func Tools() map[string]*rules.Tool {
 	}
 	add(layout.Tools())
 	add(universe.Tools())
-	add(images.Tools())
 	for _, p := range Phases() {
 		add(p.Tools)
 	}

@@ -99,10 +99,10 @@ func TestLorax(t *testing.T) {
 		os + "ks.cfg":                                              {"poweroff"},
 		os + "images/product.img":                                  {"\x1f\x8b"},
 		os + ".treeinfo": {
-			"[images-x86_64]\nboot.iso = images/boot.iso\ninitrd = images/pxeboot/initrd.img\nkernel = images/pxeboot/vmlinuz\n\n",
-			"[stage2]\nmainimage = images/pxeboot/initrd.img\n", "\nimages/boot.iso = sha256:",
+			"[images-x86_64]\nboot.iso = images/boot.iso\ninitrd = images/pxeboot/initrd.img\nkernel = images/pxeboot/vmlinuz\nproduct.img = images/product.img\n\n",
+			"[stage2]\nmainimage = images/pxeboot/initrd.img\n", "\nimages/boot.iso = sha256:", "\nimages/product.img = sha256:",
 		},
-		"compose/Server/x86_64/iso/Lorax-12-20261122.t.0-Server-x86_64-boot.iso.manifest": {"/isolinux/isolinux.bin\n"},
+		"compose/Server/x86_64/iso/Lorax-12-20261122.t.0-Server-x86_64-boot.iso.manifest": {"/images/product.img\n", "/isolinux/isolinux.bin\n", "/ks.cfg\n"},
 		"compose/metadata/images.json": {`"type": "boot"`, `"volume_id": "` + volume + `"`, `"implant_md5": "`},
 	} {
 		data, err := c.file(t, file)

@@ -14,7 +14,7 @@ func TestReaders(t *testing.T) {
 		{"compose/addon", "composeinfo.json 1, modules.json 1, paths 27, rpms 18, rpms.json 1, trees 3"},
 		{"compose/dashes", "composeinfo.json 1, modules.json 1, paths 22, rpms 2, rpms.json 1, trees 4"},
 		{"compose/empty", "composeinfo.json 1, modules.json 1, paths 25, rpms 1, rpms.json 1, trees 6"},
-		{"compose/extra-files", "composeinfo.json 1, extra files 13, extra_files.json 1, modules.json 1, paths 42, rpms.json 1, trees 6"},
+		{"compose/extra-files", "composeinfo.json 1, extra files 14, extra_files.json 1, modules.json 1, paths 42, rpms.json 1, trees 6"},
 		{"compose/installer", "composeinfo.json 1, modules.json 1, paths 24, rpms.json 1, trees 6"},
 		{"compose/label", "composeinfo.json 1, modules.json 1, paths 7, rpms 1, rpms.json 1, trees 2"},
 		{"compose/modules", "composeinfo.json 1, modules 5, modules.json 1, paths 41, rpms 12, rpms.json 1"},

@@ -11,7 +11,6 @@ import (
 	"io/fs"
 	"path"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/pungo-build/pungo/cache"
@@ -87,7 +86,7 @@ func (m *maker) read(ctx context.Context) (*content, error) {
 		return nil, err
 	}
 	return c, m.readInfo(ctx, c, discInfoFile, func(b []byte) (err error) {
-		c.discInfo, err = parseDiscInfo(b)
+		c.discInfo, err = productmd.ParseDiscInfo(bytes.NewReader(b))
 		return err
 	})
 }
@@ -113,20 +112,6 @@ func (m *maker) readInfo(ctx context.Context, c *content, name string, parse fun
 		return fmt.Errorf("%s: %w", name, err)
 	}
 	return nil
-}
-
-// parseDiscInfo reads what productmd.DiscInfo writes.
-func parseDiscInfo(b []byte) (*productmd.DiscInfo, error) {
-	lines := strings.Split(strings.TrimRight(string(b), "\n"), "\n")
-	if len(lines) < 3 {
-		return nil, errors.New("less than three lines, want time, description and arch")
-	}
-	whole, _, _ := strings.Cut(lines[0], ".")
-	at, err := strconv.ParseInt(whole, 10, 64)
-	if err != nil {
-		return nil, fmt.Errorf("time %q, want seconds since 1970", lines[0])
-	}
-	return &productmd.DiscInfo{Timestamp: at, Description: lines[1], Arch: lines[2]}, nil
 }
 
 // largest is the size of the largest file that ISO 9660 holds in one piece.

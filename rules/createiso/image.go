@@ -38,7 +38,7 @@ func (m *maker) write(ctx context.Context, d *disc) (*image, error) {
 	if err != nil {
 		return nil, err
 	}
-	draft, err := cache.NewDraft(ctx, m.Trees.Store(), d.leastSize())
+	draft, err := m.Trees.Store().Draft(ctx, d.leastSize())
 	if err != nil {
 		return nil, err
 	}

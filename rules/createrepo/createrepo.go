@@ -82,12 +82,7 @@ func run(ctx context.Context, j *rules.Job) error {
 	if err := r.fill(ctx); err != nil {
 		return err
 	}
-	root, err := r.tree.Build(ctx)
-	if err != nil {
-		return err
-	}
-	j.Output(r.params.Output, cache.Node{Kind: cache.DirKind, Digest: root})
-	return nil
+	return j.OutputTree(ctx, r.params.Output, r.tree)
 }
 
 func (r *repo) load(ctx context.Context) (err error) {
@@ -222,11 +217,7 @@ func (r *repo) addIndex(ctx context.Context) error {
 
 // addFile adds a file of data to the tree.
 func (r *repo) addFile(ctx context.Context, path string, data []byte) error {
-	d, err := r.Trees.Store().Put(ctx, data)
-	if err != nil {
-		return err
-	}
-	return r.tree.Add(path, r.file(d))
+	return r.tree.Put(ctx, path, data, r.newest)
 }
 
 func (r *repo) file(d cache.Digest) cache.Node {

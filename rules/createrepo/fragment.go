@@ -86,10 +86,18 @@ func splitFragment(b []byte) (elements [len(documents)][]byte, err error) {
 
 // frameParams describe a group of packages of a repository.
 type frameParams struct {
-	Compressions   []string    `arg:"compression,required"` // of each document, in their order
-	Checksum       string      `arg:"checksum,required"`
-	ChangelogLimit int         `arg:"changelog-limit"`
-	Packages       [][4]string `arg:"package"` // href, size, checksum, path of the header record
+	Compressions   []string  `arg:"compression,required"` // of each document, in their order
+	Checksum       string    `arg:"checksum,required"`
+	ChangelogLimit int       `arg:"changelog-limit"`
+	Packages       []located `arg:"package"`
+}
+
+// located is a package where a repository has it.
+type located struct {
+	Href     string
+	Size     string
+	Checksum string
+	Header   string // path of the header record
 }
 
 // frame compresses the metadata of a group of packages, one frame a document, and
@@ -106,7 +114,7 @@ func frame(ctx context.Context, j *rules.Job) error {
 	for _, pkg := range p.Packages {
 		list, err := p.elements(ctx, j, pkg)
 		if err != nil {
-			return fmt.Errorf("%s: %w", pkg[0], err)
+			return fmt.Errorf("%s: %w", pkg.Href, err)
 		}
 		for i, e := range list {
 			elements[i] = append(elements[i], e)
@@ -128,8 +136,8 @@ func frame(ctx context.Context, j *rules.Job) error {
 	return nil
 }
 
-func (p *frameParams) elements(ctx context.Context, j *rules.Job, pkg [4]string) (elements [len(documents)][]byte, err error) {
-	header, err := j.Input(ctx, pkg[3])
+func (p *frameParams) elements(ctx context.Context, j *rules.Job, pkg located) (elements [len(documents)][]byte, err error) {
+	header, err := j.Input(ctx, pkg.Header)
 	if err != nil {
 		return elements, err
 	}
@@ -137,7 +145,7 @@ func (p *frameParams) elements(ctx context.Context, j *rules.Job, pkg [4]string)
 	r, err := j.Call(ctx, rules.Call{
 		Tool: "repodata_fragment",
 		Args: []string{
-			"--header", "header", "--href", pkg[0], "--size", pkg[1], "--checksum-type", p.Checksum, "--checksum", pkg[2],
+			"--header", "header", "--href", pkg.Href, "--size", pkg.Size, "--checksum-type", p.Checksum, "--checksum", pkg.Checksum,
 			"--changelog-limit", strconv.Itoa(p.ChangelogLimit), "--output", "fragment",
 		},
 		Inputs: []cache.Node{header},

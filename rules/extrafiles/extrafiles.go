@@ -61,22 +61,16 @@ func run(ctx context.Context, j *rules.Job) error {
 	if err != nil {
 		return err
 	}
-	listed, err := j.Trees.Store().Put(ctx, text)
-	if err != nil {
-		return err
-	}
 	b := j.Trees.Builder()
-	for _, f := range append(files, placed{path: index, node: cache.Node{Kind: cache.FileKind, Digest: listed}}) {
+	for _, f := range files {
 		if err := b.Add(f.path, f.node); err != nil {
 			return err
 		}
 	}
-	root, err := b.Build(ctx)
-	if err != nil {
+	if err := b.Put(ctx, index, text, 0); err != nil {
 		return err
 	}
-	j.Output(p.Output, cache.Node{Kind: cache.DirKind, Digest: root})
-	return nil
+	return j.OutputTree(ctx, p.Output, b)
 }
 
 // place returns everything that goes into the tree.

@@ -104,7 +104,7 @@ func TestErrors(t *testing.T) {
 		{"outside", []string{"--folder", "..", "docs"}, `path "../README" of "../", want a clean relative one`},
 		{"a folder as a file", []string{"--file", "x", "docs"}, `"x" is to be a file, and docs is a folder`},
 		{"a file as a folder", []string{"--folder", "x", "EULA"}, `"x/" is to be a folder, and EULA is none`},
-		{"a type", []string{"--file", "x", "EULA", "--checksum", "crc"}, `checksum "crc", wanted one of md5, sha1, sha224, sha256, sha384, sha512`},
+		{"a type", []string{"--file", "x", "EULA", "--checksum", "crc"}, `checksum "crc", want one of md5, sha1, sha224, sha256, sha384, sha512`},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -12,7 +12,6 @@ import (
 	"path"
 	"strings"
 
-	"github.com/pungo-build/pungo/cache"
 	"github.com/pungo-build/pungo/internal/productmd"
 	"github.com/pungo-build/pungo/internal/repodata"
 	"github.com/pungo-build/pungo/rules"
@@ -31,11 +30,18 @@ func Tools() []*rules.Tool {
 type params struct {
 	// TreeMetadata is the folder with .treeinfo and media.repo of the variant's own tree.
 	TreeMetadata string `arg:"tree-metadata,required"`
-	// Variants on the image: id, uid, name, folders of packages and of repodata, the
-	// repository. All are of type variant: none is inside another.
-	Variants [][6]string `arg:"variant"`
-	Bootable bool        `arg:"bootable"`
-	Output   string      `arg:"output,required"`
+	// Variants on the image. All are of type variant: none is inside another.
+	Variants []variant `arg:"variant"`
+	Bootable bool      `arg:"bootable"`
+	Output   string    `arg:"output,required"`
+}
+
+// variant is what an argument says of a variant on the image.
+type variant struct {
+	ID, UID, Name string
+	Packages      string // folder of the image
+	RepoDir       string // folder of the image that has repodata
+	Repo          string
 }
 
 const repomd = "repodata/repomd.xml"
@@ -60,27 +66,16 @@ func run(ctx context.Context, j *rules.Job) error {
 	if disc.Description, err = p.description(ctx, j); err != nil {
 		return err
 	}
-	var dir cache.Directory
+	b := j.Trees.Builder()
 	for _, f := range []struct {
 		name   string
 		encode func(io.Writer) error
 	}{{".discinfo", disc.Encode}, {".treeinfo", info.Encode}, {"media.repo", disc.EncodeMediaRepo}} {
-		var b bytes.Buffer
-		if err := f.encode(&b); err != nil {
-			return fmt.Errorf("%s: %w", f.name, err)
-		}
-		d, err := j.Trees.Store().Put(ctx, b.Bytes())
-		if err != nil {
+		if err := b.Encode(ctx, f.name, info.Timestamp, f.encode); err != nil {
 			return err
 		}
-		dir = append(dir, cache.Node{Name: f.name, Kind: cache.FileKind, Digest: d, ModTime: info.Timestamp})
 	}
-	root, err := j.Trees.Write(ctx, dir)
-	if err != nil {
-		return err
-	}
-	j.Output(p.Output, cache.Node{Kind: cache.DirKind, Digest: root})
-	return nil
+	return j.OutputTree(ctx, p.Output, b)
 }
 
 // change makes the .treeinfo of the variant's tree that of the image: its variants are
@@ -100,18 +95,18 @@ func (p *params) change(ctx context.Context, j *rules.Job, info *productmd.TreeI
 	info.Checksums, info.Variants = kept, nil
 	for _, v := range p.Variants {
 		info.Variants = append(info.Variants, productmd.TreeVariant{
-			ID: v[0], UID: v[1], Name: v[2], Type: "variant", Packages: v[3], Repository: v[4],
+			ID: v.ID, UID: v.UID, Name: v.Name, Type: "variant", Packages: v.Packages, Repository: v.RepoDir,
 		})
 		if kind == "" {
 			continue
 		}
-		data, err := j.Read(ctx, path.Join(v[5], repomd))
+		data, err := j.Read(ctx, path.Join(v.Repo, repomd))
 		if err != nil {
 			return err
 		}
 		h := kind.New()
 		h.Write(data)
-		kept[path.Join(v[4], repomd)] = productmd.Checksum{Algorithm: string(kind), Hex: hex.EncodeToString(h.Sum(nil))}
+		kept[path.Join(v.RepoDir, repomd)] = productmd.Checksum{Algorithm: string(kind), Hex: hex.EncodeToString(h.Sum(nil))}
 	}
 	return nil
 }
@@ -122,9 +117,9 @@ func (p *params) description(ctx context.Context, j *rules.Job) (string, error) 
 	if err != nil {
 		return "", err
 	}
-	lines := strings.Split(string(data), "\n")
-	if len(lines) < 2 {
-		return "", fmt.Errorf(".discinfo: less than two lines")
+	disc, err := productmd.ParseDiscInfo(bytes.NewReader(data))
+	if err != nil {
+		return "", fmt.Errorf(".discinfo: %w", err)
 	}
-	return lines[1], nil
+	return disc.Description, nil
 }

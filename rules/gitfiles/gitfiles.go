@@ -8,11 +8,10 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
-	"slices"
-	"strings"
 
 	"github.com/pungo-build/pungo/cache"
 	"github.com/pungo-build/pungo/internal/glob"
+	"github.com/pungo-build/pungo/internal/spell"
 	"github.com/pungo-build/pungo/rules"
 	"github.com/pungo-build/pungo/rules/packages"
 )
@@ -24,7 +23,7 @@ var Star []byte
 
 // Tools returns the tools of this phase.
 func Tools() []*rules.Tool {
-	return []*rules.Tool{{Name: "pick_files", Version: 1, Params: params{}, Run: run}}
+	return []*rules.Tool{{Name: rules.PickTool, Version: 1, Params: params{}, Run: run}}
 }
 
 type params struct {
@@ -76,7 +75,7 @@ func run(ctx context.Context, j *rules.Job) error {
 	}
 	for _, glob := range p.Paths {
 		if unused[glob] {
-			return fmt.Errorf("paths: no file matches %q; there are %s", glob, some(others))
+			return fmt.Errorf("paths: no file matches %q; there are %s", glob, spell.Some(others))
 		}
 	}
 	return p.write(ctx, j, names)
@@ -103,7 +102,7 @@ func (p *params) folder(ctx context.Context, j *rules.Job) (cache.Digest, error)
 	for _, n := range dir {
 		names = append(names, n.Name)
 	}
-	return cache.Digest{}, fmt.Errorf("dir: there is no folder %q; at the top are %s", p.Dir, some(names))
+	return cache.Digest{}, fmt.Errorf("dir: there is no folder %q; at the top are %s", p.Dir, spell.Some(names))
 }
 
 // matches reports whether a pattern matches a file, or a folder that it is in.
@@ -116,53 +115,16 @@ func matches(pattern, name string) bool {
 	return false
 }
 
-// some lists the first of many names.
-func some(names []string) string {
-	const most = 5
-	slices.Sort(names)
-	switch n := len(names); {
-	case n == 0:
-		return "none"
-	case n > most:
-		return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), n-most)
-	}
-	return strings.Join(names, ", ")
-}
-
-// has reports whether there is a file, or a folder with files.
-func has(files map[string]cache.Node, name string) bool {
-	if _, ok := files[name]; ok || name == "." {
-		return true
-	}
-	for other := range files {
-		if strings.HasPrefix(other, name+"/") {
-			return true
-		}
-	}
-	return false
-}
-
 // write makes the folder. A link may lead only to what is in it.
 func (p *params) write(ctx context.Context, j *rules.Job, files map[string]cache.Node) error {
 	b := j.Trees.Builder()
 	for name, n := range files {
-		if n.Kind == cache.SymlinkKind {
-			to := path.Join(path.Dir(name), n.Target)
-			if path.IsAbs(n.Target) || to == ".." || strings.HasPrefix(to, "../") {
-				return fmt.Errorf("%s is a symbolic link to %q, which is outside of what is taken", name, n.Target)
-			}
-			if !has(files, to) {
-				return fmt.Errorf("%s is a symbolic link to %q, which is not taken, too", name, n.Target)
-			}
-		}
 		if err := b.Add(name, n); err != nil {
 			return err
 		}
 	}
-	root, err := b.Build(ctx)
-	if err != nil {
+	if err := b.CheckLinks(); err != nil {
 		return err
 	}
-	j.Output(p.Output, cache.Node{Kind: cache.DirKind, Digest: root})
-	return nil
+	return j.OutputTree(ctx, p.Output, b)
 }

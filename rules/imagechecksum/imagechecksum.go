@@ -13,7 +13,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/pungo-build/pungo/cache"
 	"github.com/pungo-build/pungo/internal/sumfile"
 	"github.com/pungo-build/pungo/internal/template"
 	"github.com/pungo-build/pungo/rules"
@@ -64,20 +63,11 @@ func run(ctx context.Context, j *rules.Job) error {
 		if err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
-		d, err := j.Trees.Store().Put(ctx, text)
-		if err != nil {
-			return err
-		}
-		if err := b.Add(name, cache.Node{Kind: cache.FileKind, Digest: d}); err != nil {
+		if err := b.Put(ctx, name, text, 0); err != nil {
 			return err
 		}
 	}
-	root, err := b.Build(ctx)
-	if err != nil {
-		return err
-	}
-	j.Output(p.Output, cache.Node{Kind: cache.DirKind, Digest: root})
-	return nil
+	return j.OutputTree(ctx, p.Output, b)
 }
 
 // add adds the lines of an image to the files that have them.
@@ -106,7 +96,7 @@ func (p *params) base(i *images.Image) (string, error) {
 	if p.BaseFilename == "" {
 		return "", nil
 	}
-	arch := i.Folder.Arch()
+	arch := i.Folder.Arch
 	if arch == "" {
 		arch = i.Arch
 	}

@@ -49,9 +49,13 @@ type params struct {
 	JSON          string   `arg:"json,required"`
 }
 
-// repo is what an argument says of a repository: the tree it is in, its own folder,
-// that of packages below it, and the repository itself, without which there is none.
-type repo [4]string
+// repo is what an argument says of a repository.
+type repo struct {
+	Tree     string // the tree that it is in
+	Dir      string // its own folder
+	Packages string // that of packages, below it
+	Input    string // the repository, without which there is none
+}
 
 // Levels of findings.
 const (

@@ -24,7 +24,7 @@ import (
 func (t *tester) checkTrees(ctx context.Context) error {
 	repos := map[string][]repo{}
 	for _, r := range t.Repos {
-		repos[r[0]] = append(repos[r[0]], r)
+		repos[r.Tree] = append(repos[r.Tree], r)
 	}
 	dirs := slices.Sorted(maps.Keys(repos))
 	t.report.Trees = len(dirs)
@@ -40,7 +40,7 @@ func (t *tester) checkTrees(ctx context.Context) error {
 			Inputs: []cache.Node{{Name: "tree", Kind: cache.DirKind, Digest: n.Digest}},
 		}
 		for _, r := range repos[dirs[k]] {
-			call.Args = append(call.Args, "--repo", strings.TrimPrefix(strings.TrimPrefix(r[1], dirs[k]), "/"), r[2])
+			call.Args = append(call.Args, "--repo", strings.TrimPrefix(strings.TrimPrefix(r.Dir, dirs[k]), "/"), r.Packages)
 		}
 		messages[k], err = t.call(ctx, call)
 		return err

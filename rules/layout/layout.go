@@ -79,15 +79,11 @@ func layout(ctx context.Context, j *rules.Job) error {
 	if err != nil {
 		return err
 	}
-	id, err := j.Trees.Store().Put(ctx, []byte(p.ComposeID))
-	if err != nil {
+	b := j.Trees.Builder()
+	if err := errors.Join(b.Add("", root), b.Put(ctx, "COMPOSE_ID", []byte(p.ComposeID), 0)); err != nil {
 		return err
 	}
-	withID, err := j.Trees.Write(ctx, cache.Directory{{Name: "COMPOSE_ID", Kind: cache.FileKind, Digest: id}})
-	if err != nil {
-		return err
-	}
-	if root.Digest, err = j.Trees.Merge(ctx, root.Digest, withID); err != nil {
+	if root.Digest, err = b.Build(ctx); err != nil {
 		return err
 	}
 	if root.Digest, err = setTimes(ctx, j.Trees, root.Digest); err != nil {

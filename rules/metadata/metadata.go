@@ -3,7 +3,6 @@
 package metadata
 
 import (
-	"bytes"
 	"context"
 	_ "embed"
 	"encoding/json"
@@ -52,40 +51,34 @@ type params struct {
 	Output      string          `arg:"output,required"`
 }
 
-// repo is what an argument says of a repository: uid, arch, tree, the folder of
-// the tree it is in, its own, that of packages below its own, whether these are
-// hashed, the repository itself.
-type repo [8]string
+// repo is what an argument says of a repository.
+type repo struct {
+	UID, Arch, Tree string
+	Within          string // folder of the tree that it is in
+	Dir             string // its own folder
+	Packages        string // that of packages, below its own
+	Hashed          bool   // packages are in folders of their first letter
+	Input           string
+}
 
-func (r *repo) uid() string      { return r[0] }
-func (r *repo) arch() string     { return r[1] }
-func (r *repo) tree() string     { return r[2] }
-func (r *repo) within() string   { return r[3] }
-func (r *repo) dir() string      { return r[4] }
-func (r *repo) packages() string { return r[5] }
-func (r *repo) hashed() bool     { return r[6] == "true" }
-func (r *repo) input() string    { return r[7] }
-func (r *repo) cell() cell       { return cell{r[0], r[1], r[2]} }
+func (r *repo) cell() cell { return cell{r.UID, r.Arch, r.Tree} }
 
-// shipment is what an argument says of packages in a repository: its uid, arch
-// and tree, the arch that the packages are for, their list.
-type shipment [5]string
+// shipment is what an argument says of packages in a repository.
+type shipment struct {
+	UID, RepoArch, Tree string // of the repository
+	Arch                string // that the packages are for
+	List                string
+}
 
-func (s *shipment) uid() string  { return s[0] }
-func (s *shipment) repo() cell   { return cell{s[0], s[1], s[2]} }
-func (s *shipment) tree() string { return s[2] }
-func (s *shipment) arch() string { return s[3] }
-func (s *shipment) list() string { return s[4] }
+func (s *shipment) repo() cell { return cell{s.UID, s.RepoArch, s.Tree} }
 
-// place is what an argument says of a folder: its uid, arch, "" for sources, the
-// field of composeinfo.json, the folder, what is in it.
-type place [5]string
-
-func (p *place) uid() string   { return p[0] }
-func (p *place) arch() string  { return p[1] }
-func (p *place) field() string { return p[2] }
-func (p *place) dir() string   { return p[3] }
-func (p *place) input() string { return p[4] }
+// place is what an argument says of a folder.
+type place struct {
+	UID, Arch string // "" for sources
+	Field     string // of composeinfo.json
+	Dir       string
+	Input     string // what is in it
+}
 
 // cell names a repository: the uid of its variant, its arch, "" for sources, and
 // its tree.
@@ -154,24 +147,11 @@ type document struct {
 func write(ctx context.Context, j *rules.Job, output string, documents []document) error {
 	b := j.Trees.Builder()
 	for _, f := range documents {
-		var text bytes.Buffer
-		if err := f.encode(&text); err != nil {
-			return fmt.Errorf("%s: %w", f.name, err)
-		}
-		d, err := j.Trees.Store().Put(ctx, text.Bytes())
-		if err != nil {
-			return err
-		}
-		if err := b.Add(f.name, cache.Node{Kind: cache.FileKind, Digest: d}); err != nil {
+		if err := b.Encode(ctx, f.name, 0, f.encode); err != nil {
 			return err
 		}
 	}
-	root, err := b.Build(ctx)
-	if err != nil {
-		return err
-	}
-	j.Output(output, cache.Node{Kind: cache.DirKind, Digest: root})
-	return nil
+	return j.OutputTree(ctx, output, b)
 }
 
 func (p *params) composeInfo(ctx context.Context, j *rules.Job, compose productmd.Compose) (*productmd.ComposeInfo, error) {
@@ -245,15 +225,15 @@ var treeFields = map[string][3]string{
 func (p *params) paths(ctx context.Context, j *rules.Job) (pathTable, error) {
 	t := pathTable{}
 	for _, r := range p.Repos {
-		fields, ok := treeFields[r.tree()]
+		fields, ok := treeFields[r.Tree]
 		if !ok {
-			return nil, fmt.Errorf("repository of tree %q, want os, debug or src", r.tree())
+			return nil, fmt.Errorf("repository of tree %q, want os, debug or src", r.Tree)
 		}
-		t.add(r.uid(), fields[0], r.arch(), r.within())
-		t.add(r.uid(), fields[2], r.arch(), r.dir())
-		switch _, err := j.Input(ctx, path.Join(r.input(), r.packages())); {
+		t.add(r.UID, fields[0], r.Arch, r.Within)
+		t.add(r.UID, fields[2], r.Arch, r.Dir)
+		switch _, err := j.Input(ctx, path.Join(r.Input, r.Packages)); {
 		case err == nil:
-			t.add(r.uid(), fields[1], r.arch(), path.Join(r.dir(), r.packages()))
+			t.add(r.UID, fields[1], r.Arch, path.Join(r.Dir, r.Packages))
 		case !errors.Is(err, fs.ErrNotExist):
 			return nil, err // the store's, not an answer
 		}
@@ -264,17 +244,17 @@ func (p *params) paths(ctx context.Context, j *rules.Job) (pathTable, error) {
 // addPlaces adds folders of images and the like, unless they are empty.
 func (p *params) addPlaces(ctx context.Context, j *rules.Job, t pathTable) error {
 	for _, at := range p.Paths {
-		n, err := j.Input(ctx, at.input())
+		n, err := j.Input(ctx, at.Input)
 		if err != nil {
 			return err
 		}
 		if n.Kind == cache.DirKind && n.Digest == j.Trees.Empty() {
 			continue
 		}
-		if old, ok := t[at.uid()][at.field()][at.arch()]; ok && old != at.dir() {
-			return fmt.Errorf("variant %q, arch %q: %s is %s and %s, want one folder", at.uid(), at.arch(), at.field(), old, at.dir())
+		if old, ok := t[at.UID][at.Field][at.Arch]; ok && old != at.Dir {
+			return fmt.Errorf("variant %q, arch %q: %s is %s and %s, want one folder", at.UID, at.Arch, at.Field, old, at.Dir)
 		}
-		t.add(at.uid(), at.field(), at.arch(), at.dir())
+		t.add(at.UID, at.Field, at.Arch, at.Dir)
 	}
 	return nil
 }

@@ -62,9 +62,9 @@ func TestPaths(t *testing.T) {
 	rpms := write(cache.Node{Name: "a.rpm", Kind: cache.FileKind, Digest: d})
 	full := write(as("Packages", rpms))
 	p := params{Repos: []repo{
-		{"Server", "x86_64", rules.OS, "Server/x86_64/os", "Server/x86_64/os", "Packages", "true", "full"},
-		{"Server", "", rules.Src, "Server/source/tree", "Server/source/tree", "Packages", "true", "bare"},
-		{"Server-HA", "x86_64", rules.OS, "Server/x86_64/os", "Server/x86_64/os/addons/HA", "", "true", "bare"},
+		{"Server", "x86_64", rules.OS, "Server/x86_64/os", "Server/x86_64/os", "Packages", true, "full"},
+		{"Server", "", rules.Src, "Server/source/tree", "Server/source/tree", "Packages", true, "bare"},
+		{"Server-HA", "x86_64", rules.OS, "Server/x86_64/os", "Server/x86_64/os/addons/HA", "", true, "bare"},
 	}}
 	j := &rules.Job{Trees: trees, Inputs: []cache.Node{as("bare", write()), as("full", full)}}
 	got, err := p.paths(t.Context(), j)
@@ -103,7 +103,7 @@ func TestPaths(t *testing.T) {
 	if _, err := p.paths(t.Context(), j); !errors.Is(err, cache.ErrNotFound) {
 		t.Errorf("a lost folder: got %v, want an error that wraps %v", err, cache.ErrNotFound)
 	}
-	p.Repos[0][2] = "boot"
+	p.Repos[0].Tree = "boot"
 	if _, err := p.paths(t.Context(), j); err == nil || err.Error() != `repository of tree "boot", want os, debug or src` {
 		t.Errorf("another tree: got %v", err)
 	}
@@ -125,8 +125,8 @@ func TestShipped(t *testing.T) {
 	j := &rules.Job{Trees: trees, Inputs: []cache.Node{{Name: "list", Kind: cache.FileKind, Digest: d}}}
 	p := params{
 		Repos: []repo{
-			{"Server", "x86_64", rules.OS, "tree", "tree", "Packages", "true", "-"},
-			{"Server", "", rules.Src, "source", "source", "", "false", "-"},
+			{"Server", "x86_64", rules.OS, "tree", "tree", "Packages", true, "-"},
+			{"Server", "", rules.Src, "source", "source", "", false, "-"},
 		},
 		Packages: []shipment{
 			{"Server", "x86_64", rules.OS, "x86_64", "list"},

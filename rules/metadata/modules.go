@@ -14,12 +14,13 @@ import (
 	"github.com/pungo-build/pungo/rules/packages"
 )
 
-// moduleList is what an argument says of the modules in a repository: its uid, arch and
-// tree, and their list.
-type moduleList [4]string
+// moduleList is what an argument says of the modules in a repository.
+type moduleList struct {
+	UID, Arch, Tree string // of the repository
+	List            string
+}
 
-func (m *moduleList) repo() cell   { return cell{m[0], m[1], m[2]} }
-func (m *moduleList) list() string { return m[3] }
+func (m *moduleList) repo() cell { return cell{m.UID, m.Arch, m.Tree} }
 
 // modules lists the modules of every repository that has some, each with those of its
 // packages that the variant ships on the arch.
@@ -28,13 +29,13 @@ func (p *params) modules(ctx context.Context, j *rules.Job, compose productmd.Co
 	lists := lists{}
 	for i := range p.Modules {
 		m := &p.Modules[i]
-		data, err := j.Read(ctx, m.list())
+		data, err := j.Read(ctx, m.List)
 		if err != nil {
 			return nil, err
 		}
 		list, err := packages.DecodeModules(data)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", m.list(), err)
+			return nil, fmt.Errorf("%s: %w", m.List, err)
 		}
 		if len(list) == 0 {
 			continue
@@ -72,7 +73,7 @@ func (p *params) modulemdPath(ctx context.Context, j *rules.Job, of cell) (strin
 	if i < 0 {
 		return "", fmt.Errorf("modules of a repository that no argument describes: variant %q, arch %q, tree %q", of.uid, of.arch, of.tree)
 	}
-	data, err := j.Read(ctx, p.Repos[i].input()+"/repodata/repomd.xml")
+	data, err := j.Read(ctx, p.Repos[i].Input+"/repodata/repomd.xml")
 	if err != nil {
 		return "", err
 	}
@@ -82,24 +83,24 @@ func (p *params) modulemdPath(ctx context.Context, j *rules.Job, of cell) (strin
 	}
 	rec, ok := repomd.Record("modules")
 	if !ok {
-		return "", fmt.Errorf("%s: repomd.xml lists no modules", p.Repos[i].dir())
+		return "", fmt.Errorf("%s: repomd.xml lists no modules", p.Repos[i].Dir)
 	}
-	return path.Join(p.Repos[i].dir(), rec.Location), nil
+	return path.Join(p.Repos[i].Dir, rec.Location), nil
 }
 
 // shipped returns the NEVRAs of what a variant ships on an arch, in all trees.
 func (p *params) shipped(ctx context.Context, j *rules.Job, of cell, lists lists) (map[string]bool, error) {
 	nevras := map[string]bool{}
 	for _, s := range p.Packages {
-		if s.uid() != of.uid || s.arch() != of.arch {
+		if s.UID != of.uid || s.Arch != of.arch {
 			continue
 		}
-		list, err := lists.read(ctx, j, s.list())
+		list, err := lists.read(ctx, j, s.List)
 		if err != nil {
 			return nil, err
 		}
 		for _, pkg := range list.packages {
-			if pkg.Tree == s.tree() {
+			if pkg.Tree == s.Tree {
 				nevras[pkg.NEVRA] = true
 			}
 		}

@@ -27,14 +27,14 @@ func (p *params) rpms(ctx context.Context, j *rules.Job, compose productmd.Compo
 	for _, s := range p.Packages {
 		r, ok := repos[s.repo()]
 		if !ok {
-			return nil, fmt.Errorf("packages of a repository that no argument describes: variant %q, arch %q, tree %q", s.uid(), s.repo().arch, s.tree())
+			return nil, fmt.Errorf("packages of a repository that no argument describes: variant %q, arch %q, tree %q", s.UID, s.repo().arch, s.Tree)
 		}
-		list, err := lists.read(ctx, j, s.list())
+		list, err := lists.read(ctx, j, s.List)
 		if err != nil {
 			return nil, err
 		}
 		for _, pkg := range list.packages {
-			if pkg.Tree != s.tree() {
+			if pkg.Tree != s.Tree {
 				continue
 			}
 			source, known := sourceOf(pkg, list.sources)
@@ -42,7 +42,7 @@ func (p *params) rpms(ctx context.Context, j *rules.Job, compose productmd.Compo
 				j.Warnf("%s names %q as its source package, which is none: metadata says %s", pkg.NEVRA, pkg.Source, source)
 			}
 			all.RPMs = append(all.RPMs, productmd.RPM{
-				Variant: s.uid(), Arch: s.arch(), Source: source, NEVRA: pkg.NEVRA, Path: r.locate(pkg),
+				Variant: s.UID, Arch: s.Arch, Source: source, NEVRA: pkg.NEVRA, Path: r.locate(pkg),
 				SigKey: pkg.SigKey, Category: categories[pkg.Tree],
 			})
 		}
@@ -53,10 +53,10 @@ func (p *params) rpms(ctx context.Context, j *rules.Job, compose productmd.Compo
 // locate returns where the repository has a package.
 func (r *repo) locate(l packages.Listed) string {
 	letter := ""
-	if r.hashed() {
+	if r.Hashed {
 		letter = packages.Letter(l.File)
 	}
-	return path.Join(r.dir(), r.packages(), letter, l.File)
+	return path.Join(r.Dir, r.Packages, letter, l.File)
 }
 
 // lists are the package lists that were read, by path: the repositories of

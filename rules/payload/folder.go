@@ -116,19 +116,7 @@ func matches(glob string, n rpm.NEVRA) bool {
 func noPackage(glob string, names []string) error {
 	slices.Sort(names)
 	names = slices.Compact(names)
-	return fmt.Errorf("no package matches %q; there are %s%s", glob, some(names), spell.DidYouMean(glob, names))
-}
-
-// some lists the first of many names.
-func some(names []string) string {
-	const most = 5
-	switch n := len(names); {
-	case n == 0:
-		return "none"
-	case n > most:
-		return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), n-most)
-	}
-	return strings.Join(names, ", ")
+	return fmt.Errorf("no package matches %q; there are %s%s", glob, spell.Some(names), spell.DidYouMean(glob, names))
 }
 
 // takeAll returns what a pattern PACKAGE:PATH means for a folder: of every package that
@@ -201,12 +189,11 @@ func runFolder(ctx context.Context, j *rules.Job) error {
 	if err := rpm.EachMember(f, f.Size(), func(m rpm.Member, content io.Reader) error { return u.member(ctx, m, content) }); err != nil {
 		return err
 	}
-	root, err := u.tree(ctx)
+	b, err := u.tree()
 	if err != nil {
 		return err
 	}
-	j.Output(p.Output, cache.Node{Kind: cache.DirKind, Digest: root})
-	return nil
+	return j.OutputTree(ctx, p.Output, b)
 }
 
 // unpacker gathers what a glob matches.
@@ -251,10 +238,11 @@ func (u *unpacker) member(ctx context.Context, m rpm.Member, content io.Reader) 
 			return err
 		}
 	case ok && m.Mode&kinds == link:
-		n = cache.Node{Kind: cache.SymlinkKind}
-		if n.Target, err = target(m, name, content); err != nil {
+		target, err := io.ReadAll(io.LimitReader(content, maxLink))
+		if err != nil {
 			return err
 		}
+		n = cache.Node{Kind: cache.SymlinkKind, Target: string(target)}
 	case ok:
 		return fmt.Errorf("%s is neither a file nor a symbolic link", m.Path)
 	}
@@ -272,53 +260,21 @@ func (u *unpacker) member(ctx context.Context, m rpm.Member, content io.Reader) 
 	return nil
 }
 
-// target is what a symbolic link leads to: something below the folder that is made, for
-// nothing else is shipped with it.
-func target(m rpm.Member, name string, content io.Reader) (string, error) {
-	b, err := io.ReadAll(io.LimitReader(content, maxLink))
-	if err != nil {
-		return "", err
-	}
-	to := string(b)
-	at := path.Join(path.Dir(name), to)
-	if to == "" || path.IsAbs(to) || at == ".." || strings.HasPrefix(at, "../") {
-		return "", fmt.Errorf("%s is a symbolic link to %q, which is outside of what is taken", m.Path, to)
-	}
-	return to, nil
-}
-
 // tree returns the folder.
-func (u *unpacker) tree(ctx context.Context) (cache.Digest, error) {
+func (u *unpacker) tree() (*cache.Builder, error) {
 	if len(u.files) == 0 {
-		slices.Sort(u.others)
-		return cache.Digest{}, fmt.Errorf("no file matches %q; it has %s", u.glob, some(u.others))
+		return nil, fmt.Errorf("no file matches %q; it has %s", u.glob, spell.Some(u.others))
 	}
 	b := u.Trees.Builder()
 	for name, n := range u.files {
 		if inode, ok := u.linked[name]; ok && !u.inodes[inode].Digest.IsZero() {
 			n.Digest = u.inodes[inode].Digest
 		}
-		if n.Kind == cache.SymlinkKind && !u.has(path.Join(path.Dir(name), n.Target)) {
-			return cache.Digest{}, fmt.Errorf("%s is a symbolic link to %q, which is not taken, too", name, n.Target)
-		}
 		if err := b.Add(name, n); err != nil {
-			return cache.Digest{}, err
+			return nil, err
 		}
 	}
-	return b.Build(ctx)
-}
-
-// has reports whether there is a file or folder.
-func (u *unpacker) has(name string) bool {
-	if _, ok := u.files[name]; ok || name == "." {
-		return true
-	}
-	for other := range u.files {
-		if strings.HasPrefix(other, name+"/") {
-			return true
-		}
-	}
-	return false
+	return b, b.CheckLinks()
 }
 
 // errPattern is the error of what is no pattern.

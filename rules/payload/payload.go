@@ -15,6 +15,7 @@ import (
 	"github.com/pungo-build/pungo/cache"
 	"github.com/pungo-build/pungo/internal/glob"
 	"github.com/pungo-build/pungo/internal/rpm"
+	"github.com/pungo-build/pungo/internal/spell"
 	"github.com/pungo-build/pungo/rules"
 	"github.com/pungo-build/pungo/rules/packages"
 )
@@ -83,12 +84,7 @@ func run(ctx context.Context, j *rules.Job) error {
 			}
 		}
 	}
-	root, err := b.Build(ctx)
-	if err != nil {
-		return err
-	}
-	j.Output(p.Output, cache.Node{Kind: cache.DirKind, Digest: root})
-	return nil
+	return j.OutputTree(ctx, p.Output, b)
 }
 
 // take returns the file that a pattern PACKAGE:PATH means.
@@ -198,9 +194,16 @@ func find(f cache.File, pattern string) (rpm.Member, error) {
 	var found []rpm.Member
 	var content rpm.Member // of a file with several names, the one that has the content
 	var others []string
-	err := rpm.EachMember(f, f.Size(), func(m rpm.Member, _ io.Reader) error {
+	link := "" // where the first one leads
+	err := rpm.EachMember(f, f.Size(), func(m rpm.Member, r io.Reader) error {
 		if glob.MatchPath(pattern, m.Path) {
-			found = append(found, m)
+			if found = append(found, m); len(found) == 1 && m.Mode&0o170000 == 0o120000 {
+				b, err := io.ReadAll(io.LimitReader(r, maxLink))
+				if err != nil {
+					return err
+				}
+				link = string(b)
+			}
 		} else if m.Mode&0o170000 != 0o040000 {
 			others = append(others, m.Path)
 		}
@@ -214,9 +217,11 @@ func find(f cache.File, pattern string) (rpm.Member, error) {
 		return rpm.Member{}, err
 	case len(found) == 0:
 		slices.Sort(others)
-		return rpm.Member{}, fmt.Errorf("no file matches %q; it has %s", pattern, some(others))
+		return rpm.Member{}, fmt.Errorf("no file matches %q; it has %s", pattern, spell.Some(others))
 	case len(found) > 1:
 		return rpm.Member{}, fmt.Errorf("%q matches %s and %s, want one file", pattern, found[0].Path, found[1].Path)
+	case link != "":
+		return rpm.Member{}, fmt.Errorf("%s is a symbolic link to %q, want a regular file", found[0].Path, link)
 	case !found[0].IsRegular():
 		return rpm.Member{}, fmt.Errorf("%s is no regular file", found[0].Path)
 	case found[0].Size == 0 && found[0].Links > 1:

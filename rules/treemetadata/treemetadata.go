@@ -3,7 +3,6 @@
 package treemetadata
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	_ "embed"
@@ -24,7 +23,7 @@ var Star []byte
 
 // Tools returns the tools of this phase.
 func Tools() []*rules.Tool {
-	return []*rules.Tool{{Name: "tree_metadata", Version: 2, Params: params{}, Run: run}}
+	return []*rules.Tool{{Name: "tree_metadata", Version: 3, Params: params{}, Run: run}}
 }
 
 type params struct {
@@ -33,10 +32,10 @@ type params struct {
 	Checksum    string      `arg:"checksum,required"` // of repomd.xml: the repository's
 	Release     string      `arg:"release,required"`  // JSON, see productmd.Product
 	BaseProduct string      `arg:"base-product"`
-	Product     string      `arg:"product"`          // of a layered product
-	Variant     [][6]string `arg:"variant,required"` // id, uid, name, type, packages, repository
-	Addons      [][7]string `arg:"addon"`            // id, uid, name, parent, packages, repository, the repository's tree
-	Installers  []installer `arg:"installer"`        // one at most
+	Product     string      `arg:"product"` // of a layered product
+	Variant     []variant   `arg:"variant,required"`
+	Addons      []addon     `arg:"addon"`
+	Installers  []installer `arg:"installer"` // one at most
 	Output      string      `arg:"output,required"`
 
 	TreeInfoVersion string `arg:"treeinfo-version"` // instead of the release's
@@ -45,6 +44,19 @@ type params struct {
 
 // repomd is the file of a repository that installers verify.
 const repomd = "repodata/repomd.xml"
+
+// variant is what an argument says of the variant of the tree.
+type variant struct {
+	ID, UID, Name, Type string
+	Packages, RepoDir   string // folders of the tree
+}
+
+// addon is what an argument says of an addon in the tree.
+type addon struct {
+	ID, UID, Name, Parent string
+	Packages, RepoDir     string // folders of the tree
+	Repo                  string
+}
 
 func run(ctx context.Context, j *rules.Job) error {
 	var p params
@@ -62,24 +74,11 @@ func run(ctx context.Context, j *rules.Job) error {
 		name   string
 		encode func(io.Writer) error
 	}{{".treeinfo", info.Encode}, {".discinfo", disc.Encode}, {"media.repo", disc.EncodeMediaRepo}} {
-		var text bytes.Buffer
-		if err := f.encode(&text); err != nil {
-			return fmt.Errorf("%s: %w", f.name, err)
-		}
-		d, err := j.Trees.Store().Put(ctx, text.Bytes())
-		if err != nil {
-			return err
-		}
-		if err := b.Add(f.name, cache.Node{Kind: cache.FileKind, Digest: d, ModTime: info.Timestamp}); err != nil {
+		if err := b.Encode(ctx, f.name, info.Timestamp, f.encode); err != nil {
 			return err
 		}
 	}
-	root, err := b.Build(ctx)
-	if err != nil {
-		return err
-	}
-	j.Output(p.Output, cache.Node{Kind: cache.DirKind, Digest: root})
-	return nil
+	return j.OutputTree(ctx, p.Output, b)
 }
 
 // describe is the text of .discinfo. What is based on something else says so.
@@ -105,14 +104,14 @@ func (p *params) treeInfo(ctx context.Context, j *rules.Job) (*productmd.TreeInf
 	}
 	for _, v := range p.Variant {
 		t.Variants = append(t.Variants, productmd.TreeVariant{
-			ID: v[0], UID: v[1], Name: v[2], Type: v[3], Packages: cmp.Or(v[4], "."), Repository: v[5],
+			ID: v.ID, UID: v.UID, Name: v.Name, Type: v.Type, Packages: cmp.Or(v.Packages, "."), Repository: v.RepoDir,
 		})
 	}
 	for _, a := range p.Addons {
 		t.Variants = append(t.Variants, productmd.TreeVariant{
-			ID: a[0], UID: a[1], Name: a[2], Type: "addon", Parent: a[3], Packages: a[4], Repository: a[5],
+			ID: a.ID, UID: a.UID, Name: a.Name, Type: "addon", Parent: a.Parent, Packages: a.Packages, Repository: a.RepoDir,
 		})
-		if err := p.addChecksum(ctx, j, t, path.Join(a[6], repomd), path.Join(a[5], repomd)); err != nil {
+		if err := p.addChecksum(ctx, j, t, path.Join(a.Repo, repomd), path.Join(a.RepoDir, repomd)); err != nil {
 			return nil, err
 		}
 	}

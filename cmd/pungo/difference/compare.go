@@ -280,8 +280,8 @@ func (p *place) change(groups []*sourceGroup) *CellChange {
 
 // Locks returns the report of two locks: of what they pin, and of the packages that these
 // make, of which nothing but the names is known; nil if not even that.
-func Locks(before, after *Side, repositories []RepositoryChange, old, new map[Cell][]Package, notes ...string) *Report {
-	r := newReport(before.Subject, after.Subject)
+func Locks(before, after Subject, repositories []RepositoryChange, old, new map[Cell][]Package, notes ...string) *Report {
+	r := newReport(before, after)
 	r.Repositories, r.Notes = append(r.Repositories, repositories...), append(r.Notes, notes...)
 	cells, _ := r.packages(slices.SortedFunc(maps.Keys(union(old, new)), compareCells), old, new)
 	r.keep(cells)

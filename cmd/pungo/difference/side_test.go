@@ -199,7 +199,7 @@ func TestHostile(t *testing.T) {
 		want  string
 	}{
 		{"path of a package", replace("compose/metadata/rpms.json", "Server/x86_64/os/Packages/going", "../../going"),
-			`compose/metadata/rpms.json: rpm "going-0:1-1.noarch": path "../../going-1-1.noarch.rpm", wanted a clean relative path`},
+			`compose/metadata/rpms.json: rpm "going-0:1-1.noarch": path "../../going-1-1.noarch.rpm", want a clean relative path`},
 		{"path of a tree", replace("compose/metadata/composeinfo.json", `"Server/x86_64/os"`, `"../../etc"`),
 			"compose/../../etc/repodata/repomd.xml: the path leads out of the folder"},
 		{"location", replace(server+"/repodata/repomd.xml", "repodata/primary", "../../../../../etc/primary"),

@@ -30,6 +30,8 @@ told="$product|$version|$release|$variant|$arch|$volid|$seen"
 want="Lorax Linux|12|12|Server|x86_64|Lorax-12-Server-x86_64|.bugurl.noupgrade.isfinal.busybox-static.3.--xz"
 [ "$told" = "$want" ] || { echo "lorax: told $told, want $want" >&2; exit 2; }
 [ ! -e "$out" ] || { echo "lorax: output directory exists" >&2; exit 2; }
+set -- $sources
+[ $# = 2 ] || { echo "lorax: told $# sources, want those of os trees: $sources" >&2; exit 2; }
 for s in $sources; do test -f "$s/repodata/repomd.xml"; done
 echo "lorax of $product" >"$logfile"
 

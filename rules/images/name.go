@@ -1,4 +1,4 @@
-package imagenames
+package images
 
 import (
 	"bytes"
@@ -11,7 +11,6 @@ import (
 	"github.com/pungo-build/pungo/internal/productmd"
 	"github.com/pungo-build/pungo/internal/template"
 	"github.com/pungo-build/pungo/rules"
-	"github.com/pungo-build/pungo/rules/images"
 )
 
 type nameParams struct {
@@ -39,18 +38,18 @@ func nameImages(ctx context.Context, j *rules.Job) error {
 	if err != nil {
 		return err
 	}
-	images, err := productmd.ParseImageList(bytes.NewReader(data))
+	list, err := productmd.ParseImageList(bytes.NewReader(data))
 	if err != nil {
 		return fmt.Errorf("%s: %w", p.Images, err)
 	}
 	names := map[string]string{} // by old name
-	for i := range images {
-		name, err := p.name(&images[i])
+	for i := range list {
+		name, err := p.name(&list[i])
 		if err != nil {
 			return err
 		}
-		names[images[i].Path] = name
-		images[i].Path = name
+		names[list[i].Path] = name
+		list[i].Path = name
 	}
 	tree, err := j.Input(ctx, p.Tree)
 	if err != nil {
@@ -62,7 +61,7 @@ func nameImages(ctx context.Context, j *rules.Job) error {
 	}
 	j.Output(p.Output, cache.Node{Kind: cache.DirKind, Digest: root})
 	var text bytes.Buffer
-	if err := productmd.EncodeImageList(&text, images); err != nil {
+	if err := productmd.EncodeImageList(&text, list); err != nil {
 		return err
 	}
 	return j.Write(ctx, p.Description, text.Bytes())
@@ -70,7 +69,7 @@ func nameImages(ctx context.Context, j *rules.Job) error {
 
 // name returns the name of an image.
 func (p *nameParams) name(i *productmd.Image) (string, error) {
-	values := images.Keys(p.Values, p.Type, p.Label)
+	values := Keys(p.Values, p.Type, p.Label)
 	values["suffix"], values["disc_num"] = "."+i.Format, ""
 	if p.Numbered {
 		values["disc_num"] = strconv.Itoa(i.DiscNumber)
@@ -111,4 +110,27 @@ func renamed(ctx context.Context, trees *cache.Trees, root cache.Digest, names m
 		from[out[k].Name] = n.Name
 	}
 	return trees.Write(ctx, out)
+}
+
+// Keys returns the values of the keys that templates of names have: given ones, and
+// what follows from type and label of the compose. Of the stamp a rule gives only what
+// its templates name; the rest is there without a value, for who misspells it.
+func Keys(given [][2]string, kind, label string) map[string]string {
+	values := map[string]string{
+		"compose_id": "", "date": "", "respin": "",
+		"type": kind, "type_suffix": productmd.ComposeType(kind).Mark(),
+		"label": label, "label_major_version": majorLabel(label),
+	}
+	for _, v := range given {
+		values[v[0]] = v[1]
+	}
+	return values
+}
+
+// majorLabel is a label up to its last dot: "Beta-1" of "Beta-1.2".
+func majorLabel(label string) string {
+	if i := strings.LastIndexByte(label, '.'); i >= 0 {
+		return label[:i]
+	}
+	return label
 }

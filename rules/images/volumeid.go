@@ -1,31 +1,11 @@
-// Package imagenames names images: it chooses the ids of their volumes, and it
-// gives their files the names that they have in the compose.
-//
-// An image is made under another name. So it does not depend on the id of the
-// compose, and a night in which nothing on it changes makes no new one.
-package imagenames
+package images
 
 import (
 	"context"
-	_ "embed"
 
 	"github.com/pungo-build/pungo/internal/volid"
 	"github.com/pungo-build/pungo/rules"
-	"github.com/pungo-build/pungo/rules/images"
 )
-
-// Star is the source of the helpers of rules that make images.
-//
-//go:embed image_names.star
-var Star []byte
-
-// Tools returns the tools of this phase.
-func Tools() []*rules.Tool {
-	return []*rules.Tool{
-		{Name: "volume_id", Version: 1, Params: volumeParams{}, Run: volumeID},
-		{Name: "name_images", Version: 1, Params: nameParams{}, Run: nameImages},
-	}
-}
 
 type volumeParams struct {
 	Formats       []string    `arg:"format,required"`
@@ -44,7 +24,7 @@ func volumeID(ctx context.Context, j *rules.Job) error {
 	if err := rules.Parse(j.Args, &p); err != nil {
 		return err
 	}
-	values := images.Keys(p.Values, p.Type, p.Label)
+	values := Keys(p.Values, p.Type, p.Label)
 	o := volid.Options{Formats: p.Formats, Values: values, Substitutions: p.Substitutions, Restricted: p.Restricted}
 	id, err := volid.Choose(o)
 	if err == nil && len(p.OwnFormats) > 0 {

@@ -1,4 +1,4 @@
-package imagenames
+package images
 
 import (
 	"strings"
