@@ -53,7 +53,7 @@ type params struct {
 	// VolumeID is a file.
 	VolumeID string `arg:"volume-id,required"`
 
-	// Type of the image: dvd, or boot for one that has no packages.
+	// Type of the image: dvd, dvd-debuginfo, or boot for one that has no packages.
 	Type     string `arg:"type"`
 	Bootable bool   `arg:"bootable"`
 	// BootVolumeID is a file with the volume id that the boot configuration looks for.
@@ -87,8 +87,11 @@ type params struct {
 	Images string `arg:"images,required"`
 }
 
-// dvdType is the type of an image with a whole tree.
-const dvdType = "dvd"
+// Types of images: with a whole tree, and with what boots only.
+const (
+	dvdType  = "dvd"
+	bootType = "boot"
+)
 
 // maker makes the images of one tree.
 type maker struct {
@@ -108,7 +111,7 @@ func run(ctx context.Context, j *rules.Job) error {
 	if err := m.prepare(ctx); err != nil {
 		return err
 	}
-	if m.Type = cmp.Or(m.Type, dvdType); !m.content.hasPackages && m.Type == dvdType {
+	if m.Type = cmp.Or(m.Type, dvdType); !m.content.hasPackages && m.Type != bootType {
 		j.Warnf("there are no packages in the tree: no image is made")
 		return m.output(ctx, nil)
 	}
