@@ -199,6 +199,9 @@ func (w *walker) folder(ctx context.Context, tree plumbing.Hash, at string) erro
 		if e.Name == "" || e.Name == "." || e.Name == ".." || strings.Contains(e.Name, "/") {
 			return fmt.Errorf("folder %q has an entry %q, want a name", at, e.Name)
 		}
+		if strings.EqualFold(e.Name, git.GitDirName) { // git refuses it, too: who looks at the folder would run what is in there
+			return fmt.Errorf("folder %q has an entry %q, which no repository has", at, e.Name)
+		}
 		name := path.Join(at, e.Name)
 		switch e.Mode {
 		case filemode.Submodule:

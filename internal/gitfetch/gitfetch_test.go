@@ -2,6 +2,7 @@ package gitfetch
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -209,7 +210,7 @@ func TestServers(t *testing.T) {
 	defer silent.Close()
 	defer close(hold)
 	var transport *TransportError
-	if _, err := repository(silent.URL, "").Resolve(t.Context(), "main"); !errors.As(err, &transport) || !strings.Contains(err.Error(), "nothing came, after 2 attempts") || asked.Load() != 2 {
+	if _, err := repository(silent.URL, "").Resolve(t.Context(), "main"); !errors.As(err, &transport) || err.Error() != "nothing came, after 2 attempts" || asked.Load() != 2 {
 		t.Errorf("a silent server, asked %d times: got error %v", asked.Load(), err)
 	}
 
@@ -284,5 +285,31 @@ func TestRefusals(t *testing.T) {
 				t.Errorf("got %v, want %s", err, test.want)
 			}
 		})
+	}
+}
+
+// TestHostileNames: no name of a commit leads out of the folder, or makes that a
+// repository.
+func TestHostileNames(t *testing.T) {
+	dir, first, _ := origin(t)
+	blob, err := hex.DecodeString(run(t, dir, "rev-parse", first+":README"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{
+		"..":      `folder "" has an entry "..", want a name`,
+		"../evil": `folder "" has an entry "../evil", want a name`,
+		".git":    `folder "" has an entry ".git", which no repository has`,
+		".GIT":    `folder "" has an entry ".GIT", which no repository has`,
+	} {
+		file := filepath.Join(t.TempDir(), "tree")
+		if err := os.WriteFile(file, append([]byte("100644 "+name+"\x00"), blob...), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		tree := run(t, dir, "hash-object", "-t", "tree", "-w", "--literally", file)
+		commit := run(t, dir, "commit-tree", "-m", name, tree)
+		if _, err := list(t.Context(), dir, "main", commit); err == nil || err.Error() != want {
+			t.Errorf("%q: got %v, want %s", name, err, want)
+		}
 	}
 }

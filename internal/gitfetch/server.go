@@ -58,15 +58,14 @@ func transportError(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	if http := (*plumbing.UnexpectedError)(nil); errors.As(err, &http) {
-		err = http.Err
-		if status := (*githttp.Err)(nil); errors.As(err, &status) {
-			err = fmt.Errorf("the server says %s", status.Response.Status)
-		}
-		if network := (*url.Error)(nil); errors.As(err, &network) {
-			err = network.Err // whoever tells it knows the URL
-		}
-		return &TransportError{Err: err}
+	if unexpected := (*plumbing.UnexpectedError)(nil); errors.As(err, &unexpected) {
+		err = unexpected.Err
+	}
+	if network := (*url.Error)(nil); errors.As(err, &network) {
+		return &TransportError{Err: network.Err} // whoever tells it knows the URL
+	}
+	if status := (*githttp.Err)(nil); errors.As(err, &status) {
+		return &TransportError{Err: fmt.Errorf("the server says %s", status.Response.Status)}
 	}
 	// The library adds what the server has sent, which may be a whole page.
 	for _, status := range []struct{ is, told error }{

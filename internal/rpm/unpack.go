@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"compress/bzip2"
-	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -30,8 +29,11 @@ type Member struct {
 // IsRegular reports whether it is a regular file.
 func (m *Member) IsRegular() bool { return m.Mode&0o170000 == 0o100000 }
 
-// ErrStop ends EachMember without an error.
-var ErrStop = errors.New("no more members are wanted")
+// IsDir reports whether it is a folder.
+func (m *Member) IsDir() bool { return m.Mode&0o170000 == 0o040000 }
+
+// IsLink reports whether it is a symbolic link.
+func (m *Member) IsLink() bool { return m.Mode&0o170000 == 0o120000 }
 
 // EachMember calls fn for the files in the payload of a package file of size bytes, in
 // their order. Content is that of a regular file, or the target of a symbolic link;
@@ -65,9 +67,7 @@ func EachMember(r io.ReaderAt, size int64, fn func(m Member, content io.Reader) 
 		if h.Linkname != "" { // the archive has read it already
 			content = strings.NewReader(h.Linkname)
 		}
-		if err := fn(m, content); errors.Is(err, ErrStop) {
-			return nil
-		} else if err != nil {
+		if err := fn(m, content); err != nil {
 			return err
 		}
 	}

@@ -5,17 +5,14 @@ package payload
 import (
 	"context"
 	_ "embed"
+	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"path"
 	"slices"
 	"strings"
 
 	"github.com/pungo-build/pungo/cache"
-	"github.com/pungo-build/pungo/internal/glob"
-	"github.com/pungo-build/pungo/internal/rpm"
-	"github.com/pungo-build/pungo/internal/spell"
 	"github.com/pungo-build/pungo/rules"
 	"github.com/pungo-build/pungo/rules/packages"
 )
@@ -29,14 +26,13 @@ var Star []byte
 func Tools() []*rules.Tool {
 	return []*rules.Tool{
 		{Name: "packaged_files", Version: 1, Params: params{}, Run: run},
-		{Name: "packaged_file", Version: 1, Params: fileParams{}, Run: runFile},
-		{Name: "packaged_folder", Version: 1, Params: fileParams{}, Run: runFolder},
+		{Name: "packaged", Version: 1, Params: unpackParams{}, Run: unpack},
 		{Name: "select_packages", Version: 1, Params: selectParams{}, Run: selectPackages},
 	}
 }
 
 type params struct {
-	Packages []string `arg:"packages,required"` // package sets
+	Packages string `arg:"packages,required"` // package set
 	// Take are paths in the output and PACKAGE:PATH; a path that ends with a slash takes
 	// all that matches, as a folder.
 	Take   [][2]string `arg:"take,required"`
@@ -49,7 +45,11 @@ func run(ctx context.Context, j *rules.Job) error {
 	if err := rules.Parse(j.Args, &p); err != nil {
 		return err
 	}
-	heads, err := packages.LoadAllHeads(ctx, j, p.Packages)
+	set, err := j.Input(ctx, p.Packages)
+	if err != nil {
+		return err
+	}
+	heads, err := packages.LoadHeads(ctx, j, set.Digest)
 	if err != nil {
 		return err
 	}
@@ -93,154 +93,98 @@ func take(ctx context.Context, j *rules.Job, heads []*packages.Head, pattern str
 	if err != nil {
 		return cache.Node{}, err
 	}
-	head, err := newest(ctx, j, heads, glob)
+	of, err := matching(ctx, j, heads, glob)
 	if err != nil {
 		return cache.Node{}, err
 	}
-	r, err := j.Call(ctx, rules.Call{
-		Tool: "packaged_file",
-		Args: []string{"--package", "package.rpm", "--file", file, "--output", "file"},
-		// What the package is called is for messages only, and in no key.
-		Inputs: []cache.Node{{Name: "package.rpm", Kind: cache.FileKind, Digest: head.Digest}},
-	})
-	if err != nil {
-		return cache.Node{}, fmt.Errorf("%s: %w", head.File, err)
+	if len(of) > 1 {
+		return cache.Node{}, fmt.Errorf("both %s and %s match, want one package", of[0].File, of[1].File)
 	}
-	return r.Outputs[0], nil
+	return callUnpack(ctx, j, of[0], file, "--one", "true")
 }
 
-// newest returns the newest version of the one package that a glob matches.
-func newest(ctx context.Context, j *rules.Job, heads []*packages.Head, glob string) (*packages.Head, error) {
-	var best *packages.Head
+// takeAll returns what a pattern PACKAGE:PATH means for a folder: of every package that
+// matches what its PATH matches.
+func takeAll(ctx context.Context, j *rules.Job, heads []*packages.Head, pattern string) (map[string]cache.Node, error) {
+	glob, file, err := parsePattern(pattern)
+	if err != nil {
+		return nil, err
+	}
+	of, err := matching(ctx, j, heads, glob)
+	if err != nil {
+		return nil, err
+	}
+	from := map[string]string{} // file of the package, by path
+	all := map[string]cache.Node{}
+	for _, h := range of {
+		folder, err := callUnpack(ctx, j, h, file)
+		if err != nil {
+			return nil, err
+		}
+		err = j.Trees.Walk(ctx, folder.Digest, func(name string, n cache.Node) error {
+			if n.Kind == cache.DirKind {
+				return nil
+			}
+			if other, ok := from[name]; ok {
+				return fmt.Errorf("%s is in %s and in %s, want one file", name, other, h.File)
+			}
+			from[name], all[name] = h.File, n
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+// matching returns the packages that a glob matches, one at least. That is one version of
+// each, as no other was selected.
+func matching(ctx context.Context, j *rules.Job, heads []*packages.Head, glob string) ([]*packages.Head, error) {
+	var of []*packages.Head
 	var names []string
-	var is rpm.NEVRA
 	for _, h := range heads {
-		n, err := identity(ctx, j, h)
+		record, err := j.Trees.Store().Get(ctx, h.Header)
+		if err != nil {
+			return nil, err
+		}
+		n, err := packages.HeaderNEVRA(record)
 		if err != nil {
 			return nil, err
 		}
 		names = append(names, n.Name)
-		if _, ok := (packages.Globs{glob}).Find(n); !ok {
-			continue
-		}
-		if best != nil && (n.Name != is.Name || n.Arch != is.Arch) {
-			return nil, fmt.Errorf("both %s and %s match, want one package", best.File, h.File)
-		}
-		if best == nil || rpm.Compare(n.EVR, is.EVR) > 0 {
-			best, is = h, n
+		if matches(glob, n) {
+			of = append(of, h)
 		}
 	}
-	if best == nil {
+	if len(of) == 0 {
 		return nil, noPackage(glob, names)
 	}
-	return best, nil
+	return of, nil
 }
 
-// identity returns what a package is.
-func identity(ctx context.Context, j *rules.Job, h *packages.Head) (rpm.NEVRA, error) {
-	record, err := j.Trees.Store().Get(ctx, h.Header)
-	if err != nil {
-		return rpm.NEVRA{}, err
-	}
-	return packages.HeaderNEVRA(record)
-}
-
-type fileParams struct {
-	Package string `arg:"package,required"`
-	File    string `arg:"file,required"` // a glob
-	Output  string `arg:"output,required"`
-}
-
-// maxFile bounds what is unpacked: kernels and initrds have some hundred MB at most.
-const maxFile = 2 << 30
-
-// runFile takes one file out of one package.
-func runFile(ctx context.Context, j *rules.Job) error {
-	var p fileParams
-	if err := rules.Parse(j.Args, &p); err != nil {
-		return err
-	}
-	f, err := j.Open(ctx, p.Package)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	m, err := find(f, p.File)
-	if err != nil {
-		return err
-	}
-	n := cache.Node{Kind: cache.FileKind, Executable: m.Mode&0o111 != 0, ModTime: m.ModTime}
-	err = rpm.EachMember(f, f.Size(), func(other rpm.Member, content io.Reader) error {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		if other.Path != m.Path {
-			return nil
-		}
-		if n.Digest, err = put(ctx, j, content); err != nil {
-			return err
-		}
-		return rpm.ErrStop
+// callUnpack returns what a glob matches in one package.
+func callUnpack(ctx context.Context, j *rules.Job, h *packages.Head, glob string, options ...string) (cache.Node, error) {
+	r, err := j.Call(ctx, rules.Call{
+		Tool: "packaged",
+		Args: append([]string{"--package", "package.rpm", "--file", glob, "--output", "output"}, options...),
+		// What the package is called is for messages only, and in no key.
+		Inputs: []cache.Node{{Name: "package.rpm", Kind: cache.FileKind, Digest: h.Digest}},
 	})
 	if err != nil {
-		return err
+		return cache.Node{}, fmt.Errorf("%s: %w", h.File, err)
 	}
-	j.Output(p.Output, n)
-	return nil
+	return r.Outputs[0], nil
 }
 
-// find returns the member with the content of the one file that a glob matches.
-func find(f cache.File, pattern string) (rpm.Member, error) {
-	var found []rpm.Member
-	var content rpm.Member // of a file with several names, the one that has the content
-	var others []string
-	link := "" // where the first one leads
-	err := rpm.EachMember(f, f.Size(), func(m rpm.Member, r io.Reader) error {
-		if glob.MatchPath(pattern, m.Path) {
-			if found = append(found, m); len(found) == 1 && m.Mode&0o170000 == 0o120000 {
-				b, err := io.ReadAll(io.LimitReader(r, maxLink))
-				if err != nil {
-					return err
-				}
-				link = string(b)
-			}
-		} else if m.Mode&0o170000 != 0o040000 {
-			others = append(others, m.Path)
-		}
-		if len(found) == 1 && m.IsRegular() && m.Inode == found[0].Inode && m.Size > 0 {
-			content = m
-		}
-		return nil
-	})
-	switch {
-	case err != nil:
-		return rpm.Member{}, err
-	case len(found) == 0:
-		slices.Sort(others)
-		return rpm.Member{}, fmt.Errorf("no file matches %q; it has %s", pattern, spell.Some(others))
-	case len(found) > 1:
-		return rpm.Member{}, fmt.Errorf("%q matches %s and %s, want one file", pattern, found[0].Path, found[1].Path)
-	case link != "":
-		return rpm.Member{}, fmt.Errorf("%s is a symbolic link to %q, want a regular file", found[0].Path, link)
-	case !found[0].IsRegular():
-		return rpm.Member{}, fmt.Errorf("%s is no regular file", found[0].Path)
-	case found[0].Size == 0 && found[0].Links > 1:
-		return content, nil
-	case found[0].Size > maxFile:
-		return rpm.Member{}, fmt.Errorf("%s has %d bytes, want %d at most", found[0].Path, found[0].Size, maxFile)
-	}
-	return found[0], nil
-}
+// errPattern is the error of what is no pattern.
+var errPattern = errors.New("want PACKAGE:/PATH")
 
-// put stores what r reads.
-func put(ctx context.Context, j *rules.Job, r io.Reader) (cache.Digest, error) {
-	w, err := j.Trees.Store().Create(ctx)
-	if err != nil {
-		return cache.Digest{}, err
+// parsePattern reads PACKAGE:/PATH, two globs.
+func parsePattern(pattern string) (glob, file string, err error) {
+	glob, file, ok := strings.Cut(pattern, ":")
+	if !ok || !strings.HasPrefix(file, "/") || path.Clean(file) != file {
+		return "", "", errPattern
 	}
-	defer w.Abort()
-	if _, err := io.CopyBuffer(w, struct{ io.Reader }{r}, make([]byte, 1<<20)); err != nil {
-		return cache.Digest{}, err
-	}
-	return w.Commit()
+	return glob, file, packages.CheckGlobs(packages.Globs{glob, file})
 }
