@@ -2,6 +2,7 @@
 # make bootable  composes examples/bootable, and boots its DVD
 # make test    installs what the tests need (Debian's packages) and runs them all
 # make test-root  tests on a btrfs of their own, which to mount needs root
+# make test-large  makes and reads an image with a file of more than 4 GiB
 # make check   the quick part: format, vet, tests that need no other program
 # make bench   ratios against peer programs; SCALE=20 for a twentieth of the size
 # make golden  rewrites expected outputs; make fuzz fuzzes every parser briefly
@@ -15,7 +16,7 @@ TEST_PACKAGES = bubblewrap createrepo-c cpio curl dnf dnf-plugins-core dosfstool
 	isomd5sum mtools ninja-build ovmf procps python3 python3-createrepo-c python3-gi python3-rpm python3-solv qemu-system-x86 rpm \
 	syslinux-common xorriso xz-utils zstd
 
-.PHONY: build demo bootable test test-root check bench golden fuzz docs deps debs
+.PHONY: build demo bootable test test-root test-large check bench golden fuzz docs deps debs
 
 build:
 	$(GO) build -o bin/pungo ./cmd/pungo
@@ -81,6 +82,11 @@ test-root:
 	trap '$(SUDO) umount $(ROOT_TMP) && rmdir $(ROOT_TMP) && rm -f $(ROOT_TMP).img' EXIT; \
 	$(SUDO) mount -o loop $(ROOT_TMP).img $(ROOT_TMP) && $(SUDO) chmod 1777 $(ROOT_TMP) && \
 	PUNGO_REFLINK_DIR=$(CURDIR)/$(ROOT_TMP) $(GO) test -count=1 -tags reflink -run '^TestReflink$$' -v ./cache/materialize
+
+# An image with a file of more than 4 GiB: a minute, and 9 GB in TMPDIR.
+test-large: deps
+	$(GO) vet -tags large ./cmd/pungo
+	$(GO) test -count=1 -tags large -run '^TestLargeFile$$' -v ./cmd/pungo
 
 # The packages whose tests run no program but the compiler's.
 QUICK = . ./cache/... ./executor/... ./starlark ./rules ./cmd/pungo/output ./cmd/pungo/difference \

@@ -75,6 +75,11 @@ func (d *declared) composed(options Options) (*rules.Compose, error) {
 	if len(c.Checksums) == 0 {
 		return nil, p.site.mistake("compose", "checksums", wrong("", "no checksums, and what metadata lists wants one"))
 	}
+	for i, kind := range c.Checksums {
+		if slices.Contains(c.Checksums[:i], kind) {
+			return nil, p.site.mistake("compose", "checksums", wrong("", "%q is listed twice", kind))
+		}
+	}
 	for _, v := range d.variants {
 		variant, err := newVariant(v, c)
 		if err != nil {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 )
@@ -153,7 +154,7 @@ func ParseImageList(r io.Reader) ([]Image, error) {
 	d := json.NewDecoder(io.LimitReader(r, maxDocument))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&list); err != nil {
-		return nil, fmt.Errorf("images: %w", err)
+		return nil, fmt.Errorf("images: %w", wrongType(err))
 	}
 	for k := range list {
 		i := &list[k]
@@ -163,6 +164,29 @@ func ParseImageList(r io.Reader) ([]Image, error) {
 		}
 	}
 	return list, nil
+}
+
+// wrongType says in words of JSON which field has a value of another type.
+func wrongType(err error) error {
+	var e *json.UnmarshalTypeError
+	if !errors.As(err, &e) {
+		return err
+	}
+	want := "object"
+	switch e.Type.Kind() {
+	case reflect.Int, reflect.Int64:
+		want = "whole number"
+	case reflect.String:
+		want = "string"
+	case reflect.Bool:
+		want = "bool"
+	case reflect.Slice:
+		want = "list"
+	}
+	if e.Field == "" {
+		return fmt.Errorf("found %s, want %s", e.Value, want)
+	}
+	return fmt.Errorf("field %q: found %s, want %s", e.Field, e.Value, want)
 }
 
 // EncodeImageList writes such a description.

@@ -53,8 +53,18 @@ func TestImageList(t *testing.T) {
 	if err := EncodeImageList(&c, got); err != nil || b.String() != c.String() {
 		t.Errorf("got %s and error %v, want %s", c.String(), err, b.String())
 	}
-	if _, err := ParseImageList(strings.NewReader(`[{"pfad": "a"}]`)); err == nil {
-		t.Error("an unknown field is no error")
+	for text, want := range map[string]string{
+		`[{"pfad": "a"}]`:                 `images: json: unknown field "pfad"`,
+		`[{"path": "a", "size": "7"}]`:    `images: field "size": found string, want whole number`,
+		`[{"path": "a", "size": 7.5}]`:    `images: field "size": found number 7.5, want whole number`,
+		`[{"path": ["a"]}]`:               `images: field "path": found array, want string`,
+		`[{"path": "a", "unified": 1}]`:   `images: field "unified": found number, want bool`,
+		`[{"path": "a", "checksums": 1}]`: `images: field "checksums": found number, want object`,
+		`{"path": "a"}`:                   `images: found object, want list`,
+	} {
+		if _, err := ParseImageList(strings.NewReader(text)); err == nil || err.Error() != want {
+			t.Errorf("%s: got error %v, want %s", text, err, want)
+		}
 	}
 }
 

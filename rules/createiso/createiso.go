@@ -15,7 +15,9 @@ import (
 	"cmp"
 	"context"
 	_ "embed"
+	"errors"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 
@@ -51,7 +53,7 @@ type params struct {
 	// VolumeID is a file.
 	VolumeID string `arg:"volume-id,required"`
 
-	// Type of the image: dvd, or boot for one that has no packages.
+	// Type of the image: dvd, dvd-debuginfo, or boot for one that has no packages.
 	Type     string `arg:"type"`
 	Bootable bool   `arg:"bootable"`
 	// BootVolumeID is a file with the volume id that the boot configuration looks for.
@@ -85,8 +87,11 @@ type params struct {
 	Images string `arg:"images,required"`
 }
 
-// dvdType is the type of an image with a whole tree.
-const dvdType = "dvd"
+// Types of images: with a whole tree, and with what boots only.
+const (
+	dvdType  = "dvd"
+	bootType = "boot"
+)
 
 // maker makes the images of one tree.
 type maker struct {
@@ -106,7 +111,7 @@ func run(ctx context.Context, j *rules.Job) error {
 	if err := m.prepare(ctx); err != nil {
 		return err
 	}
-	if m.Type = cmp.Or(m.Type, dvdType); !m.content.hasPackages && m.Type == dvdType {
+	if m.Type = cmp.Or(m.Type, dvdType); !m.content.hasPackages && m.Type != bootType {
 		j.Warnf("there are no packages in the tree: no image is made")
 		return m.output(ctx, nil)
 	}
@@ -135,11 +140,11 @@ func (m *maker) prepare(ctx context.Context) error {
 	}
 	m.volumeID = string(id)
 	for _, s := range []struct {
-		text string
-		to   *int64
-	}{{m.Size, &m.size}, {m.Reserve, &m.reserve}, {m.MaxSize, &m.maxSize}} {
+		name, text string
+		to         *int64
+	}{{"iso_size", m.Size, &m.size}, {"split_iso_reserve", m.Reserve, &m.reserve}, {"max_size", m.MaxSize, &m.maxSize}} {
 		if *s.to, err = parseSize(s.text); err != nil {
-			return err
+			return fmt.Errorf("%s: %w", s.name, err)
 		}
 	}
 	if m.content, err = m.read(ctx); err != nil {
@@ -166,7 +171,7 @@ func (m *maker) checkBootVolumeID(ctx context.Context) error {
 	}
 	id, err := m.Read(ctx, m.BootVolumeID)
 	if err == nil && string(id) != m.volumeID {
-		err = fmt.Errorf("the image has the volume id %q, and its boot configuration looks for %q", m.volumeID, id)
+		err = fmt.Errorf("the image has the volume id %q, and its boot configuration looks for %q\n  hint: give both targets the same formats of volume ids", m.volumeID, id)
 	}
 	return err
 }
@@ -180,7 +185,10 @@ func parseSize(text string) (int64, error) {
 	if i := strings.IndexByte("bkMG", text[len(text)-1]); i >= 0 {
 		digits, shift = text[:len(text)-1], 10*i
 	}
-	n, err := strconv.ParseInt(digits, 10, 63-shift)
+	n, err := strconv.ParseInt(digits, 10, 64-shift)
+	if errors.Is(err, strconv.ErrRange) {
+		return 0, fmt.Errorf("size %q is more than %d bytes", text, math.MaxInt64)
+	}
 	if err != nil || n < 0 {
 		return 0, fmt.Errorf("size %q, want bytes, or a number with k, M or G", text)
 	}

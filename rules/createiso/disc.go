@@ -73,7 +73,7 @@ func (m *maker) read(ctx context.Context) (*content, error) {
 		c.hasPackages = c.hasPackages || isPackage(at)
 		c.newest = max(c.newest, n.ModTime)
 		c.entries = append(c.entries, entry{at, n})
-		return m.checkName(at)
+		return cmp.Or(m.checkLength(at, n), m.checkName(at))
 	})
 	if err != nil {
 		return nil, err
@@ -112,6 +112,17 @@ func (m *maker) readInfo(ctx context.Context, c *content, name string, parse fun
 		return fmt.Errorf("%s: %w", name, err)
 	}
 	return nil
+}
+
+// largest is the size of the largest file that ISO 9660 holds in one piece.
+const largest = 1<<32 - 1
+
+// checkLength refuses a file that needs several pieces, which level 3 introduced.
+func (m *maker) checkLength(at string, n cache.Node) error {
+	if n.Kind != cache.FileKind || n.Digest.Size() <= largest || m.ISOLevel >= 3 {
+		return nil
+	}
+	return fmt.Errorf("%s: it has %d bytes, and iso_level %d holds %d\n  hint: iso_level = 3, the default, has no such limit", at, n.Digest.Size(), m.ISOLevel, int64(largest))
 }
 
 // jolietLimit is how many characters a name has in Joliet, as long as they may be,
@@ -167,7 +178,7 @@ func (m *maker) discs(ctx context.Context) ([]*disc, error) {
 	}
 	capacity := m.size - m.reserve
 	if m.size > 0 && capacity <= 0 {
-		return nil, fmt.Errorf("a disc of %d bytes has no room beside the %d in reserve", m.size, m.reserve)
+		return nil, fmt.Errorf("a disc of %d bytes has no room beside the %d in reserve\n  hint: the reserve is split_iso_reserve", m.size, m.reserve)
 	}
 	if m.size == 0 || total <= capacity || m.boot != nil {
 		if m.size > 0 && total > capacity {

@@ -13,7 +13,9 @@ import (
 	"cmp"
 	"context"
 	_ "embed"
+	"errors"
 	"fmt"
+	"io/fs"
 	"path"
 	"strings"
 
@@ -114,6 +116,11 @@ func (f *Folder) find(ctx context.Context, j *rules.Job, name string) (cache.Nod
 	n, err := j.Input(ctx, f.Tree)
 	if err == nil && n.Kind == cache.DirKind {
 		n, err = j.Input(ctx, path.Join(f.Tree, name))
+		if errors.Is(err, fs.ErrNotExist) {
+			err = fmt.Errorf("its description has image %q, and there is no such file", name)
+		}
+	} else if is := path.Base(f.Tree); err == nil && is != name {
+		err = fmt.Errorf("its description calls image %s %q", is, name)
 	}
 	if err == nil && n.Kind != cache.FileKind {
 		err = fmt.Errorf("image %s: a folder, want a file", name)

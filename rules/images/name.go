@@ -113,9 +113,11 @@ func renamed(ctx context.Context, trees *cache.Trees, root cache.Digest, names m
 }
 
 // Keys returns the values of the keys that templates of names have: given ones, and
-// what follows from type and label of the compose.
+// what follows from type and label of the compose. Of the stamp a rule gives only what
+// its templates name; the rest is there without a value, for who misspells it.
 func Keys(given [][2]string, kind, label string) map[string]string {
 	values := map[string]string{
+		"compose_id": "", "date": "", "respin": "",
 		"type": kind, "type_suffix": productmd.ComposeType(kind).Mark(),
 		"label": label, "label_major_version": majorLabel(label),
 	}

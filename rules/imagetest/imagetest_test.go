@@ -140,9 +140,9 @@ func check(t *testing.T, files map[string]string, description string) (string, b
 		return cache.Node{Name: name, Kind: cache.DirKind, Digest: root}
 	}
 	described, disc := put(description), put("a disc")
-	described.Name, disc.Name = "described", "disc"
+	described.Name, disc.Name = "described", "disc.raw"
 	j := &rules.Job{Host: &host{trees: trees}, Trees: trees, Args: []string{
-		"--compose", "compose", "--images", "Server", "x86_64", "Server/x86_64/iso", "disc", "described", "--checksum", "sha256",
+		"--compose", "compose", "--images", "Server", "x86_64", "Server/x86_64/iso", "disc.raw", "described", "--checksum", "sha256",
 		"--sum-files", "sums", "--repo", "Server/x86_64/os", "Server/x86_64/os", "Packages", "compose", "--read", "true",
 		"--log", "log", "--json", "json",
 	}, Inputs: []cache.Node{folder("compose", compose), described, disc, folder("sums", sums)}}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"github.com/pungo-build/pungo/internal/productmd"
 	"github.com/pungo-build/pungo/rules"
@@ -36,14 +37,14 @@ func (p *params) images(ctx context.Context, j *rules.Job, compose productmd.Com
 }
 
 // warnOfVolumeIDs warns of two media of one type and one id, which is by what an
-// installer finds its own. Discs of one set share it, and a boot.iso has that of the
+// installer finds its own: debug packages are no help to it. Discs of one set share it, and a boot.iso has that of the
 // disc that it may be used with.
 func warnOfVolumeIDs(j *rules.Job, images []productmd.ListedImage) {
 	first := map[string]*productmd.ListedImage{} // by type and id
 	warned := map[string]bool{}                  // by path
 	for k := range images {
 		i := &images[k]
-		key := i.Type + " " + i.VolumeID
+		key := strings.TrimSuffix(i.Type, "-debuginfo") + " " + i.VolumeID
 		other := first[key]
 		if other == nil {
 			first[key] = i
