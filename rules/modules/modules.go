@@ -1,5 +1,6 @@
-// Package modules chooses the module streams that a variant offers on an arch, of those
-// that its package set knows.
+// Package modules knows modules: modulemd reads the files of the workspace, module_set
+// merges them with what repositories have, for an arch, and module_streams chooses the
+// streams that a variant offers there.
 package modules
 
 import (
@@ -17,14 +18,22 @@ import (
 	"github.com/pungo-build/pungo/rules/packages"
 )
 
-// Star is the rule's source.
+// SourceStar and Star are the sources of the rules: of what is known, before package sets
+// are made, and of what a variant offers.
 //
+//go:embed modulemd.star
+var SourceStar []byte
+
 //go:embed modules.star
 var Star []byte
 
 // Tools returns the tools of this phase.
 func Tools() []*rules.Tool {
-	return []*rules.Tool{{Name: "module_streams", Version: 3, Params: params{}, Run: run}}
+	return []*rules.Tool{
+		{Name: "modulemd", Version: 1, Params: filesParams{}, Run: readFiles},
+		{Name: "module_set", Version: 1, Params: setParams{}, Run: mergeSet},
+		{Name: "module_streams", Version: 3, Params: params{}, Run: run},
+	}
 }
 
 type params struct {
