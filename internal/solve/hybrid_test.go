@@ -22,6 +22,11 @@ func TestHybrid(t *testing.T) {
 			"no*", "nob-1-1.x86_64",
 		},
 		{
+			"a glob means no foreign arch, unless it names one",
+			"only-a-1-1.i686\n only-b-1-1.i686\n only-c-1-1.noarch\n only-d-1-1.x86_64\n only-d-1-1.i686",
+			"only* only-b*.i686", "only-b-1-1.i686 only-c-1-1.noarch only-d-1-1.x86_64",
+		},
+		{
 			"sources of all, debug packages of what is not modular",
 			"node-1-mod.x86_64 from node\n node-debuginfo-1-mod.x86_64 from node\n node-1-mod.src\n" +
 				"bash-1-1.x86_64 from bash\n bash-debuginfo-1-1.x86_64 from bash\n bash-debugsource-1-1.x86_64 from bash\n" +
@@ -70,5 +75,18 @@ func TestHybrid(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestSelectTakesEveryAge: where older versions are as good as the newest, age is no reason
+// why one is not there.
+func TestSelectTakesEveryAge(t *testing.T) {
+	packages := universe(t, "a-1-1.x86_64\n a-2-1.x86_64\n b-1-1.x86_64\n b-2-1.x86_64\n only-1-1.i686")
+	got := NewPool(packages, PoolOptions{}).Select(Request{TreeArch: "x86_64", Inputs: []Input{{Pattern: "a"}, {Pattern: "only", Native: true}}})
+	if len(got.Binaries) != 2 || len(got.Dropped) != 0 {
+		t.Errorf("got %v, and dropped %v", got.Binaries, got.Dropped)
+	}
+	if len(got.Unmatched) != 1 || got.Unmatched[0].Why != onlyOthers {
+		t.Errorf("got unmatched %v", got.Unmatched)
 	}
 }

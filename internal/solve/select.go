@@ -13,6 +13,7 @@ import "strings"
 //	debug    of the source of a taken binary, where that is no noarch package, in its class of arches
 func (p *Pool) Select(r Request) Result {
 	s := newSolver(p, Request{TreeArch: r.TreeArch, Packages: r.Packages})
+	s.allAges = true
 	s.takeWanted()
 	for _, in := range r.Inputs {
 		s.selectInput(in)
@@ -27,9 +28,13 @@ func (s *solver) selectInput(in Input) {
 	if p.kind == Debug {
 		p.kind = Binary // which none of that name is
 	}
-	any := false
+	any, why := false, noSuchName
 	visit := func(id int32) {
-		if s.traits[id]&present != 0 && s.pool.kind[id] == p.kind && s.ofArch(id, p.arch, in.Native) {
+		if s.traits[id]&present == 0 {
+			return
+		}
+		why = onlyOthers
+		if s.pool.kind[id] == p.kind && s.ofArch(id, p.arch, in.Native) {
 			any = true
 			s.add(id, FlagInput, reason{step: StepInput, by: nobody, wanted: in.Pattern, whose: in.Reason, rule: RuleOnly})
 		}
@@ -44,7 +49,7 @@ func (s *solver) selectInput(in Input) {
 		s.eachNamed(pattern{glob: p.glob, literal: true}, visit)
 	}
 	if !any {
-		s.miss(in, noSuchName)
+		s.miss(in, why)
 	}
 }
 

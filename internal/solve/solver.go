@@ -46,6 +46,7 @@ type solver struct {
 	whitelist map[int32]bool  // packages of which MultilibWhitelist has the name
 	families  []family        // by build, for the full tree
 	modular   []bool          // by id: packages of modules, of Hybrid; else nil
+	allAges   bool            // older versions are as good as the newest, for Select
 }
 
 // pick is one selected package.
@@ -196,7 +197,9 @@ func (s *solver) takeInput(in Input) {
 	}
 	for _, group := range groups {
 		if !p.literal && s.modular != nil {
-			group = slices.DeleteFunc(group, func(id int32) bool { return s.modular[id] })
+			group = slices.DeleteFunc(group, func(id int32) bool {
+				return s.modular[id] || p.arch == "" && s.traits[id]&both == foreign
+			})
 		}
 		s.take(s.choose(group, false), FlagInput, why)
 	}
@@ -262,7 +265,7 @@ func (s *solver) dropped() []Dropped {
 			h := s.hidden[int32(id)]
 			list = append(list, Dropped{Index: s.pool.index[id], Because: h.because, Pattern: h.pattern, Other: -1})
 		case s.selected(int32(id)):
-		case t&present != 0 && t&newest == 0 && s.pool.kind[id] != Source: // which come in every version
+		case t&present != 0 && t&newest == 0 && !s.allAges && s.pool.kind[id] != Source: // which come in every version
 			list = append(list, Dropped{Index: s.pool.index[id], Because: Older, Other: s.pool.index[s.newer(int32(id))]})
 		default:
 			if d, ok := s.spared[int32(id)]; ok {

@@ -27,7 +27,7 @@ var Star []byte
 // Tools returns the tools of this phase.
 func Tools() []*rules.Tool {
 	return []*rules.Tool{
-		{Name: "solve", Version: 9, Params: solveParams{}, Run: runSolve},
+		{Name: "solve", Version: 10, Params: solveParams{}, Run: runSolve},
 		{Name: "trim", Version: 4, Params: trimParams{}, Run: runTrim},
 		{Name: "multilib_files", Version: 1, Params: multilibParams{}, Run: runMultilibFiles},
 	}
