@@ -19,7 +19,6 @@ import (
 	"github.com/pungo-build/pungo/rules/imagetest"
 	"github.com/pungo-build/pungo/rules/layout"
 	"github.com/pungo-build/pungo/rules/metadata"
-	"github.com/pungo-build/pungo/rules/modulemd"
 	"github.com/pungo-build/pungo/rules/modules"
 	"github.com/pungo-build/pungo/rules/payload"
 	"github.com/pungo-build/pungo/rules/pkgset"
@@ -44,7 +43,7 @@ func Phases() []Phase {
 		{"rpm", rpm.Star, rpm.Tools()},
 		{"repo", repo.Star, repo.Tools()},
 		{"comps", comps.Star, comps.Tools()},
-		{"modulemd", modulemd.Star, modulemd.Tools()},
+		{"modulemd", modules.SourceStar, nil},
 		{"pkgset", pkgset.Star, pkgset.Tools()},
 		{"modules", modules.Star, modules.Tools()},
 		{"gather", gather.Star, gather.Tools()},

@@ -33,7 +33,10 @@ func bootOf(arch string, has func(path string) bool, mbr string) (*boot, error) 
 	switch arch {
 	case "x86_64", "i386", "i686":
 		return bootX86(arch, has, mbr)
-	case "aarch64", "riscv64":
+	case "aarch64", "riscv64", "arm", "armhfp":
+		if !has(efiImage) && (arch == "arm" || arch == "armhfp") {
+			return &boot{}, nil // boards have their loaders elsewhere
+		}
 		if !has(efiImage) {
 			return nil, unbootable(arch, efiImage)
 		}
@@ -51,8 +54,6 @@ func bootOf(arch string, has func(path string) bool, mbr string) (*boot, error) 
 			return nil, unbootable(arch, image)
 		}
 		return &boot{[]string{"-c", "boot.cat", "-eltorito-boot", image, "-no-emul-boot"}, "boot.cat"}, nil
-	case "arm", "armhfp":
-		return &boot{}, nil // boards have their loaders elsewhere
 	}
 	return nil, fmt.Errorf("nobody knows how an image of %s boots, and it is to be bootable", arch)
 }

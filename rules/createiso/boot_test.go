@@ -33,6 +33,8 @@ func TestBootOf(t *testing.T) {
 		{"ppc64le", "ppc64le", []string{"ppc/bootinfo.txt"}, "", "-sysid PPC -chrp-boot-part", ""},
 		{"s390x", "s390x", []string{"images/cdboot.img"}, "", "-c boot.cat -eltorito-boot images/cdboot.img -no-emul-boot", "boot.cat"},
 		{"armhfp", "armhfp", nil, "", "", ""},
+		{"armhfp with UEFI", "armhfp", []string{efiImage}, "", "-c boot.cat " + uefi, "boot.cat"},
+		{"riscv64", "riscv64", []string{efiImage}, "", "-c boot.cat " + uefi, "boot.cat"},
 		{"x86_64, nothing", "x86_64", []string{"isolinux/isolinux.cfg"}, "mbr", "the image is to be bootable, and has nothing to boot from: x86_64 wants isolinux/isolinux.bin or images/eltorito.img or images/efiboot.img", ""},
 		{"aarch64, nothing", "aarch64", []string{isolinux}, "", "the image is to be bootable, and has nothing to boot from: aarch64 wants images/efiboot.img", ""},
 		{"ppc64le, nothing", "ppc64le", nil, "", "the image is to be bootable, and has nothing to boot from: ppc64le wants ppc/bootinfo.txt", ""},

@@ -1,28 +1,16 @@
 package extrafiles
 
 import (
-	"context"
 	"errors"
 	"strings"
 	"testing"
 
 	"github.com/pungo-build/pungo/cache"
 	"github.com/pungo-build/pungo/internal/productmd"
-	"github.com/pungo-build/pungo/rules"
+	"github.com/pungo-build/pungo/rules/rulestest"
 )
 
 // oneByOne runs what a tool does several times at once one after the other.
-type oneByOne struct{ rules.Host }
-
-func (oneByOne) Each(ctx context.Context, n int, fn func(ctx context.Context, i int) error) error {
-	for i := range n {
-		if err := fn(ctx, i); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // extras runs the tool over an input root with the file "EULA" and the folder
 // "docs", in which are a file, a program, and a link to it.
 func extras(t *testing.T, args ...string) (*cache.Trees, cache.Digest, error) {
@@ -46,9 +34,9 @@ func extras(t *testing.T, args ...string) (*cache.Trees, cache.Digest, error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	j := &rules.Job{Host: oneByOne{}, Trees: trees, Args: append(args, "--checksum", "md5", "--output", "out"), Inputs: []cache.Node{
+	j := (&rulestest.Host{Trees: trees}).Job([]cache.Node{
 		{Name: "EULA", Kind: cache.FileKind, Digest: d}, {Name: "docs", Kind: cache.DirKind, Digest: docs},
-	}}
+	}, append(args, "--checksum", "md5", "--output", "out")...)
 	if err := run(t.Context(), j); err != nil {
 		return nil, cache.Digest{}, err
 	}

@@ -1,8 +1,6 @@
 package gather
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -11,6 +9,7 @@ import (
 	"github.com/pungo-build/pungo/cache"
 	"github.com/pungo-build/pungo/rules"
 	"github.com/pungo-build/pungo/rules/packages"
+	"github.com/pungo-build/pungo/rules/rulestest"
 )
 
 // parseLines reads "os bash.x86_64 input,fulltree; src bash.src".
@@ -39,22 +38,6 @@ func printLines(list []packages.Listed) string {
 	return strings.Join(words, "; ")
 }
 
-// host runs parts one after the other; tests of trim need no more.
-type host struct{ rules.Host }
-
-func (host) Download(context.Context, rules.Download) (cache.Digest, error) {
-	return cache.Digest{}, errors.New("nobody downloads here")
-}
-
-func (host) Each(ctx context.Context, n int, fn func(ctx context.Context, i int) error) error {
-	for i := range n {
-		if err := fn(ctx, i); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // newJob returns a job with lists as inputs.
 func newJob(t *testing.T, lists map[string]string) *rules.Job {
 	t.Helper()
@@ -68,7 +51,7 @@ func newJob(t *testing.T, lists map[string]string) *rules.Job {
 		root = append(root, cache.Node{Name: name, Kind: cache.FileKind, Digest: d})
 	}
 	slices.SortFunc(root, func(a, b cache.Node) int { return strings.Compare(a.Name, b.Name) })
-	return &rules.Job{Host: host{}, Trees: trees, Inputs: root}
+	return (&rulestest.Host{Trees: trees}).Job(root)
 }
 
 func TestSplit(t *testing.T) {

@@ -1,5 +1,6 @@
-// Package modules chooses the module streams that a variant offers on an arch, of those
-// that its package set knows.
+// Package modules knows modules: modulemd reads the files of the workspace, module_set
+// merges them with what repositories have, for an arch, and module_streams chooses the
+// streams that a variant offers there.
 package modules
 
 import (
@@ -8,6 +9,7 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/pungo-build/pungo/internal/glob"
@@ -16,14 +18,22 @@ import (
 	"github.com/pungo-build/pungo/rules/packages"
 )
 
-// Star is the rule's source.
+// SourceStar and Star are the sources of the rules: of what is known, before package sets
+// are made, and of what a variant offers.
 //
+//go:embed modulemd.star
+var SourceStar []byte
+
 //go:embed modules.star
 var Star []byte
 
 // Tools returns the tools of this phase.
 func Tools() []*rules.Tool {
-	return []*rules.Tool{{Name: "module_streams", Version: 2, Params: params{}, Run: run}}
+	return []*rules.Tool{
+		{Name: "modulemd", Version: 1, Params: filesParams{}, Run: readFiles},
+		{Name: "module_set", Version: 1, Params: setParams{}, Run: mergeSet},
+		{Name: "module_streams", Version: 3, Params: params{}, Run: run},
+	}
 }
 
 type params struct {
@@ -85,7 +95,9 @@ func (p *params) choose(ctx context.Context, j *rules.Job) (*modulemd.Index, []p
 	if err := p.explain(ctx, j, unmatched); err != nil {
 		return nil, nil, err
 	}
+	passed := passedOver(all.Streams, selected)
 	selected, filtered := p.filter(selected)
+	filtered = append(filtered, passed...)
 	for _, s := range selected {
 		if len(s.Artifacts) == 0 {
 			j.Warnf("module %s names no packages: it has no data.artifacts.rpms", s.NSVC())
@@ -109,6 +121,33 @@ func (p *params) filter(streams []*modulemd.Stream) (left []*modulemd.Stream, fi
 		}
 	}
 	return left, filtered
+}
+
+// passedOver says of the packages of modules whose other streams or versions were chosen
+// that these are not.
+func passedOver(all, chosen []*modulemd.Stream) (left []packages.Decision) {
+	offered := map[string][]string{} // what is chosen, by name of the module
+	shipped := map[string]bool{}     // packages of what is chosen
+	for _, s := range chosen {
+		offered[s.Name] = append(offered[s.Name], s.NSVC())
+		for _, nevra := range s.Artifacts {
+			shipped[nevra] = true
+		}
+	}
+	for _, s := range all {
+		if len(offered[s.Name]) == 0 || slices.Contains(offered[s.Name], s.NSVC()) {
+			continue
+		}
+		for _, nevra := range s.Artifacts {
+			if !shipped[nevra] {
+				left = append(left, packages.Decision{
+					Package: nevra, Step: "module_streams",
+					Dropped: fmt.Sprintf("of module %s, and the variant offers %s", s.NSVC(), strings.Join(offered[s.Name], ", ")),
+				})
+			}
+		}
+	}
+	return left
 }
 
 func (p *params) parse(j *rules.Job) ([]modulemd.Spec, error) {

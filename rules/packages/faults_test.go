@@ -8,28 +8,16 @@ import (
 	"testing"
 
 	"github.com/pungo-build/pungo/cache"
-	"github.com/pungo-build/pungo/rules"
 	"github.com/pungo-build/pungo/rules/packages"
+	"github.com/pungo-build/pungo/rules/rulestest"
 )
-
-// inOrder is a host that does one thing after another.
-type inOrder struct{ rules.Host }
-
-func (inOrder) Each(ctx context.Context, n int, fn func(ctx context.Context, i int) error) error {
-	for i := range n {
-		if err := fn(ctx, i); err != nil {
-			return err
-		}
-	}
-	return nil
-}
 
 func TestEach(t *testing.T) {
 	var heads []*packages.Head
 	for i := range 25 {
 		heads = append(heads, &packages.Head{Ident: packages.Ident{File: fmt.Sprintf("p%d-1-1.noarch.rpm", i)}})
 	}
-	j := &rules.Job{Host: inOrder{}}
+	j := new(rulestest.Host).Job(nil)
 	wrong := errors.New("is wrong")
 	each := func(ctx context.Context, fault func(i int) error) error {
 		return packages.Each(ctx, j, heads, func(_ context.Context, i int) error { return fault(i) })

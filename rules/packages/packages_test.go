@@ -18,40 +18,8 @@ import (
 	"github.com/pungo-build/pungo/internal/rpm"
 	"github.com/pungo-build/pungo/rules"
 	"github.com/pungo-build/pungo/rules/packages"
+	"github.com/pungo-build/pungo/rules/rulestest"
 )
-
-// host runs parts one after the other and remembers nothing.
-type host struct{ store cache.Store }
-
-func (h host) Call(context.Context, rules.Call) (cache.Result, error) {
-	return cache.Result{}, errors.New("no tool to call")
-}
-
-func (host) Download(context.Context, rules.Download) (cache.Digest, error) {
-	return cache.Digest{}, errors.New("nobody downloads here")
-}
-
-func (host) ToDownload(int, int64) {}
-
-func (host) RunCommand(context.Context, rules.Command) error { return errors.New("no program here") }
-
-func (h host) Decoded(ctx context.Context, d cache.Digest, kind string, decode func(context.Context, []byte) (any, int64, error)) (any, error) {
-	b, err := h.store.Get(ctx, d)
-	if err != nil {
-		return nil, err
-	}
-	v, _, err := decode(ctx, b)
-	return v, err
-}
-
-func (h host) Each(ctx context.Context, n int, fn func(ctx context.Context, i int) error) error {
-	for i := range n {
-		if err := fn(ctx, i); err != nil {
-			return err
-		}
-	}
-	return nil
-}
 
 // newJob returns a job whose input root has folders.
 func newJob(t *testing.T, trees *cache.Trees, inputs map[string]cache.Digest) *rules.Job {
@@ -70,7 +38,7 @@ func newJob(t *testing.T, trees *cache.Trees, inputs map[string]cache.Digest) *r
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &rules.Job{Host: host{trees.Store()}, Trees: trees, Inputs: nodes}
+	return (&rulestest.Host{Trees: trees}).Job(nodes)
 }
 
 func newTrees() *cache.Trees { return cache.NewTrees(cache.NewMemory(cache.BLAKE3)) }
@@ -249,12 +217,12 @@ func checkEntries(t *testing.T, j *rules.Job, set cache.Digest, want []*packages
 
 // charging adds up what decoded values cost.
 type charging struct {
-	host
+	*rulestest.Host
 	sum *int64
 }
 
 func (c charging) Decoded(ctx context.Context, d cache.Digest, kind string, decode func(context.Context, []byte) (any, int64, error)) (any, error) {
-	return c.host.Decoded(ctx, d, kind, func(ctx context.Context, b []byte) (any, int64, error) {
+	return c.Host.Decoded(ctx, d, kind, func(ctx context.Context, b []byte) (any, int64, error) {
 		v, cost, err := decode(ctx, b)
 		*c.sum += cost
 		return v, cost, err
@@ -274,7 +242,7 @@ func TestMemory(t *testing.T) {
 		t.Fatal(err)
 	}
 	var charged int64
-	j := &rules.Job{Host: charging{host{trees.Store()}, &charged}, Trees: trees}
+	j := &rules.Job{Host: charging{&rulestest.Host{Trees: trees}, &charged}, Trees: trees}
 	if _, err := packages.LoadEntries(t.Context(), j, set.Digest); err != nil {
 		t.Fatal(err)
 	}

@@ -1,7 +1,6 @@
 package repoclosure
 
 import (
-	"context"
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
@@ -12,52 +11,17 @@ import (
 	"github.com/pungo-build/pungo/cache"
 	"github.com/pungo-build/pungo/internal/dnf"
 	format "github.com/pungo-build/pungo/internal/rpm"
-	"github.com/pungo-build/pungo/rules"
 	"github.com/pungo-build/pungo/rules/packages"
+	"github.com/pungo-build/pungo/rules/rulestest"
 	"github.com/pungo-build/pungo/rules/universe"
 )
-
-// host runs nested actions and parts one after the other, and remembers nothing.
-type host struct {
-	rules.Host
-	trees *cache.Trees
-}
-
-func (h host) Call(ctx context.Context, c rules.Call) (cache.Result, error) {
-	for _, tool := range universe.Tools() {
-		if tool.Name == c.Tool {
-			j := &rules.Job{Host: h, Args: c.Args, Trees: h.trees, Inputs: c.Inputs}
-			err := tool.Run(ctx, j)
-			return j.Result(), err
-		}
-	}
-	return cache.Result{}, fmt.Errorf("tool %q is not known", c.Tool)
-}
-
-func (h host) Decoded(ctx context.Context, d cache.Digest, _ string, decode func(context.Context, []byte) (any, int64, error)) (any, error) {
-	b, err := h.trees.Store().Get(ctx, d)
-	if err != nil {
-		return nil, err
-	}
-	v, _, err := decode(ctx, b)
-	return v, err
-}
-
-func (host) Each(ctx context.Context, n int, fn func(ctx context.Context, i int) error) error {
-	for i := range n {
-		if err := fn(ctx, i); err != nil {
-			return err
-		}
-	}
-	return nil
-}
 
 // check runs the tool on a tree and lookasides. It returns the result and the two
 // reports.
 func check(t testing.TB, arch string, tree []*format.Package, lookasides ...[]*format.Package) (r cache.Result, log, document string) {
 	t.Helper()
 	trees := cache.NewTrees(cache.NewMemory(cache.BLAKE3))
-	j := &rules.Job{Host: host{trees: trees}, Trees: trees}
+	j := (&rulestest.Host{Trees: trees, Tools: universe.Tools()}).Job(nil)
 	j.Args = []string{"--tree", "Server." + arch, "--arch", arch, "--packages", "0", "--log", "log", "--json", "json"}
 	for i, list := range append([][]*format.Package{tree}, lookasides...) {
 		name := fmt.Sprint(i)
@@ -99,7 +63,7 @@ func newSet(t testing.TB, trees *cache.Trees, list []*format.Package) cache.Node
 		}
 		listings = append(listings, l)
 	}
-	set, err := packages.Write(t.Context(), &rules.Job{Host: host{trees: trees}, Trees: trees}, listings)
+	set, err := packages.Write(t.Context(), (&rulestest.Host{Trees: trees}).Job(nil), listings)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,44 +10,16 @@ import (
 	format "github.com/pungo-build/pungo/internal/rpm"
 	"github.com/pungo-build/pungo/rules"
 	"github.com/pungo-build/pungo/rules/packages"
+	"github.com/pungo-build/pungo/rules/rulestest"
 )
 
-// caller is a host that runs file_owners, or says that it made answer.
-type caller struct {
-	rules.Host
-	trees  *cache.Trees
-	answer string
-	calls  int
-}
-
-func (c *caller) Call(ctx context.Context, call rules.Call) (cache.Result, error) {
-	c.calls++
-	j := &rules.Job{Host: c, Args: call.Args, Trees: c.trees, Inputs: call.Inputs}
-	var err error
-	if c.answer != "" {
-		err = j.Write(ctx, "owners.json", []byte(c.answer))
-	} else {
-		err = runOwners(ctx, j)
+// host returns one that runs file_owners, or says that it made answer.
+func host(trees *cache.Trees, answer string) *rulestest.Host {
+	run := runOwners
+	if answer != "" {
+		run = func(ctx context.Context, j *rules.Job) error { return j.Write(ctx, "owners.json", []byte(answer)) }
 	}
-	return j.Result(), err
-}
-
-func (c *caller) Decoded(ctx context.Context, d cache.Digest, _ string, decode func(context.Context, []byte) (any, int64, error)) (any, error) {
-	b, err := c.trees.Store().Get(ctx, d)
-	if err != nil {
-		return nil, err
-	}
-	v, _, err := decode(ctx, b)
-	return v, err
-}
-
-func (*caller) Each(ctx context.Context, n int, fn func(ctx context.Context, i int) error) error {
-	for i := range n {
-		if err := fn(ctx, i); err != nil {
-			return err
-		}
-	}
-	return nil
+	return &rulestest.Host{Trees: trees, Tools: []*rules.Tool{{Name: "file_owners", Run: run}}}
 }
 
 // newSet stores a set of packages, name to paths, and returns its root and its
@@ -71,7 +43,7 @@ func newSet(t *testing.T, trees *cache.Trees, files map[string][]string) (cache.
 		}
 		listings = append(listings, l)
 	}
-	j := &rules.Job{Host: &caller{trees: trees}, Trees: trees}
+	j := host(trees, "").Job(nil)
 	set, err := packages.Write(t.Context(), j, listings)
 	if err != nil {
 		t.Fatal(err)
@@ -105,16 +77,16 @@ func TestFileOwners(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			h := &caller{trees: trees}
-			got, err := fileOwners(t.Context(), &rules.Job{Host: h, Trees: trees}, set, entries, test.paths)
+			h := host(trees, "")
+			got, err := fileOwners(t.Context(), h.Job(nil), set, entries, test.paths)
 			for _, list := range got {
 				slices.Sort(list) // shards have an order of their own
 			}
 			if err != nil || !maps.EqualFunc(got, test.want, slices.Equal) {
 				t.Errorf("got %v and error %v, want %v", got, err, test.want)
 			}
-			if h.calls > 0 != test.calls {
-				t.Errorf("%d calls, want any: %t", h.calls, test.calls)
+			if h.Calls > 0 != test.calls {
+				t.Errorf("%d calls, want any: %t", h.Calls, test.calls)
 			}
 		})
 	}
@@ -124,14 +96,14 @@ func TestFileOwnersDamaged(t *testing.T) {
 	trees := cache.NewTrees(cache.NewMemory(cache.BLAKE3))
 	set, entries := newSet(t, trees, map[string][]string{"a": {"/usr/share/a"}})
 	for _, answer := range []string{"{", "[[1,0]]", "[[0,1]]", "[[-1,0]]", "[[0,-1]]"} {
-		h := &caller{trees: trees, answer: answer}
-		got, err := fileOwners(t.Context(), &rules.Job{Host: h, Trees: trees}, set, entries, []string{"/usr/share/a"})
+		h := host(trees, answer)
+		got, err := fileOwners(t.Context(), h.Job(nil), set, entries, []string{"/usr/share/a"})
 		if err == nil {
 			t.Errorf("answer %s: got %v, want an error", answer, got)
 		}
 	}
-	h := &caller{trees: trees}
-	got, err := fileOwners(t.Context(), &rules.Job{Host: h, Trees: trees}, set, nil, []string{"/usr/share/a"})
+	h := host(trees, "")
+	got, err := fileOwners(t.Context(), h.Job(nil), set, nil, []string{"/usr/share/a"})
 	if want := "package set: it has a header of a-1-1.noarch.rpm, and no entry"; err == nil || err.Error() != want {
 		t.Errorf("without entries: got %v and error %v, want %s", got, err, want)
 	}

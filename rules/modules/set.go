@@ -1,12 +1,9 @@
-// Package modulemd brings together what is known of modules: modulemd reads the files
-// of the workspace, and module_set merges them with what repositories have, for an arch.
-package modulemd
+package modules
 
 import (
 	"bytes"
 	"cmp"
 	"context"
-	_ "embed"
 	"errors"
 	"fmt"
 	"path"
@@ -14,23 +11,10 @@ import (
 	"strconv"
 
 	"github.com/pungo-build/pungo/cache"
-	format "github.com/pungo-build/pungo/internal/modulemd"
+	"github.com/pungo-build/pungo/internal/modulemd"
 	"github.com/pungo-build/pungo/internal/rpm"
 	"github.com/pungo-build/pungo/rules"
 )
-
-// Star is the rule's source.
-//
-//go:embed modulemd.star
-var Star []byte
-
-// Tools returns the tools of this phase.
-func Tools() []*rules.Tool {
-	return []*rules.Tool{
-		{Name: "modulemd", Version: 1, Params: filesParams{}, Run: files},
-		{Name: "module_set", Version: 1, Params: setParams{}, Run: set},
-	}
-}
 
 type filesParams struct {
 	Srcs   [][2]string `arg:"src"` // path, name
@@ -38,8 +22,8 @@ type filesParams struct {
 	Output string      `arg:"output,required"`
 }
 
-// files reads files of the workspace, and writes what they say together.
-func files(ctx context.Context, j *rules.Job) error {
+// readFiles reads files of the workspace, and writes what they say together.
+func readFiles(ctx context.Context, j *rules.Job) error {
 	var p filesParams
 	if err := rules.Parse(j.Args, &p); err != nil {
 		return err
@@ -60,16 +44,16 @@ func files(ctx context.Context, j *rules.Job) error {
 			return err
 		}
 	}
-	var all []*format.Index
+	var all []*modulemd.Index
 	var wrong []error
 	for _, src := range srcs {
-		x, err := parse(ctx, j, src[0], src[1])
+		x, err := parseFile(ctx, j, src[0], src[1])
 		all, wrong = append(all, x), append(wrong, err)
 	}
 	if err := errors.Join(wrong...); err != nil {
 		return err
 	}
-	merged, err := format.Merge(all...)
+	merged, err := modulemd.Merge(all...)
 	if err != nil {
 		return err
 	}
@@ -79,17 +63,17 @@ func files(ctx context.Context, j *rules.Job) error {
 	return write(ctx, j, p.Output, merged)
 }
 
-func parse(ctx context.Context, j *rules.Job, path, name string) (*format.Index, error) {
+func parseFile(ctx context.Context, j *rules.Job, path, name string) (*modulemd.Index, error) {
 	text, err := j.Read(ctx, path)
 	if err != nil {
 		return nil, err
 	}
-	return format.Parse(name, bytes.NewReader(text))
+	return modulemd.Parse(name, bytes.NewReader(text))
 }
 
-func write(ctx context.Context, j *rules.Job, output string, x *format.Index) error {
+func write(ctx context.Context, j *rules.Job, output string, x *modulemd.Index) error {
 	var b bytes.Buffer
-	if err := format.Write(&b, x); err != nil {
+	if err := modulemd.Write(&b, x); err != nil {
 		return err
 	}
 	return j.Write(ctx, output, b.Bytes())
@@ -101,19 +85,19 @@ type setParams struct {
 	Output  string      `arg:"output,required"`
 }
 
-// set merges sources, as far as they are for an arch.
-func set(ctx context.Context, j *rules.Job) error {
+// mergeSet merges sources, as far as they are for an arch.
+func mergeSet(ctx context.Context, j *rules.Job) error {
 	var p setParams
 	if err := rules.Parse(j.Args, &p); err != nil {
 		return err
 	}
-	byPriority := map[int][]*format.Index{}
+	byPriority := map[int][]*modulemd.Index{}
 	for _, s := range p.Sources {
 		priority, err := strconv.Atoi(s[2])
 		if err != nil {
 			return fmt.Errorf("priority %q is not a number", s[2])
 		}
-		x, err := parse(ctx, j, s[0], s[1])
+		x, err := parseFile(ctx, j, s[0], s[1])
 		if err != nil {
 			return err
 		}
@@ -130,29 +114,29 @@ func set(ctx context.Context, j *rules.Job) error {
 }
 
 // forArch returns an index without the streams that machines of a tree arch cannot run.
-func forArch(x *format.Index, treeArch string) *format.Index {
+func forArch(x *modulemd.Index, treeArch string) *modulemd.Index {
 	arches := rpm.ValidArches(treeArch, false)
 	fitting := *x
-	fitting.Streams = slices.DeleteFunc(slices.Clone(x.Streams), func(s *format.Stream) bool {
+	fitting.Streams = slices.DeleteFunc(slices.Clone(x.Streams), func(s *modulemd.Stream) bool {
 		return s.Arch != "" && !slices.Contains(arches, s.Arch)
 	})
 	return &fitting
 }
 
 // layer merges what has one priority, and puts the lesser numbers above the greater ones.
-func layer(byPriority map[int][]*format.Index) (*format.Index, error) {
-	merged := &format.Index{}
+func layer(byPriority map[int][]*modulemd.Index) (*modulemd.Index, error) {
+	merged := &modulemd.Index{}
 	for _, priority := range sortedDown(byPriority) {
-		one, err := format.Merge(byPriority[priority]...)
+		one, err := modulemd.Merge(byPriority[priority]...)
 		if err != nil {
 			return nil, fmt.Errorf("%w\n  hint: of sources with different priorities the one with the least number counts; these have %d", err, priority)
 		}
-		merged = format.Override(merged, one)
+		merged = modulemd.Override(merged, one)
 	}
 	return merged, nil
 }
 
-func sortedDown(byPriority map[int][]*format.Index) []int {
+func sortedDown(byPriority map[int][]*modulemd.Index) []int {
 	var priorities []int
 	for p := range byPriority {
 		priorities = append(priorities, p)
@@ -162,7 +146,7 @@ func sortedDown(byPriority map[int][]*format.Index) []int {
 }
 
 // checkUnique refuses streams that only their arch tells apart: a tree can have one.
-func checkUnique(sorted []*format.Stream, treeArch string) error {
+func checkUnique(sorted []*modulemd.Stream, treeArch string) error {
 	for i := 1; i < len(sorted); i++ {
 		if a, b := sorted[i-1], sorted[i]; a.NSVC() == b.NSVC() {
 			return fmt.Errorf("module %s is there for %s and for %s, of which a tree of %s can have one",
