@@ -170,7 +170,9 @@ func distinct(fsys filesystem.FileSystem, files []File) error {
 
 // Replace returns a FAT12, FAT16 or FAT32 file system with the content of files changed,
 // by path, where it has such a file; names have no case. All else stays as it is, times
-// too. It takes images that anybody made.
+// too. It takes images that anybody made, but for what the library cannot write, which is
+// an error: a folder that has lost so many files that clusters of it are empty, or with
+// short names beyond ASCII.
 func Replace(image []byte, changed map[string][]byte) (_ []byte, err error) {
 	defer recovered(&err)
 	g, err := parse(image)
