@@ -23,6 +23,9 @@ import (
 // Graph is an evaluated and analysed definition.
 type Graph struct {
 	Compose *Compose
+	// LeftOut are the uids of parents and children of variants of Compose, which the
+	// definition has, and who evaluated it did not want.
+	LeftOut []string
 	Targets []*Target // in order of declaration
 	Actions []*Action // producers before consumers
 	// Deliveries in the order in which instances were analysed.

@@ -20,6 +20,14 @@ type Stamp struct {
 	ID string
 }
 
+// SameRelease reports whether two composes are of one release, on one base product.
+func (s Stamp) SameRelease(other Stamp) bool {
+	if (s.BaseProduct == nil) != (other.BaseProduct == nil) || s.BaseProduct != nil && *s.BaseProduct != *other.BaseProduct {
+		return false
+	}
+	return s.Release == other.Release
+}
+
 // stampParts are the placeholders that Expand replaces.
 var stampParts = []string{"{compose_id}", "{date}", "{compose_type}", "{respin}", "{label}"}
 

@@ -31,7 +31,7 @@ func newAnalysis(l *loader, m *matrix) *analysis {
 		targets: l.declared.targets,
 		byLabel: l.declared.byLabel,
 		files:   map[rules.Source]*file{},
-		graph:   &rules.Graph{Compose: m.kept},
+		graph:   &rules.Graph{Compose: m.kept, LeftOut: m.leftOut()},
 	}
 }
 

@@ -1,6 +1,7 @@
 package starlark
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -268,6 +269,21 @@ func (m *matrix) restrict(options Options) error {
 		}
 	}
 	return nil
+}
+
+// leftOut lists the relatives of variants that restrict has kept, of those that it has not.
+func (m *matrix) leftOut() []string {
+	families := map[string]bool{}
+	for _, v := range m.kept.Variants {
+		families[cmp.Or(v.Parent, v.UID)] = true
+	}
+	var uids []string
+	for _, v := range m.compose.Variants {
+		if families[cmp.Or(v.Parent, v.UID)] && m.kept.Variant(v.UID) == nil {
+			uids = append(uids, v.UID)
+		}
+	}
+	return uids
 }
 
 // keeps reports whether a cell is left by restrict.

@@ -48,6 +48,9 @@ func (r *building) compose(ctx context.Context) error {
 	if err := r.start(ctx, want); err != nil {
 		return err
 	}
+	if apart := graph.LeftOut; len(apart) > 0 {
+		r.warn(fmt.Sprintf("without %s this is not what the whole compose has: packages are parted among parents and children", strings.Join(apart, ", ")))
+	}
 	rec, unchanged, err := r.make(ctx, want, newest, sources)
 	r.stop(err)
 	if err != nil {
@@ -154,7 +157,7 @@ func (r *building) matrix() string {
 func (r *building) newest() *output.Record {
 	matrix, c, id := r.matrix(), r.graph.Compose, &r.cmd.identityFlags
 	rec := r.folder.Newest(func(rec *output.Record) bool {
-		return rec.Matrix == matrix && rec.Status != output.Doomed && rec.Stamp.Release == c.Release
+		return rec.Matrix == matrix && rec.Status != output.Doomed && rec.Stamp.SameRelease(rules.Stamp{Release: c.Release, BaseProduct: c.BaseProduct})
 	})
 	if rec == nil || r.cmd.New {
 		return nil
@@ -340,7 +343,7 @@ func (r *building) verify(ctx context.Context, tree cache.Digest, path string) {
 
 // unchanged says that there is nothing to do.
 func (r *building) unchanged(rec *output.Record) error {
-	if err := r.folder.Link(rec.Stamp.Release); err != nil {
+	if err := r.folder.Link(rec.Stamp); err != nil {
 		return outputError(err)
 	}
 	if r.build == nil {

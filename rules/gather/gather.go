@@ -28,7 +28,7 @@ var Star []byte
 func Tools() []*rules.Tool {
 	return []*rules.Tool{
 		{Name: "solve", Version: 9, Params: solveParams{}, Run: runSolve},
-		{Name: "trim", Version: 3, Params: trimParams{}, Run: runTrim},
+		{Name: "trim", Version: 4, Params: trimParams{}, Run: runTrim},
 		{Name: "multilib_files", Version: 1, Params: multilibParams{}, Run: runMultilibFiles},
 	}
 }

@@ -17,6 +17,7 @@ type trimParams struct {
 	Solution string `arg:"solution,required"`
 	// Variants and their lists; of children also the package sets that these are of.
 	Parent   [][2]string `arg:"parent"`
+	Peers    [][2]string `arg:"peer"` // the parent, and what a sibling of the same type needs
 	Children [][3]string `arg:"child"`
 	Remove   [][2]string `arg:"remove"`
 
@@ -59,6 +60,7 @@ type trimmer struct {
 	solution    []line
 	left        []child                 // what children leave to it
 	parent      map[treeNameArch]string // what the parent needs itself or was left by siblings: its uid
+	peers       map[treeNameArch]string // what siblings of the same type leave to the parent: its uid
 	removed     map[treeName]string     // what earlier siblings ship: the uid of one
 	decisions   []packages.Decision
 }
@@ -74,7 +76,7 @@ type treeNameArch struct{ tree, name, arch string }
 type treeName struct{ tree, name string }
 
 func (p *trimParams) load(ctx context.Context, j *rules.Job) (*trimmer, error) {
-	t := &trimmer{variantType: p.Type, parent: map[treeNameArch]string{}, removed: map[treeName]string{}}
+	t := &trimmer{variantType: p.Type, parent: map[treeNameArch]string{}, peers: map[treeNameArch]string{}, removed: map[treeName]string{}}
 	var err error
 	if t.solution, err = readLines(ctx, j, p.Solution); err != nil {
 		return nil, err
@@ -95,6 +97,17 @@ func (p *trimParams) load(ctx context.Context, j *rules.Job) (*trimmer, error) {
 			t.parent[treeNameArch{l.Tree, l.nevra.Name, l.nevra.Arch}] = parent[0]
 		}
 	}
+	for _, peer := range p.Peers {
+		list, err := readLines(ctx, j, peer[1])
+		if err != nil {
+			return nil, err
+		}
+		for _, l := range list {
+			if l.isParents() {
+				t.peers[treeNameArch{l.Tree, l.nevra.Name, l.nevra.Arch}] = peer[0]
+			}
+		}
+	}
 	for _, sibling := range p.Remove {
 		list, err := readLines(ctx, j, sibling[1])
 		if err != nil {
@@ -111,6 +124,12 @@ func (p *trimParams) load(ctx context.Context, j *rules.Job) (*trimmer, error) {
 type line struct {
 	packages.Listed
 	nevra format.NEVRA
+}
+
+// isParents reports whether a package is there only because its source is the parent's,
+// and not asked for.
+func (l *line) isParents() bool {
+	return slices.Contains(l.Flags, "fulltree-exclude") && !slices.Contains(l.Flags, "input")
 }
 
 // readLines reads a package list. Solutions may come from rules of others, so
@@ -142,6 +161,10 @@ func readLines(ctx context.Context, j *rules.Job, path string) ([]line, error) {
 //	left to it by an earlier sibling
 //	there only because its source    moves to the parent, but from an optional
 //	is the parent's, not asked for   variant
+//	left so by a sibling of the      goes
+//	same type
+//
+// In Pungi the last holds for siblings that come later in the alphabet only.
 //
 // Lists are sorted, each package once.
 func (t *trimmer) split() (kept, moved []packages.Listed) {
@@ -166,10 +189,11 @@ func (t *trimmer) place(l line, kept, moved *[]packages.Listed) {
 		t.decide(l, "trimmed", "", sibling+" ships it")
 	case above:
 		t.decide(l, "trimmed", "", "in parent "+parent)
-	case t.variantType != "variant" && t.variantType != "optional" &&
-		slices.Contains(l.Flags, "fulltree-exclude") && !slices.Contains(l.Flags, "input"):
+	case t.variantType != "variant" && t.variantType != "optional" && l.isParents():
 		t.decide(l, "moved", "", "left to the parent, whose source it was built from")
 		*moved = append(*moved, l.Listed)
+	case t.peers[treeNameArch{l.Tree, l.nevra.Name, l.nevra.Arch}] != "":
+		t.decide(l, "trimmed", "", "in parent "+t.peers[treeNameArch{l.Tree, l.nevra.Name, l.nevra.Arch}])
 	default:
 		*kept = append(*kept, l.Listed)
 	}

@@ -149,7 +149,7 @@ func (f *Folder) Publish(r *Record, write func(temporary string) error) error {
 	if err := syncDir(f.dir); err != nil {
 		return err
 	}
-	return f.Link(r.Stamp.Release)
+	return f.Link(r.Stamp)
 }
 
 // WriteRecord replaces the record of a compose.
@@ -161,14 +161,14 @@ func (f *Folder) WriteRecord(r *Record) error {
 	return f.WriteState(r.ID()+".json", append(data, '\n'))
 }
 
-// Link points the latest link of a release to its newest compose. It is done again
+// Link points the latest link of a compose's release to the newest one. It is done again
 // whenever there is nothing else to do: somebody may have died before.
-func (f *Folder) Link(release rules.Release) error {
-	newest := f.Newest(func(r *Record) bool { return r.Linked() && r.Stamp.Release == release })
+func (f *Folder) Link(of rules.Stamp) error {
+	newest := f.Newest(func(r *Record) bool { return r.Linked() && r.Stamp.SameRelease(of) })
 	if newest == nil {
 		return nil
 	}
-	link := f.Path(latestName(release))
+	link := f.Path(latestName(of))
 	if to, err := os.Readlink(link); err == nil && to == newest.ID() {
 		return nil
 	}
@@ -176,8 +176,12 @@ func (f *Folder) Link(release rules.Release) error {
 }
 
 // latestName is the name of the link to a release's newest compose.
-func latestName(release rules.Release) string {
-	return "latest-" + release.Short + "-" + release.Version
+func latestName(of rules.Stamp) string {
+	name := "latest-" + of.Release.Short + "-" + of.Release.Version
+	if base := of.BaseProduct; base != nil {
+		name += "-" + base.Short + "-" + base.Version
+	}
+	return name
 }
 
 // writeStatus writes STATUS with the time of COMPOSE_ID, which is that of the

@@ -84,7 +84,7 @@ func TestPublishCutOff(t *testing.T) {
 				t.Errorf("left: %q", left)
 			}
 			if step == "visible" {
-				if err := f.Link(r.Stamp.Release); err != nil {
+				if err := f.Link(r.Stamp); err != nil {
 					t.Fatal(err)
 				}
 			} else if err := f.Publish(r, write(r.ID())); err != nil {
