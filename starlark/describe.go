@@ -59,10 +59,15 @@ func Describe(phases []Phase) ([]RuleDoc, error) {
 	for _, p := range phases {
 		globals := l.modules[phaseFile(p.Name)].globals
 		for _, name := range slices.Sorted(maps.Keys(globals)) {
-			if d, ok := describeValue(globals[name]); ok && !strings.HasPrefix(name, "_") {
-				d.Name, d.Phase = name, p.Name
-				docs = append(docs, d)
+			d, ok := describeValue(globals[name])
+			if !ok || strings.HasPrefix(name, "_") {
+				continue
 			}
+			if r, wraps := globals["_"+name].(*rule); wraps {
+				d = d.over(r.describe())
+			}
+			d.Name, d.Phase = name, p.Name
+			docs = append(docs, d)
 		}
 	}
 	return append(docs, describeAPI()...), nil
@@ -150,6 +155,24 @@ func describeFunction(f *starlark.Function) RuleDoc {
 		d.Attrs = append(d.Attrs, a)
 	}
 	return d
+}
+
+// over describes a macro createiso that declares targets of a rule _createiso: as a rule,
+// whose attributes are the parameters of the macro and what these leave of the rule's.
+func (d RuleDoc) over(r RuleDoc) RuleDoc {
+	var attrs []AttrDoc
+	for _, p := range d.Attrs {
+		if strings.HasPrefix(p.Name, "*") {
+			continue
+		}
+		if i := slices.IndexFunc(r.Attrs, func(a AttrDoc) bool { return a.Name == p.Name }); i >= 0 {
+			p.Type, p.Values, p.Common = r.Attrs[i].Type, r.Attrs[i].Values, r.Attrs[i].Common
+			r.Attrs = slices.Delete(r.Attrs, i, i+1)
+		}
+		attrs = append(attrs, p)
+	}
+	r.Doc, r.Attrs = d.Doc+"\n\n"+r.Doc, append(attrs, r.Attrs...)
+	return r
 }
 
 // splitDoc takes a docstring apart, which looks like
