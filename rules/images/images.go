@@ -74,6 +74,13 @@ func List(ctx context.Context, j *rules.Job, folders []Folder, kinds []string) (
 		}
 		all = append(all, list...)
 	}
+	made := map[string]bool{}
+	for k := range all {
+		if p := all[k].Path; made[p] {
+			return nil, fmt.Errorf("two targets make an image %s\n  hint: another image_name_format, or another word in disc_types, gives it another name", p)
+		}
+		made[all[k].Path] = true
+	}
 	err := j.Each(ctx, len(all), func(ctx context.Context, k int) error {
 		i := &all[k]
 		made, err := Complete(ctx, j, i.Node, i.Checksums, kinds)

@@ -115,7 +115,7 @@ func (c *comparison) readChangelogs(ctx context.Context, side *Side, packages []
 			all[p] = log
 			continue
 		}
-		header, _, err := side.in.header(p.Path)
+		header, _, _, err := side.in.header(p.Path)
 		if err != nil {
 			unknown = append(unknown, err)
 			continue

@@ -2,6 +2,7 @@ package difference
 
 import (
 	"cmp"
+	"crypto/sha256"
 	"slices"
 
 	"github.com/pungo-build/pungo/internal/repodata"
@@ -19,6 +20,9 @@ type Package struct {
 	Size      int64     // bytes
 	BuildTime int64     // seconds since 1970
 	Checksum  repodata.Checksum
+	// HeaderSum is that of the main header, which has the sums of everything behind it; zero
+	// if only metadata is known.
+	HeaderSum [sha256.Size]byte
 
 	in *repository // whose metadata lists it; nil without
 }
@@ -76,6 +80,8 @@ func sameFile(a, b *Package) bool {
 	switch {
 	case a.Checksum.Hex != "" && a.Checksum.Type == b.Checksum.Type:
 		return a.Checksum == b.Checksum
+	case a.HeaderSum != [sha256.Size]byte{} && b.HeaderSum != [sha256.Size]byte{}:
+		return a.HeaderSum == b.HeaderSum
 	case a.BuildTime != b.BuildTime && a.BuildTime != 0 && b.BuildTime != 0:
 		return false
 	}

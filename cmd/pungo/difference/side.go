@@ -2,6 +2,7 @@ package difference
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -251,10 +252,11 @@ func (s *Side) readFolder(ctx context.Context) error {
 	}
 	list := make([]Package, len(paths))
 	err = crew.New(0).Each(ctx, len(paths), func(_ context.Context, i int) error {
-		p, size, err := s.in.header(paths[i])
+		p, size, sum, err := s.in.header(paths[i])
 		if err == nil {
 			list[i] = ofHeader(p)
 			list[i].Path, list[i].Size, list[i].SigKey, list[i].Signed = paths[i], size, strings.Clone(p.SigKey), true
+			list[i].HeaderSum = sum
 		}
 		return err
 	})
@@ -262,22 +264,27 @@ func (s *Side) readFolder(ctx context.Context) error {
 	return err
 }
 
-// header reads the header of a package, and how large its file is.
-func (d confined) header(name string) (*rpm.Package, int64, error) {
+// header reads the header of a package, and how large its file is; sum is that of the main
+// header.
+func (d confined) header(name string) (p *rpm.Package, size int64, sum [sha256.Size]byte, err error) {
 	f, err := d.open(name)
 	if err != nil {
-		return nil, 0, err
+		return nil, 0, sum, err
 	}
 	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
-		return nil, 0, d.errorf(name, err)
+		return nil, 0, sum, d.errorf(name, err)
 	}
-	p, err := rpm.Read(f, info.Size())
-	if err != nil {
-		return nil, 0, d.errorf(name, err)
+	if p, err = rpm.Read(f, info.Size()); err != nil {
+		return nil, 0, sum, d.errorf(name, err)
 	}
-	return p, info.Size(), nil
+	h := sha256.New()
+	if _, err := io.Copy(h, io.NewSectionReader(f, p.HeaderStart, p.HeaderEnd-p.HeaderStart)); err != nil {
+		return nil, 0, sum, d.errorf(name, err)
+	}
+	h.Sum(sum[:0])
+	return p, info.Size(), sum, nil
 }
 
 // unique drops what is there twice, as a package of two variants is: the first of the
