@@ -33,7 +33,7 @@ var Star []byte
 
 // Tools returns the tools of boot_image.
 func Tools() []*rules.Tool {
-	return []*rules.Tool{{Name: "boot_image", Version: 2, Params: params{}, Run: run}}
+	return []*rules.Tool{{Name: "boot_image", Version: 3, Params: params{}, Run: run}}
 }
 
 type params struct {
@@ -243,10 +243,10 @@ func (b *boot) efiImage(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	image := fat.Image{Label: "EFIBOOT"}
+	var files []fat.File
 	for _, p := range all {
 		if p.role == "efi" {
-			image.Files = append(image.Files, fat.File{Path: p.path, Data: data, ModTime: loader.ModTime})
+			files = append(files, fat.File{Path: p.path, Data: data, ModTime: loader.ModTime})
 		}
 	}
 	dirs := []string{"EFI/BOOT"}
@@ -254,9 +254,9 @@ func (b *boot) efiImage(ctx context.Context) error {
 		dirs = append(dirs, b.EFIDir)
 	}
 	for _, dir := range dirs {
-		image.Files = append(image.Files, fat.File{Path: path.Join(dir, "grub.cfg"), Data: b.grubConfig(), ModTime: b.newest})
+		files = append(files, fat.File{Path: path.Join(dir, "grub.cfg"), Data: b.grubConfig(), ModTime: b.newest})
 	}
-	made, err := image.Write(0)
+	made, err := fat.Write(files)
 	if err != nil {
 		return fmt.Errorf("%s: %w", efiPath, err)
 	}

@@ -23,7 +23,7 @@ var Star []byte
 func Tools() []*rules.Tool {
 	return []*rules.Tool{
 		{Name: "buildinstall", Version: 1, Params: params{}, Run: run},
-		{Name: "tweak_installer", Version: 2, Params: tweakParams{}, Run: tweak},
+		{Name: "tweak_installer", Version: 3, Params: tweakParams{}, Run: tweak},
 		{Name: "describe_boot_iso", Version: 1, Params: isoParams{}, Run: describe},
 	}
 }

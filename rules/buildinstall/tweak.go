@@ -181,22 +181,7 @@ func (t *tweaker) configureEFI(ctx context.Context, changed map[string][]byte) e
 	if err != nil {
 		return err
 	}
-	image, err := fat.Read(data)
-	if err != nil {
-		return err
-	}
-	same := true
-	for i := range image.Files {
-		for name, text := range changed {
-			if f := &image.Files[i]; strings.EqualFold(f.Path, name) && !bytes.Equal(f.Data, text) {
-				f.Data, same = text, false
-			}
-		}
-	}
-	if same {
-		return nil
-	}
-	if data, err = image.Write(len(data)); err != nil {
+	if data, err = fat.Replace(data, changed); err != nil {
 		return err
 	}
 	return t.put(ctx, efiImage, data)

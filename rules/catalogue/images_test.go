@@ -45,8 +45,42 @@ func (p pretended) Run(ctx context.Context, c *executor.Command) (r cache.Result
 		_, err = io.WriteString(c.Stdout, "'/'\n'/isolinux'\n'/images'\n")
 		return r, err
 	}
-	_, err = c.Stdout.Write(pretendedImage(c))
+	paths, err := p.told(ctx, c)
+	if err == nil {
+		_, err = c.Stdout.Write(pretendedImage(c, paths))
+	}
 	return r, err
+}
+
+// told returns the paths that xorriso is told to put on an image.
+func (p pretended) told(ctx context.Context, c *executor.Command) ([]string, error) {
+	dir, err := p.trees.Read(ctx, c.Root)
+	if err != nil {
+		return nil, err
+	}
+	var paths []string
+	for _, n := range dir {
+		if n.Name != "graft" {
+			continue
+		}
+		data, err := p.trees.Store().Get(ctx, n.Digest)
+		if err != nil {
+			return nil, err
+		}
+		for line := range strings.Lines(string(data)) {
+			at, _, _ := strings.Cut(line, "=")
+			paths = append(paths, at)
+		}
+	}
+	for i, arg := range c.Args {
+		switch arg {
+		case "-c":
+			paths = append(paths, c.Args[i+1])
+		case "-lns":
+			paths = append(paths, strings.TrimPrefix(c.Args[i+2], "/"))
+		}
+	}
+	return paths, nil
 }
 
 // installer is what lorax would make.
@@ -54,7 +88,7 @@ func (p pretended) installer(ctx context.Context, c *executor.Command) (r cache.
 	b := p.trees.Builder()
 	for name, data := range map[string]string{
 		".treeinfo":             "[general]\narch = x86_64\n[images-x86_64]\nboot.iso = images/boot.iso\n",
-		"images/boot.iso":       string(pretendedImage(c)),
+		"images/boot.iso":       string(pretendedImage(c, []string{"isolinux", "images"})),
 		"isolinux/isolinux.bin": strings.Join(c.Args, "\n"),
 		"isolinux/isolinux.cfg": "append inst.stage2=hd:LABEL=Other\n",
 	} {
@@ -80,9 +114,9 @@ func (p pretended) installer(ctx context.Context, c *executor.Command) (r cache.
 	return r, err
 }
 
-// pretendedImage is an empty image that ends with what xorriso was told.
-func pretendedImage(c *executor.Command) []byte {
-	const sectors, descriptor = 64, 16 * 2048
+// pretendedImage is an image of empty files, with what xorriso was told.
+func pretendedImage(c *executor.Command, paths []string) []byte {
+	const sectors, descriptor, folders = 64, 16 * 2048, 34
 	image := make([]byte, sectors*2048)
 	d := image[descriptor:]
 	copy(d, "\x01CD001\x01\x00")
@@ -92,8 +126,51 @@ func pretendedImage(c *executor.Command) []byte {
 	}
 	binary.BigEndian.PutUint32(d[84:], sectors)
 	copy(d[883:1395], strings.Repeat(" ", 512))
-	copy(d[2048:], fmt.Sprintln(c.Args, c.Root, c.Epoch))
+	copy(d[2048:folders*2048-descriptor], fmt.Sprintln(c.Args, c.Root, c.Epoch))
+	binary.LittleEndian.PutUint16(d[128:], 2048)
+	names := map[string][]string{".": nil} // of each folder
+	for _, at := range paths {
+		for ; at != "." && !slices.Contains(names[path.Dir(at)], path.Base(at)); at = path.Dir(at) {
+			names[path.Dir(at)] = append(names[path.Dir(at)], path.Base(at))
+		}
+	}
+	sector := map[string]int{}
+	for i, dir := range slices.Sorted(maps.Keys(names)) { // "." is the first one
+		sector[dir] = folders + i
+	}
+	copy(d[156:], isoRecord(folders, ""))
+	for dir, at := range sector {
+		b := isoRecord(at, "")
+		for _, name := range names[dir] {
+			b = append(b, isoRecord(sector[path.Join(dir, name)], name)...)
+		}
+		if len(b) > 2048 {
+			panic("too many files in folder " + dir)
+		}
+		copy(image[at*2048:(at+1)*2048], b)
+	}
 	return image
+}
+
+// isoRecord is that of a folder of one sector, or of a file if sector is 0, with a name of
+// Rock Ridge; "" is the folder itself.
+func isoRecord(sector int, name string) []byte {
+	b := make([]byte, 34)
+	b[32] = 1
+	if name != "" {
+		b[33] = 'F'
+		b = append(append(b, 'N', 'M', byte(5+len(name)), 1, 0), name...)
+	}
+	if len(b)%2 == 1 {
+		b = append(b, 0)
+	}
+	b[0] = byte(len(b))
+	if sector != 0 {
+		b[25] = 2
+		binary.LittleEndian.PutUint32(b[2:], uint32(sector))
+		binary.LittleEndian.PutUint32(b[10:], 2048)
+	}
+	return b
 }
 
 // realPrograms runs them on this machine.

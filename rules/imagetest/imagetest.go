@@ -30,8 +30,9 @@ var Star []byte
 // Tools returns the tools of this phase.
 func Tools() []*rules.Tool {
 	return []*rules.Tool{
-		{Name: "image_test", Version: 1, Params: params{}, Run: run},
+		{Name: "image_test", Version: 2, Params: params{}, Run: run},
 		{Name: "image_check", Version: 1, Params: imageParams{}, Run: checkImage},
+		{Name: "manifest_check", Version: 1, Params: contentParams{}, Run: checkContent},
 		{Name: "tree_check", Version: 1, Params: treeParams{}, Run: checkTree},
 	}
 }
@@ -39,6 +40,7 @@ func Tools() []*rules.Tool {
 type params struct {
 	Compose   string          `arg:"compose,required"` // what is below compose/
 	Images    []images.Folder `arg:"images"`
+	Listed    []string        `arg:"listed"`   // trees of Images that have a manifest beside each image
 	Checksums []string        `arg:"checksum"` // that every image is to have
 	// SumFiles are folders of checksum files, as they lie in the compose.
 	SumFiles      []string `arg:"sum-files"`
@@ -95,7 +97,7 @@ func run(ctx context.Context, j *rules.Job) error {
 		return err
 	}
 	t.report.Images = len(t.images)
-	for _, check := range []func(context.Context) error{t.checkImages, t.checkManifest, t.checkSumFiles, t.checkTrees} {
+	for _, check := range []func(context.Context) error{t.checkImages, t.checkContents, t.checkManifest, t.checkSumFiles, t.checkTrees} {
 		if err := check(ctx); err != nil {
 			return err
 		}
