@@ -190,8 +190,8 @@ func (t *trail) fate(ctx context.Context, file string, c candidate) ([]packages.
 	last := t.lastSet()
 	inLast := last >= 0 && c.set == last
 	for i, x := range t.own {
-		if inLast && i <= last {
-			continue // whoever left it out, another did not
+		if inLast && (i <= last || x != t.end && x.Packages != nil) {
+			continue // whoever left it out, another did not; or a lookaside has not got it
 		}
 		l, err := t.log(ctx, x)
 		if err != nil {
