@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	format "github.com/pungo-build/pungo/internal/rpm"
 	"github.com/pungo-build/pungo/internal/solve"
 	"github.com/pungo-build/pungo/rules/packages"
 )
@@ -34,9 +35,20 @@ func (p *solveParams) decisionsOf(entries []*packages.Entry, r *solve.Result, re
 	for _, m := range r.Dropped {
 		d := p.dropped(&m, func(index int) string { return shortName(entries[index]) }, release)
 		d.Package = name(m.Index)
+		if m.Because == solve.Exempt {
+			p.nameExclude(&d, entries[m.Index].SourceRPM)
+		}
 		log.AddDecision(&d)
 	}
 	return log.Bytes()
+}
+
+// nameExclude says that the definition itself has fulltree leave a source alone, if it does.
+func (p *solveParams) nameExclude(d *packages.Decision, source string) {
+	n, err := format.ParseFileName(source)
+	if err == nil && slices.Contains(p.FulltreeExcludes, n.Name) {
+		d.Dropped = fmt.Sprintf("fulltree_excludes has %q: nothing else wants it here", n.Name)
+	}
 }
 
 // selected is the decision for a package.
