@@ -76,6 +76,9 @@ func runSolve(ctx context.Context, j *rules.Job) error {
 	if err != nil {
 		return err
 	}
+	if len(in.Packages)+len(in.Conditionals) == 0 && p.Modules == "" && p.SourceMapping == "" && p.Prepopulate == "" {
+		j.Warnf("nothing is asked for: no groups, additional_packages, modules, source_mapping or prepopulate\n  hint: a variant without packages has is_empty = True")
+	}
 	result, err := p.solve(ctx, j, u.Pool, in, modules)
 	if err != nil {
 		return err
