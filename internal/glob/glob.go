@@ -84,8 +84,8 @@ func matchOne(pattern, name string) (width, size int, ok bool) {
 			return width, size, inSet(set, r)
 		}
 	}
-	want, width := utf8.DecodeRuneInString(pattern)
-	return width, size, want == r
+	_, width = utf8.DecodeRuneInString(pattern)
+	return width, size, pattern[:width] == name[:size] // what is no UTF-8 is not all the same
 }
 
 // cutSet returns the inside of the set at the start of pattern and the length
