@@ -71,7 +71,11 @@ func (c *Cache) waits(a *aside, others map[string]bool) ([]string, error) {
 			names = append(names, name)
 		}
 		slices.Sort(names)
-		if err := c.writeFile(path, waitsText(names)); err != nil && len(names) > 0 {
+		err := c.writeFile(path, waitsText(names))
+		if _, gone := c.fs.Stat(a.dir); err != nil && errors.Is(gone, fs.ErrNotExist) {
+			return nil, nil // somebody else finished it meanwhile
+		}
+		if err != nil && len(names) > 0 {
 			return nil, err
 		}
 	}
