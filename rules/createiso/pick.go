@@ -1,12 +1,11 @@
 package createiso
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 
-	"github.com/pungo-build/pungo/internal/productmd"
 	"github.com/pungo-build/pungo/rules"
+	"github.com/pungo-build/pungo/rules/images"
 )
 
 type pickParams struct {
@@ -22,13 +21,9 @@ func pickImage(ctx context.Context, j *rules.Job) error {
 	if err := rules.Parse(j.Args, &p); err != nil {
 		return err
 	}
-	data, err := j.Read(ctx, p.Images)
+	list, err := images.ReadList(ctx, j, p.Images)
 	if err != nil {
 		return err
-	}
-	list, err := productmd.ParseImageList(bytes.NewReader(data))
-	if err != nil {
-		return fmt.Errorf("%s: %w", p.Images, err)
 	}
 	for _, i := range list {
 		if i.Bootable && i.DiscNumber == 1 {

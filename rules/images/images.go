@@ -93,13 +93,18 @@ func List(ctx context.Context, j *rules.Job, folders []Folder, kinds []string) (
 	return all, err
 }
 
-// list reads the description of a folder.
-func (f *Folder) list(ctx context.Context, j *rules.Job) ([]Image, error) {
-	data, err := j.Read(ctx, f.Description)
+// ReadList reads a description of images, an input of j.
+func ReadList(ctx context.Context, j *rules.Job, input string) ([]productmd.Image, error) {
+	data, err := j.Read(ctx, input)
 	if err != nil {
 		return nil, err
 	}
-	described, err := productmd.ParseImageList(bytes.NewReader(data))
+	return productmd.ParseImageList(bytes.NewReader(data))
+}
+
+// list reads the description of a folder.
+func (f *Folder) list(ctx context.Context, j *rules.Job) ([]Image, error) {
+	described, err := ReadList(ctx, j, f.Description)
 	if err != nil {
 		return nil, err
 	}

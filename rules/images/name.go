@@ -34,13 +34,9 @@ func nameImages(ctx context.Context, j *rules.Job) error {
 	if err := rules.Parse(j.Args, &p); err != nil {
 		return err
 	}
-	data, err := j.Read(ctx, p.Images)
+	list, err := ReadList(ctx, j, p.Images)
 	if err != nil {
 		return err
-	}
-	list, err := productmd.ParseImageList(bytes.NewReader(data))
-	if err != nil {
-		return fmt.Errorf("%s: %w", p.Images, err)
 	}
 	names := map[string]string{} // by old name
 	for i := range list {
